@@ -1,0 +1,44 @@
+# Three verbs: demo (the main job on real input), test, check. Each sets up what it needs
+# from Python 3.11, pip, make and git; nothing is taken from what is installed beside them.
+PYTHON ?= python3.11
+BIN := .venv/bin
+TESTS ?= tests
+
+# The development environment is locked by hash; a find-links or extra index of this machine adds nothing to it.
+PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG_FILE=/dev/null \
+	$(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check format lock clean help
+
+help:  ## list the verbs
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+
+.venv: .venv/.stamp
+
+.venv/.stamp: requirements/dev.txt pyproject.toml mirror/pyproject.toml hatch_plugin/pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	$(PIP) install --no-deps --no-build-isolation -e . -e mirror -e hatch_plugin
+	touch $@
+
+demo: .venv  ## the main job, end to end, on real packages from PyPI (three minutes at most)
+	$(BIN)/python tools/demo.py
+
+test: .venv  ## every test that needs no internet: make test TESTS=tests/noegress
+	$(BIN)/python -m pytest -n 2 $(TESTS)
+
+check: .venv  ## format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv  ## rewrite the sources in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: .venv  ## write requirements/dev.txt anew, hashes and no addresses
+	$(BIN)/uv pip compile --quiet --no-config --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --upgrade --output-file requirements/dev.txt requirements/dev.in
+
+clean:  ## remove what the verbs made
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache
