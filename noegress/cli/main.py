@@ -1,0 +1,79 @@
+"""Builds the parser from the subcommands, runs the one that was asked for, and turns errors into exit statuses."""
+
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+
+from packaging.utils import canonicalize_name
+
+from noegress import __version__
+from noegress.cli import policy
+from noegress.cli.command import Command
+from noegress.errors import NoegressError, UsageError
+from noegress.policy.model import OWN_PROJECTS
+
+_EXIT_STATUSES = "exit status: 0 admitted or clean, 1 refused, 2 usage or configuration, 3 undecided"
+_OWN_COMMANDS = (policy.COMMAND,)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; results go to stdout, diagnostics to stderr."""
+    try:
+        arguments = sys.argv[1:] if argv is None else list(argv)
+        args = _parser(_commands(arguments[0] if arguments else "")).parse_args(arguments)
+        status: int = args.run(args)
+    except NoegressError as error:
+        print(f"noegress: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("noegress: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # the reader of our output went away; nothing is left to say, and the flush at exit must not complain
+        sys.stdout = None
+        return 141
+    return status
+
+
+def _parser(commands: tuple[Command, ...]) -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="noegress",
+        description="A dependency firewall for Python: one policy for the index, the build and the process.",
+        epilog=_EXIT_STATUSES,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"noegress {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in commands:
+        subparser = subparsers.add_parser(
+            command.name, help=command.summary, description=command.summary, epilog=_EXIT_STATUSES
+        )
+        command.configure(subparser)
+        subparser.set_defaults(run=command.run)
+    return parser
+
+
+def _commands(asked: str) -> tuple[Command, ...]:
+    """Our own commands and, of those of our other distributions, the one that is asked for.
+
+    The overview (nothing or an option asked) loads them all; anybody else's entry points are never loaded.
+    """
+    found = list(_OWN_COMMANDS)
+    for entry_point in entry_points(group="noegress.commands"):
+        is_ours = entry_point.dist is not None and canonicalize_name(entry_point.dist.name) in OWN_PROJECTS
+        if is_ours and (asked == entry_point.name or not asked or asked.startswith("-")):
+            found.append(_load(entry_point))
+    return tuple(sorted(found, key=lambda command: command.name))
+
+
+def _load(entry_point: EntryPoint) -> Command:
+    distribution = entry_point.dist.name if entry_point.dist else entry_point.module
+    try:
+        command = entry_point.load()
+    except ImportError as error:
+        fix = f"install it again: pip install --force-reinstall {distribution}"
+        raise UsageError(f"{distribution} is installed but cannot be loaded: {error}", fix=fix) from error
+    if not isinstance(command, Command):
+        raise UsageError(f"{distribution} offers no command", fix="install all parts of noegress in one version")
+    return command

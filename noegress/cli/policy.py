@@ -1,0 +1,63 @@
+"""``noegress policy``: checks, publishes and exports the policy."""
+
+import json
+from argparse import ArgumentParser, Namespace
+from datetime import timedelta
+from pathlib import Path
+
+from noegress.cli.command import Command, add_policy_option, policy_of, today
+from noegress.export.guard import guard_policy
+from noegress.policy import Policy, policy_schema, read_policy
+
+_NOTICE = timedelta(days=14)
+
+
+def _configure(parser: ArgumentParser) -> None:
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    check = verbs.add_parser("check", help="read a policy file and report every problem with its line")
+    check.add_argument("file", type=Path, metavar="FILE")
+    check.set_defaults(verb=_check)
+    schema = verbs.add_parser("schema", help="print the JSON Schema of noegress.toml")
+    schema.set_defaults(verb=_schema)
+    export = verbs.add_parser("export", help="write the policy for another tool, to standard output")
+    export.add_argument("target", choices=["guard"])
+    add_policy_option(export)
+    export.set_defaults(verb=_export)
+
+
+def _run(args: Namespace) -> int:
+    status: int = args.verb(args)
+    return status
+
+
+def _check(args: Namespace) -> int:
+    policy = read_policy(args.file)
+    for notice in _notices(policy):
+        print(f"{args.file}: {notice}")
+    print(f"{args.file}: in order")
+    return 0
+
+
+def _notices(policy: Policy) -> list[str]:
+    notices = []
+    for waiver in policy.waiver:
+        about = f"the waiver of {waiver.category} for {waiver.project}"
+        if waiver.expires < today():
+            notices.append(f"{about} ran out on {waiver.expires}: what it waived is refused")
+        elif waiver.expires <= today() + _NOTICE:
+            notices.append(f"{about} runs out on {waiver.expires}")
+    return notices
+
+
+def _schema(_args: Namespace) -> int:
+    print(json.dumps(policy_schema(), indent=2))
+    return 0
+
+
+def _export(args: Namespace) -> int:
+    found = policy_of(args)
+    print(json.dumps(guard_policy(found), indent=2))
+    return 0
+
+
+COMMAND = Command(name="policy", summary="check, publish and export the policy", configure=_configure, run=_run)

@@ -1,0 +1,1 @@
+"""Writes the policy for the other doors, one module a target."""

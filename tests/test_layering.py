@@ -1,0 +1,78 @@
+"""The arrows between the parts, as a table; every import of the tree is read and held against it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PARTS = {
+    "noegress": ROOT / "noegress",
+    "devpi_noegress": ROOT / "mirror/src/devpi_noegress",
+    "hatch_noegress": ROOT / "hatch_plugin/src/hatch_noegress",
+    "noegress_guard": ROOT / "sitecustomize_guard/src/noegress_guard",
+}
+# part → parts of ours that it may import
+ARROWS: dict[str, set[str]] = {
+    "noegress": set(),
+    "devpi_noegress": {"noegress"},
+    "hatch_noegress": {"noegress"},
+    "noegress_guard": set(),
+}
+# inside the core, from the ground up: a room imports only what stands above its own line
+CORE_FLOORS = [
+    {"errors", "toml_positions"},
+    {"destination"},
+    {"finding"},
+    {"policy"},
+    {"verdict"},
+    {"artifact"},
+    {"rules", "scan", "surfaces", "catalogue"},
+    {"export", "report", "bundle", "custody"},
+    {"cli"},
+]
+# the one module of each member that speaks its host's language
+HOSTS = {"devpi_server": "devpi_noegress", "hatchling": "hatch_noegress", "hatch": "hatch_noegress"}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import hides an arrow"
+            found.add(node.module or "")
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_imports_only_the_parts_that_the_table_allows(part: str) -> None:
+    for path in PARTS[part].rglob("*.py"):
+        reached = {name.partition(".")[0] for name in imports(path)} & set(PARTS)
+        assert reached <= ARROWS[part] | {part}, path
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_host_is_spoken_to_by_its_own_member_only(host: str) -> None:
+    for part, folder in PARTS.items():
+        speakers = [path for path in folder.rglob("*.py") if any(n.partition(".")[0] == host for n in imports(path))]
+        assert not speakers or part == HOSTS[host], speakers
+
+
+def test_the_core_is_built_in_floors() -> None:
+    floor_of = {room: level for level, rooms in enumerate(CORE_FLOORS) for room in rooms}
+    for path in PARTS["noegress"].rglob("*.py"):
+        room = path.relative_to(PARTS["noegress"]).parts[0].removesuffix(".py")
+        if room == "__init__":
+            continue
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] == "noegress" and len(parts) > 1 and parts[1] != room and not parts[1].startswith("__"):
+                assert floor_of[parts[1]] <= floor_of[room], f"{path} imports {name}, which stands above it"
+
+
+def test_every_room_of_the_core_has_a_floor() -> None:
+    rooms = {path.name.removesuffix(".py") for path in PARTS["noegress"].iterdir() if not path.name.startswith("_")}
+    assert rooms - {"py.typed"} <= set().union(*CORE_FLOORS)
