@@ -57,12 +57,12 @@ def _parser(commands: tuple[Command, ...]) -> ArgumentParser:
 def _commands(asked: str) -> tuple[Command, ...]:
     """Our own commands and, of those of our other distributions, the one that is asked for.
 
-    The overview (nothing or an option asked) loads them all; anybody else's entry points are never loaded.
+    The overview loads them all; anybody else's entry points are never loaded.
     """
     found = list(_OWN_COMMANDS)
     for entry_point in entry_points(group="noegress.commands"):
         is_ours = entry_point.dist is not None and canonicalize_name(entry_point.dist.name) in OWN_PROJECTS
-        if is_ours and (asked == entry_point.name or not asked or asked.startswith("-")):
+        if is_ours and (asked == entry_point.name or asked in ("", "-h", "--help")):
             found.append(_load(entry_point))
     return tuple(sorted(found, key=lambda command: command.name))
 
