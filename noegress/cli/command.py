@@ -1,5 +1,6 @@
 """What a subcommand is; other distributions of ours add theirs through the entry-point group ``noegress.commands``."""
 
+import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ def add_policy_option(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="the policy; else noegress.toml upward from here, else [tool.noegress]",
     )
+    parser.add_argument("--show-policy", action="store_true", help="say on standard error which policy file decides")
 
 
 def policy_of(args: Namespace, *, start: Path | None = None) -> FoundPolicy:
@@ -44,6 +46,8 @@ def policy_of(args: Namespace, *, start: Path | None = None) -> FoundPolicy:
             "no policy found",
             fix="write noegress.toml (noegress policy schema shows its form), or name one with --policy",
         )
+    if args.show_policy:
+        print(f"policy: {found}", file=sys.stderr)
     return found
 
 

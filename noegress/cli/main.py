@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; results go to stdout, diagnostics to stderr."""
     try:
         arguments = sys.argv[1:] if argv is None else list(argv)
-        args = _parser(_commands(arguments[0] if arguments else "")).parse_args(arguments)
+        args = command_parser(arguments[0] if arguments else "").parse_args(arguments)
         status: int = args.run(args)
     except NoegressError as error:
         print(f"noegress: {error}", file=sys.stderr)
@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser(commands: tuple[Command, ...]) -> ArgumentParser:
+def command_parser(asked: str = "") -> ArgumentParser:
+    """The parser with the subcommand that is asked for, or with all of them."""
     parser = ArgumentParser(
         prog="noegress",
         description="A dependency firewall for Python: one policy for the index, the build and the process.",
@@ -45,7 +46,7 @@ def _parser(commands: tuple[Command, ...]) -> ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"noegress {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in commands:
+    for command in _commands(asked):
         subparser = subparsers.add_parser(
             command.name, help=command.summary, description=command.summary, epilog=_EXIT_STATUSES
         )

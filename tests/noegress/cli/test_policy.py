@@ -58,6 +58,11 @@ def test_no_policy_is_a_usage_error_that_says_what_to_do(tmp_path: Path) -> None
     assert "--policy" in done.stderr
 
 
+def test_a_command_says_which_file_decides_when_asked(policy: Path) -> None:
+    done = noegress("policy", "export", "guard", "--show-policy", cwd=policy.parent)
+    assert done.stderr == f"policy: {policy}\n"
+
+
 def test_an_expiring_waiver_is_told_a_fortnight_ahead(policy: Path) -> None:
     policy.write_text(
         "format = 1\n[[waiver]]\nproject = 'x'\n"
