@@ -16,6 +16,7 @@ Network = IPv4Network | IPv6Network
 
 GRAMMAR = "HOST:PORT, *.SUFFIX:PORT, CIDR:PORT, [IPv6]:PORT, udp://HOST:PORT or unix:/PATH"
 MAX_NAME = 253  # octets of a host name without its trailing dot, RFC 1035 2.3.4
+_MAPPED_BITS = 96  # of the prefix under which IPv4 addresses are mapped
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 _LOOKS_NUMERIC = re.compile(r"(0x[0-9a-f]*|[0-9]+)\Z")
 _PORT = re.compile(r"[0-9]{1,5}\Z", re.ASCII)
@@ -203,9 +204,14 @@ def _parse_network(text: str, host: str) -> Network:
         raise _refuse(text, "holds an IPv6 zone", fix="leave the zone out")
     if "/" in bare and exact != network.network_address:
         raise _refuse(text, "has bits set behind its prefix", fix=f"write {network} for the network")
-    if "/" in bare:
+    return _unmapped_network(network)
+
+
+def _unmapped_network(network: Network) -> Network:
+    inner = unmapped(network.network_address)
+    if network.version == 4 or inner.version == 6 or network.prefixlen < _MAPPED_BITS:
         return network
-    return ip_network(unmapped(exact))
+    return ip_network(f"{inner}/{network.prefixlen - _MAPPED_BITS}")
 
 
 def _parse_path(text: str, path: str) -> str:

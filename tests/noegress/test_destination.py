@@ -22,6 +22,7 @@ GOOD = {
     "fd00::/8:443": "[fd00::/8]:443",
     "[fd00::]/8:443": "[fd00::/8]:443",
     "[::ffff:10.0.0.1]:80": "10.0.0.1:80",
+    "[::ffff:10.0.0.0/104]:80": "10.0.0.0/8:80",
     "localhost:*": "localhost:*",
     "bücher.example:443": "xn--bcher-kva.example:443",
     "unix:/run/postgresql/.s.PGSQL.5432": "unix:/run/postgresql/.s.PGSQL.5432",
