@@ -8,7 +8,7 @@ TESTS ?= tests
 PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG_FILE=/dev/null \
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format lock clean help
+.PHONY: demo test check format reference lock clean help
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -27,14 +27,18 @@ demo: .venv  ## the main job, end to end, on real packages from PyPI (three minu
 test: .venv  ## every test that needs no internet: make test TESTS=tests/noegress
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 
-check: .venv  ## format, lint, types
+check: .venv  ## format, lint, types, generated pages
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python tools/reference.py --check
 
 format: .venv  ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+reference: .venv  ## write the generated pages of docs/reference anew
+	$(BIN)/python tools/reference.py
 
 lock: .venv  ## write requirements/dev.txt anew, hashes and no addresses
 	$(BIN)/uv pip compile --quiet --no-config --python-version 3.11 --generate-hashes --no-emit-index-url \
