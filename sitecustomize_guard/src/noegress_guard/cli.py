@@ -1,0 +1,35 @@
+"""The command `noegress-guard`: `status` says what protects an interpreter, `run` starts a program under the guard."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from noegress_guard import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    arguments = _parser().parse_args(argv)
+    from noegress_guard import status
+
+    return status.main(as_json=arguments.json)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="noegress-guard", description="Let nothing out that the policy does not name."
+    )
+    parser.add_argument("--version", action="version", version=f"noegress-guard {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    status = commands.add_parser("status", help="what protects this interpreter, and what does not")
+    status.add_argument("--json", action="store_true", help="write JSON (format 1) instead of text")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

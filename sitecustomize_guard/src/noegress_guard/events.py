@@ -1,0 +1,116 @@
+"""The events of the guard (format 1): JSON lines to the file or descriptor that NOEGRESS_GUARD_EVENTS names.
+
+The first of its kind is written at once; repetitions are counted, and written with their count when they reach a power
+of ten, when a minute has passed, and when the interpreter ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+VARIABLE: Final = "NOEGRESS_GUARD_EVENTS"
+"""A path, or `fd:N`; unset, events are raised as errors and not recorded."""
+MAX_KINDS: Final = 1000  # different attempts that are counted apart; what comes after them is counted together
+_INTERVAL_SECONDS: Final = 60.0
+
+
+class _Count:
+    __slots__ = ("event", "pending", "since", "total")
+
+    def __init__(self, event: dict[str, Any]) -> None:
+        self.event = event
+        self.total = 0
+        """How often it happened in this process."""
+        self.pending = 0
+        """How often since the last line."""
+        self.since = 0.0
+
+
+_counts: dict[tuple[object, ...], _Count] = {}
+_owner = 0
+_complained = False
+
+
+def record(event: dict[str, Any]) -> None:
+    """Count an event, and write it if it is its turn."""
+    global _owner  # noqa: PLW0603 -- a fork starts to count anew
+    if VARIABLE not in os.environ:
+        return
+    if _owner != os.getpid():
+        import atexit  # only where something was refused
+
+        _counts.clear()
+        if not _owner:
+            atexit.register(flush)
+        _owner = os.getpid()
+    key: tuple[object, ...] = tuple(
+        str(event.get(part)) for part in ("event", "operation", "destination", "file", "line", "distributions")
+    )
+    if key not in _counts and len(_counts) >= MAX_KINDS:
+        key = ("and others",)
+    count = _counts.setdefault(key, _Count(event))
+    count.total += 1
+    count.pending += 1
+    now = time.monotonic()
+    if str(count.total).rstrip("0") == "1" or now - count.since >= _INTERVAL_SECONDS:
+        _write(count)
+        count.since = now
+
+
+def flush() -> None:
+    """Write what was counted and not yet written."""
+    if _owner == os.getpid():
+        for count in _counts.values():
+            if count.pending:
+                _write(count)
+
+
+def format_event(event: dict[str, Any], **more: Any) -> bytes:
+    """Return one line for an event, completed with time, process and count."""
+    import json  # only where something was refused
+
+    now = time.time()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
+    return json.dumps({**event, "time": stamp, **more}, ensure_ascii=True).encode() + b"\n"
+
+
+def _write(count: _Count) -> None:
+    line = format_event(
+        count.event,
+        pid=os.getpid(),
+        executable=sys.executable,
+        command=[*getattr(sys, "orig_argv", ())],
+        count=count.total,
+    )
+    count.pending = 0
+    target = os.environ.get(VARIABLE, "")
+    try:
+        if target.startswith("fd:"):
+            os.write(int(target[3:]), line)
+            return
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(target, flags, 0o600)
+        try:
+            os.write(descriptor, line)  # one write: lines of several processes do not mix
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        _complain(target, error, line)
+
+
+def _complain(target: str, error: Exception, line: bytes) -> None:
+    """Put the event on standard error when it cannot be put where it belongs; evidence is not dropped silently."""
+    global _complained  # noqa: PLW0603 -- said once in a process
+    try:
+        if not _complained:
+            _complained = True
+            os.write(2, f"noegress-guard: {VARIABLE}={target!r}: {error}; events go to standard error\n".encode())
+        os.write(2, line)
+    except OSError:
+        return  # nowhere left to say it; the attempt itself stays refused

@@ -1,0 +1,218 @@
+"""The ways out of a Python process: every socket event and lookup is held against the policies.
+
+Imported when `_socket` is. The audit hook alone comes too late for names: `connect(("name", port))` sends the name to
+the resolver before it raises its event. So `_socket.socket` is replaced by a subclass that resolves under the guard.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+from noegress_guard.address import format_address
+from noegress_guard.decision import Gate
+from noegress_guard.lookup import Resolver, exact, port_number, read_host, shown
+from noegress_guard.refusal import Attempt, EgressRefused, refuse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, Final
+
+    from noegress_guard import Hook
+    from noegress_guard.policy import GuardPolicy
+
+_AF_NETLINK: Final = 16
+_AF_UNSPECIFIED_BY_CALLER: Final = -1
+_TCP, _UDP = 6, 17
+_SO_DOMAIN: Final = 39 if sys.platform == "linux" else None
+_TYPE_MASK: Final = 0xF if sys.platform == "linux" else 0xFFFF  # without SOCK_NONBLOCK and SOCK_CLOEXEC
+_importing: list[bool] = []
+
+
+def make_handler(policies: Iterable[GuardPolicy]) -> Hook:
+    """Build what the audit hook calls for the events that it watches."""
+    gate = Gate(policies)
+    guarded: list[tuple[Any, Resolver]] = []
+
+    def patch(*_: object) -> None:
+        """Guard `_socket` while it is being imported; the import inside comes here again and finds it in progress."""
+        if _importing:
+            return
+        _importing.append(True)
+        try:
+            import _socket as module
+
+            if not hasattr(module.socket, "_noegress_guarded"):
+                guarded[:] = [(module.socket, Resolver(gate, module))]
+                _publish(module, _guarded_type(module, guarded[0][1]), guarded[0][1])
+        finally:
+            _importing.clear()
+
+    def send(operation: str) -> Callable[..., None]:
+        return lambda sock, address: _check_send(gate, guarded[0][0], operation, sock, address)
+
+    checks: dict[str, Callable[..., None]] = {
+        "import": patch,
+        "socket.__new__": lambda _, family, kind, protocol: _check_new(gate, family, kind, protocol),
+        "socket.connect": send("connect"),
+        "socket.sendto": send("sendto"),
+        "socket.sendmsg": send("sendmsg"),
+        "socket.getaddrinfo": lambda host, port, *_: guarded[0][1].check_name("getaddrinfo", host, port),
+        "socket.gethostbyname": lambda host: guarded[0][1].check_name("gethostbyname", host),
+        "socket.gethostbyaddr": lambda host: guarded[0][1].check_reverse("gethostbyaddr", host),
+        "socket.getnameinfo": lambda address: guarded[0][1].check_reverse("getnameinfo", address[0]),
+    }
+
+    def handle(event: str, args: tuple[Any, ...]) -> None:
+        # a KeyError or IndexError here, after somebody emptied what we look into, refuses too
+        checks[event](*args)
+
+    return handle
+
+
+def _check_new(gate: Gate, family: int, kind: int, protocol: int) -> None:
+    """Refuse sockets that reach the network below TCP and UDP, where no event names a destination."""
+    import _socket  # loaded, or there were no event
+
+    if family == _AF_UNSPECIFIED_BY_CALLER or family == getattr(_socket, "AF_UNIX", None):
+        return
+    if family in {_socket.AF_INET, getattr(_socket, "AF_INET6", None)}:
+        allowed = {_socket.SOCK_STREAM: _TCP, _socket.SOCK_DGRAM: _UDP, -1: 0}.get(
+            kind & _TYPE_MASK if kind > 0 else -1
+        )
+        if allowed is not None and protocol in {-1, 0, allowed}:
+            return
+        what = "a raw socket" if kind > 0 and kind & _TYPE_MASK == _socket.SOCK_RAW else f"IP protocol {protocol}"
+    elif family == _AF_NETLINK and sys.platform == "linux" and protocol in {-1, 0}:
+        return  # routing: the C library asks it for the machine's own addresses
+    else:
+        what = f"address family {family}"
+    why = f"the guard cannot see where {what} sends to"
+    refuse(Attempt(operation="socket", host=what, port=None, why=why, fix=""), gate)
+
+
+def _check_send(gate: Gate, original: Any, operation: str, sock: Any, address: Any) -> None:
+    """Refuse a connection or a datagram to a destination that is not listed."""
+    if address is None:
+        return  # sendmsg on a connected socket
+    import _socket  # loaded, or there were no event
+
+    family, kind = _family_and_type(original, sock, _socket)
+    if family == getattr(_socket, "AF_UNIX", None):
+        _check_unix(gate, operation, address)
+        return
+    if family == _AF_NETLINK and sys.platform == "linux":
+        return
+    protocol = {_socket.SOCK_STREAM: "tcp", _socket.SOCK_DGRAM: "udp"}.get(kind, "raw")
+    found, port = None, None
+    if isinstance(address, tuple) and tuple.__len__(address) >= 2:
+        found, port = read_host(tuple.__getitem__(address, 0)), port_number(tuple.__getitem__(address, 1))
+    if found is not None and port is not None and family in {_socket.AF_INET, getattr(_socket, "AF_INET6", None)}:
+        if isinstance(found, str) and gate.allows_name(found, protocol, port):
+            return
+        if isinstance(found, tuple) and gate.allows_address(found, protocol, port):
+            return
+    host = format_address(found) if isinstance(found, tuple) else found or shown(address)
+    refuse(Attempt(operation=operation, host=host, port=port, protocol=protocol), gate)
+
+
+def _check_unix(gate: Gate, operation: str, address: object) -> None:
+    """Refuse a Unix socket that is neither listed nor bound inside the guarded tree."""
+    if isinstance(address, str):
+        path = os.fsencode(str.__str__(address))
+    elif isinstance(address, bytes):
+        path = bytes.__getitem__(address, slice(None))
+    else:
+        refuse(Attempt(operation=operation, host=f"unix:{shown(address)}", port=None), gate)
+        return
+    if path[:1] == b"\0":
+        real = "@" + os.fsdecode(path[1:])
+    elif not path:
+        return  # autobind: no destination
+    else:
+        real = os.path.realpath(os.fsdecode(path.partition(b"\0")[0]))
+    if gate.allows_socket(real):
+        return
+    from noegress_guard.tree import is_bound_inside  # reads /proc, when it is needed
+
+    if not is_bound_inside(real):
+        refuse(Attempt(operation=operation, host=f"unix:{real}", port=None), gate)
+
+
+def _family_and_type(original: Any, sock: Any, module: Any) -> tuple[int, int]:
+    """Ask the kernel what a descriptor is; the object says what its maker claimed."""
+    if _SO_DOMAIN is not None:
+        try:
+            family = original.getsockopt(sock, module.SOL_SOCKET, _SO_DOMAIN)
+            return family, original.getsockopt(sock, module.SOL_SOCKET, module.SO_TYPE)
+        except OSError:  # closed: the call that raised this event will say so
+            pass
+    return original.family.__get__(sock), original.type.__get__(sock) & _TYPE_MASK
+
+
+def _guarded_type(module: Any, resolver: Resolver) -> Any:
+    """Build the subclass of `_socket.socket` whose methods resolve names under the guard before C code sees them."""
+    base = module.socket
+
+    def settle(sock: Any, address: Any, *, operation: str) -> Any:
+        """Return the address with its name resolved; the hook then judges the address itself."""
+        if not isinstance(address, tuple) or tuple.__len__(address) < 2:
+            return address
+        host, port, *rest = tuple(tuple.__iter__(address))
+        number = port_number(port)
+        family = base.family.__get__(sock)
+        name = read_host(host)
+        if not isinstance(name, str) or number is None or family not in {module.AF_INET, _inet6(module)}:
+            return (exact(host), port, *rest)
+        resolver.check_name(operation, host, number)
+        answers = resolver.getaddrinfo(name, number, family, base.type.__get__(sock) & _TYPE_MASK)
+        return (*answers[0][4][:2], *rest) if rest else answers[0][4]
+
+    class Socket(base):  # type: ignore[misc,valid-type]
+        __slots__ = ()
+        _noegress_guarded = True
+
+        def connect(self, address: Any, /) -> None:
+            base.connect(self, settle(self, address, operation="connect"))
+
+        def connect_ex(self, address: Any, /) -> int:
+            try:
+                result: int = base.connect_ex(self, settle(self, address, operation="connect"))
+            except EgressRefused:
+                return errno.EACCES  # the caller asked for a number
+            return result
+
+        def sendto(self, data: Any, /, *rest: Any) -> int:
+            addresses = [settle(self, address, operation="sendto") for address in rest[-1:]]
+            sent: int = base.sendto(self, data, *rest[:-1], *addresses)
+            return sent
+
+        def sendmsg(self, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
+            sent: int = base.sendmsg(self, buffers, ancdata, flags, settle(self, address, operation="sendmsg"))
+            return sent
+
+        def bind(self, address: Any, /) -> None:
+            base.bind(self, settle(self, address, operation="bind"))
+
+    Socket.__name__ = Socket.__qualname__ = "socket"
+    Socket.__module__ = "_socket"
+    return Socket
+
+
+def _inet6(module: Any) -> int | None:
+    return getattr(module, "AF_INET6", None)
+
+
+def _publish(module: Any, guarded: Any, resolver: Resolver) -> None:
+    """Put the guarded type and lookups where every later import of `_socket` and `socket` finds them."""
+    module.socket = module.SocketType = guarded
+    late = sys.modules.get("socket")
+    for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
+        setattr(module, name, getattr(resolver, name))
+        if late is not None and name != "getaddrinfo":  # its own getaddrinfo calls that of `_socket`
+            setattr(late, name, getattr(resolver, name))
+    if hasattr(late, "socket"):  # somebody imported `socket` before us
+        for name in ("connect", "connect_ex", "sendto", "sendmsg", "bind"):
+            setattr(late.socket, name, guarded.__dict__[name])  # type: ignore[union-attr]
