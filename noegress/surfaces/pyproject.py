@@ -1,0 +1,32 @@
+"""pyproject.toml: direct references in the dependencies that every front end reads (PEP 508, 518, 621, 735)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from noegress.surfaces.document import Toml, UnreadableError, read_toml
+from noegress.surfaces.inspection import Inspection, Origin
+from noegress.surfaces.uv_settings import settings_violations
+from noegress.surfaces.violation import Violation
+
+SURFACE = "pyproject"
+
+
+def pyproject_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
+    """Everything in a pyproject.toml, of the standard tables and of uv, that is not the mirror."""
+    try:
+        toml = read_toml(path)
+    except UnreadableError as error:
+        yield inspection.unreadable(SURFACE, error)
+        return
+    yield from requirements(inspection, toml, "build-system", "requires")
+    yield from requirements(inspection, toml, "project", "dependencies")
+    for table in (("project", "optional-dependencies"), ("dependency-groups",)):
+        for name in toml.table(*table):
+            yield from requirements(inspection, toml, *table, name)
+    yield from settings_violations(inspection, toml, "tool", "uv")
+
+
+def requirements(inspection: Inspection, toml: Toml, *path: str | int, surface: str = SURFACE) -> Iterator[Violation]:
+    """The direct references among the requirement strings of an array."""
+    for text, line in toml.strings(*path):
+        yield from inspection.requirement(surface, Origin(file=toml.path, line=line), text)

@@ -1,0 +1,140 @@
+"""uv: its variables, its options and the configuration files it would find from a directory; it never reads pip's."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from noegress.surfaces.document import UnreadableError, read_toml
+from noegress.surfaces.inspection import COMMAND_LINE, ENVIRONMENT, Inspection, Origin
+from noegress.surfaces.machine import Machine
+from noegress.surfaces.options import UV, read_options
+from noegress.surfaces.uv_settings import default_of, settings_violations
+from noegress.surfaces.violation import Scope, Violation
+
+SURFACE = "uv"
+_NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*=(.+)", re.DOTALL)
+_INDEXES = ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")
+_FILES = ("UV_CONSTRAINT", "UV_BUILD_CONSTRAINT", "UV_OVERRIDE")
+_OPTIONS = ("index", "default-index", "index-url", "extra-index-url", "find-links")
+
+
+def uv_violations(inspection: Inspection) -> Iterator[Violation]:
+    """Everything uv would be told by the machine and by its command line besides the mirror."""
+    yield from _variables(inspection)
+    yield from _options(inspection)
+    for path in uv_files(inspection.machine, inspection.directory):
+        if not inspection.holds(path):
+            yield from uv_file_violations(inspection, path)
+
+
+def uv_file_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
+    """Everything in one of uv's configuration files besides the mirror."""
+    try:
+        toml = read_toml(path)
+        yield from settings_violations(inspection, toml, *_prefix(path))
+    except UnreadableError as error:
+        yield inspection.unreadable(SURFACE, error)
+
+
+def uv_default(inspection: Inspection) -> Origin | None:
+    """Where it is decided what uv takes for its default index; None where nothing does, and uv asks PyPI."""
+    machine = inspection.machine
+    for name, _ in _typed(machine):
+        if name in ("default-index", "index-url", "no-index"):
+            return Origin(file=COMMAND_LINE)
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL"):
+        if machine.environ.get(name, "").strip():
+            return Origin(file=ENVIRONMENT)
+    if machine.is_set("UV_NO_INDEX"):
+        return Origin(file=ENVIRONMENT)
+    for path in reversed(uv_files(machine, inspection.directory)):
+        try:
+            line = default_of(read_toml(path), *_prefix(path))
+        except UnreadableError:
+            continue  # reported where its settings are judged
+        if line is not None:
+            return Origin(file=path, line=line)
+    return None
+
+
+def uv_files(machine: Machine, directory: Path) -> list[Path]:
+    """The configuration files that uv would load in a directory, the most important last."""
+    typed = dict(_typed(machine))
+    if machine.is_set("UV_NO_CONFIG") or "no-config" in typed:
+        return []
+    named = typed.get("config-file") or machine.environ.get("UV_CONFIG_FILE", "")
+    if named:
+        return [directory / named]
+    system = [folder / "uv/uv.toml" for folder in reversed(machine.config_dirs())]
+    if machine.platform != "win32":
+        system.append(machine.root / "etc/uv/uv.toml")
+    system = [path for path in system if path.is_file()][:1]
+    user = machine.config_home() / "uv/uv.toml"
+    project = _project_file(directory)
+    return [*system, *([user] if user.is_file() else []), *([project] if project else [])]
+
+
+def _project_file(directory: Path) -> Path | None:
+    """The nearest ``uv.toml``, or pyproject.toml with ``[tool.uv]``, from a directory upward."""
+    for folder in (directory, *directory.parents):
+        if (folder / "uv.toml").is_file():
+            return folder / "uv.toml"
+        pyproject = folder / "pyproject.toml"
+        if pyproject.is_file():
+            try:
+                if "uv" in read_toml(pyproject).table("tool"):
+                    return pyproject
+            except UnreadableError:
+                continue  # uv warns and looks further up; the project's own file is judged by its surface
+    return None
+
+
+def _prefix(path: Path) -> tuple[str, ...]:
+    return ("tool", "uv") if path.name == "pyproject.toml" else ()
+
+
+def _variables(inspection: Inspection) -> Iterator[Violation]:
+    environ, origin = inspection.machine.environ, Origin(file=ENVIRONMENT)
+    for name in (*_INDEXES, "UV_FIND_LINKS"):
+        is_default = name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
+        fix = f"set {name} to {inspection.mirror.url}" if is_default else f"unset {name}"
+        for value in re.split(r"[\s,]+" if name == "UV_FIND_LINKS" else r"\s+", environ.get(name, "").strip()):
+            if value:
+                text = f"{name}={value}"
+                yield from inspection.index(SURFACE, origin, url=_url(value), text=text, fix=fix)
+    for name in _FILES:
+        for value in environ.get(name, "").split():
+            if "://" in value:
+                yield from inspection.direct(SURFACE, origin, url=value, text=f"{name}={value}")
+    for host in environ.get("UV_INSECURE_HOST", "").split():
+        if inspection.mirror.scheme == "https" and inspection.mirror.has_host(host):
+            allows = "anybody on the way to answer for the mirror: its certificate is not checked"
+            fix = "unset UV_INSECURE_HOST; SSL_CERT_FILE names the mirror's authority"
+            yield inspection.violation(SURFACE, origin, text=f"UV_INSECURE_HOST={host}", allows=allows, fix=fix)
+    if backend := environ.get("UV_TORCH_BACKEND", ""):
+        allows = "torch and its family from an index of PyTorch's own"
+        fix = "unset UV_TORCH_BACKEND"
+        yield inspection.violation(SURFACE, origin, text=f"UV_TORCH_BACKEND={backend}", allows=allows, fix=fix)
+
+
+def _url(value: str) -> str:
+    """The URL of ``[name=]URL``."""
+    named = _NAMED.fullmatch(value)
+    return named[1] if named else value
+
+
+def _options(inspection: Inspection) -> Iterator[Violation]:
+    origin = Origin(file=COMMAND_LINE, scope=Scope.COMMAND)
+    for name, value in _typed(inspection.machine):
+        if name in _OPTIONS:
+            fix = "leave the option out"
+            yield from inspection.index(SURFACE, origin, url=_url(value), text=f"--{name} {value}", fix=fix)
+        elif name == "torch-backend":
+            allows = "torch and its family from an index of PyTorch's own"
+            fix = "leave the option out"
+            yield inspection.violation(SURFACE, origin, text=f"--{name} {value}", allows=allows, fix=fix)
+
+
+def _typed(machine: Machine) -> list[tuple[str, str]]:
+    commands = (command for command in machine.commands if command.tool in ("uv", "uvx"))
+    return [option for command in commands for option in read_options(command.arguments, UV)]
