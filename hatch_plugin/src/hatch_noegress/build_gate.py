@@ -1,0 +1,94 @@
+"""The gate inside a build: finds the policy and the front end, and ends the build where anything else could answer."""
+
+import os
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from noegress.errors import NoegressError, PolicyError
+from noegress.policy import FoundPolicy, find_policy
+from noegress.surfaces import Report, ancestors, gate, this_machine
+
+MAX_SHOWN = 5  # a message that scrolls away is not read
+_INSTALLERS = frozenset({"pip", "uv"})
+_BUILD_REQUIREMENTS = ("hatchling", "hatch-noegress", "noegress")
+_passed: dict[Path, FoundPolicy] = {}
+
+
+def check_build(root: Path) -> Path | None:
+    """Raise ``SystemExit`` with a message unless only the mirror answers; once per process and project.
+
+    ``SystemExit`` is the one way to fail that no front end frames with a traceback. Gives the project's own policy
+    file, if it has one.
+    """
+    root = root.resolve()
+    if root not in _passed:
+        _passed[root] = _check(root)
+    found = _passed[root]
+    files = [path for path in (found.path, found.narrowed_by) if path and path.name == "noegress.toml"]
+    return next((path for path in files if path.resolve().parent == root), None)
+
+
+def _check(root: Path) -> FoundPolicy:
+    try:
+        found = _policy(root)
+        report = _judge(root, found)
+    except NoegressError as error:
+        raise SystemExit(refusal(error)) from None
+    if report.errors:
+        raise SystemExit(_message(report, found))
+    return found
+
+
+def refusal(error: NoegressError) -> str:
+    """The message of a build that ends for a reason outside the surfaces."""
+    if isinstance(error, PolicyError):
+        return f"\nnoegress: build refused: the policy cannot be used\n\n{error}\n"
+    return f"\nnoegress: build refused: {error.problem}\n    fix: {error.fix}\n"
+
+
+def front_ends() -> frozenset[str]:
+    """Who resolved this build environment: as its distributions record (``INSTALLER``) and as the parents tell.
+
+    Where that is somebody else, or nobody says, both pip and uv must be shut: undecided is refused.
+    """
+    recorded = {_installer(name) for name in _BUILD_REQUIREMENTS}
+    if not recorded <= _INSTALLERS:
+        return _INSTALLERS
+    return frozenset(recorded) | (_INSTALLERS & {command.tool for command in ancestors()})
+
+
+def _installer(name: str) -> str:
+    try:
+        return (distribution(name).read_text("INSTALLER") or "").strip()
+    except PackageNotFoundError:
+        return ""
+
+
+def _policy(root: Path) -> FoundPolicy:
+    found = find_policy(start=root)
+    if found is None:
+        raise NoegressError(
+            f"no policy found for {root}",
+            fix="write noegress.toml beside pyproject.toml, or name one in NOEGRESS_POLICY",
+        )
+    return found
+
+
+def _judge(root: Path, found: FoundPolicy) -> Report:
+    machine = this_machine(commands=ancestors())
+    return gate(root, found, machine, front_ends=front_ends())
+
+
+def _message(report: Report, found: FoundPolicy) -> str:
+    count = len(report.errors)
+    what = "1 violation" if count == 1 else f"{count} violations"
+    lines = ["", f"noegress: build refused: {what} (policy: {found})", ""]
+    for violation in report.errors[:MAX_SHOWN]:
+        lines += [
+            f"  {violation.place}: {violation.text}",
+            f"      allows {violation.allows}",
+            f"      fix: {violation.fix}",
+        ]
+    if count > MAX_SHOWN:
+        lines.append(f"  … and {count - MAX_SHOWN} more")
+    return "\n".join([*lines, "", f"  to see all: noegress check {os.fspath(report.directory)}", ""])
