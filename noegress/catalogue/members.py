@@ -1,0 +1,199 @@
+"""The members of a wheel: what an installer will write, by scheme and path, with the digest of every content."""
+
+import configparser
+import hashlib
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+
+from noegress.errors import NoegressError
+
+_CHUNK = 1 << 20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_UNCHECKED = ("RECORD", "RECORD.jws", "RECORD.p7s")
+"""Written anew by every installer, or signatures over what was written anew."""
+
+
+class Scheme(StrEnum):
+    """Where an installer puts a member (the install schemes of the wheel specification)."""
+
+    LIBRARY = "library"
+    """The root of the wheel: site-packages."""
+    PURELIB = "purelib"
+    PLATLIB = "platlib"
+    SCRIPTS = "scripts"
+    """A ``#!python`` first line is rewritten by the installer."""
+    HEADERS = "headers"
+    DATA = "data"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberLimits:
+    """How much of one wheel is read; beyond it the wheel has no members and stays undecided."""
+
+    entries: int = 200_000
+    """Entries of the archive; the largest wheels on PyPI have below 100 000."""
+    total_bytes: int = 16 << 30
+    """Bytes unpacked; the largest wheels on PyPI unpack to about 3 GiB."""
+    entry_points_bytes: int = 4 << 20
+    """Bytes of ``entry_points.txt``, the only member that is held in memory."""
+
+
+LIMITS = MemberLimits()
+
+
+class MembersError(NoegressError):
+    """A wheel whose members cannot be told; it is undecided, never empty."""
+
+    exit_status = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryPoint:
+    """A script that an installer writes: ``name = module:attribute``."""
+
+    group: str
+    """``console_scripts`` or ``gui_scripts``."""
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """Every file that a wheel installs, and every script that is written for it."""
+
+    files: tuple[tuple[Scheme, str, str], ...] = ()
+    """Scheme, path inside the scheme and sha256 of the content; sorted, ``RECORD`` left out."""
+    entry_points: tuple[EntryPoint, ...] = ()
+
+    def document(self) -> dict[str, object]:
+        """The members as JSON values."""
+        files: dict[str, dict[str, str]] = {}
+        for scheme, path, sha256 in self.files:
+            files.setdefault(scheme.value, {})[path] = sha256
+        points = [{"group": point.group, "name": point.name, "value": point.value} for point in self.entry_points]
+        return {"files": files, "entry_points": points}
+
+    @classmethod
+    def read(cls, document: object) -> "Members":
+        """The members of JSON values; raises ``KeyError``, ``TypeError`` or ``ValueError`` for any others."""
+        if not isinstance(document, Mapping):
+            raise TypeError("members")
+        files = [
+            (Scheme(scheme), _safe_path(path), _digest(sha256))
+            for scheme, paths in document["files"].items()
+            for path, sha256 in paths.items()
+        ]
+        points = [
+            EntryPoint(group=str(item["group"]), name=str(item["name"]), value=str(item["value"]))
+            for item in document["entry_points"]
+        ]
+        return cls(files=tuple(sorted(files)), entry_points=tuple(points))
+
+
+def members_of(path: Path, *, limits: MemberLimits = LIMITS) -> Members:
+    """Hash the real members of a wheel, streaming; its RECORD is not believed.
+
+    Raises ``MembersError`` for an archive that is broken, ambiguous, encrypted, leads outside, or exceeds the limits.
+    """
+    try:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            return _members(archive, limits)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+        raise MembersError(f"{path.name}: its members cannot be read: {error}", fix="fetch the wheel again") from error
+    except OSError as error:
+        raise MembersError(f"{path}: cannot be read: {error}", fix="check the path and its permissions") from error
+
+
+def _members(archive: zipfile.ZipFile, limits: MemberLimits) -> Members:
+    infos = [info for info in archive.infolist() if not info.is_dir()]
+    if len(infos) > limits.entries:
+        raise ValueError(f"more than {limits.entries} entries")
+    dist_info = _dist_info([info.filename for info in infos])
+    files: dict[tuple[Scheme, str], str] = {}
+    written: set[str] = set()
+    left = limits.total_bytes
+    for info in infos:
+        if info.filename in written:
+            raise ValueError(f"two members named {info.filename!r}")
+        written.add(info.filename)
+        digest = hashlib.sha256()
+        for chunk in _chunks(archive, info):
+            left -= len(chunk)
+            if left < 0:
+                raise ValueError(f"more than {limits.total_bytes} bytes unpacked")
+            digest.update(chunk)
+        scheme, installed = _placed(_safe_path(info.filename), dist_info)
+        if installed in {f"{dist_info}/{name}" for name in _UNCHECKED}:
+            continue
+        if (scheme, installed) in files:
+            raise ValueError(f"two members that install {installed!r}")
+        files[scheme, installed] = digest.hexdigest()
+    points = _entry_points(archive, f"{dist_info}/entry_points.txt", limits)
+    return Members(files=tuple(sorted((*key, sha256) for key, sha256 in files.items())), entry_points=points)
+
+
+def _dist_info(names: list[str]) -> str:
+    found = {name.partition("/")[0] for name in names if name.partition("/")[0].endswith(".dist-info")}
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} .dist-info folders; a wheel has one")
+    return found.pop()
+
+
+def _placed(path: str, dist_info: str) -> tuple[Scheme, str]:
+    """Where a member is installed: ``NAME-VERSION.data/SCHEME/PATH`` is spread, everything else is the library."""
+    root, _, rest = path.partition("/")
+    if root != f"{dist_info.removesuffix('.dist-info')}.data":
+        return Scheme.LIBRARY, path
+    scheme, _, installed = rest.partition("/")
+    if scheme not in {"purelib", "platlib", "scripts", "headers", "data"} or not installed:
+        raise ValueError(f"{path!r} names no install scheme")
+    return Scheme(scheme), installed
+
+
+def _chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    with archive.open(info) as member:
+        while chunk := member.read(_CHUNK):
+            yield chunk
+
+
+def _entry_points(archive: zipfile.ZipFile, name: str, limits: MemberLimits) -> tuple[EntryPoint, ...]:
+    if name not in archive.namelist():
+        return ()
+    with archive.open(name) as member:
+        content = member.read(limits.entry_points_bytes + 1)
+    if len(content) > limits.entry_points_bytes:
+        raise ValueError(f"{name} is longer than {limits.entry_points_bytes} bytes")
+    return read_entry_points(content)
+
+
+def read_entry_points(content: bytes) -> tuple[EntryPoint, ...]:
+    """The scripts of an ``entry_points.txt``; ``ValueError`` where it does not parse."""
+    parser = configparser.ConfigParser(delimiters=("=",), comment_prefixes=("#", ";"), interpolation=None, strict=True)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # names of scripts keep their case
+    try:
+        parser.read_string(content.decode("utf-8"))
+    except configparser.Error as error:
+        raise ValueError(f"entry_points.txt: {error}") from error
+    return tuple(
+        EntryPoint(group=group, name=name, value=" ".join(value.split()))
+        for group in ("console_scripts", "gui_scripts")
+        if parser.has_section(group)
+        for name, value in parser.items(group)
+    )
+
+
+def _safe_path(path: str) -> str:
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path or str(pure) != path:
+        raise ValueError(f"{path!r} leads outside or is not normal")
+    return path
+
+
+def _digest(value: object) -> str:
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
+        raise TypeError(f"a sha256: {value!r}")
+    return value
