@@ -1,0 +1,59 @@
+"""The one door to python-tuf and securesystemslib, with a clear word where the extra is not installed."""
+
+from noegress.errors import UsageError
+
+try:
+    import urllib3
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from securesystemslib.dsse import Envelope
+    from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
+    from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
+    from tuf.api import exceptions
+    from tuf.api.metadata import (
+        DelegatedRole,
+        Delegations,
+        Metadata,
+        MetaFile,
+        Root,
+        Signed,
+        Snapshot,
+        SuccinctRoles,
+        TargetFile,
+        Targets,
+        Timestamp,
+    )
+    from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
+except ImportError as error:
+    raise UsageError(
+        f"the catalogue needs python-tuf, which is not installed here: {error}",
+        fix="pip install 'noegress[catalogue]'",
+    ) from error
+
+__all__ = [
+    "CryptoSigner",
+    "DelegatedRole",
+    "Delegations",
+    "Ed25519PrivateKey",
+    "Envelope",
+    "FetcherInterface",
+    "Key",
+    "MetaFile",
+    "Metadata",
+    "Root",
+    "SSlibKey",
+    "Signed",
+    "Signer",
+    "Snapshot",
+    "SuccinctRoles",
+    "TargetFile",
+    "Targets",
+    "Timestamp",
+    "UnverifiedSignatureError",
+    "Updater",
+    "UpdaterConfig",
+    "VerificationError",
+    "exceptions",
+    "serialization",
+    "urllib3",
+]

@@ -1,0 +1,166 @@
+"""Signing keys: Ed25519 files that carry an owner, and the sets of them that hold the roles of a catalogue."""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from noegress.catalogue._tuf import CryptoSigner, Ed25519PrivateKey, Key, Signer, SSlibKey, serialization
+from noegress.errors import UsageError
+
+OWNER = "x-noegress-owner"
+"""The field of a public key that names the person who holds it; signed along with the key."""
+OFFLINE_ROLES = ("root", "targets", "release")
+
+Passphrase = Callable[[Path], bytes | None]
+"""Tells the passphrase of a key file; None for a key without one."""
+
+
+def no_passphrase(_path: Path) -> None:
+    """For keys that are protected by where they lie: the online key, keys of a test."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleKeys:
+    """Who may sign for a role, and how many of them must."""
+
+    keys: tuple[Key, ...]
+    threshold: int
+
+    def __post_init__(self) -> None:
+        owners = [owner_of(key) for key in self.keys]
+        twice = sorted({owner for owner in owners if owners.count(owner) > 1})
+        if twice:
+            raise UsageError(
+                f"{twice[0]} holds two keys of one role: a threshold counts people",
+                fix="give each role one key of each person",
+            )
+        if not 1 <= self.threshold <= len(self.keys):
+            raise UsageError(
+                f"a threshold of {self.threshold} with {len(self.keys)} keys",
+                fix="choose a threshold from 1 to the number of keys",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueKeys:
+    """What a new catalogue is made with: public keys of every role, and the signers that are at hand."""
+
+    root: RoleKeys
+    targets: RoleKeys
+    release: RoleKeys
+    online: Key
+    """The one key that lies on the mirror: admission bins, snapshot and timestamp, nothing else."""
+    signers: tuple[Signer, ...]
+    """At least a threshold of root, targets and release, and the online one."""
+
+
+def owner_of(key: Key) -> str:
+    """The person who holds a key; its id where the key names nobody."""
+    owner = key.unrecognized_fields.get(OWNER)
+    return owner if isinstance(owner, str) and owner else key.keyid
+
+
+def generate_key(path: Path, *, owner: str, passphrase: bytes | None = None) -> Signer:
+    """Make an Ed25519 key: PKCS#8 PEM in ``path`` (mode 0600), the public half beside it as ``.pub``.
+
+    An existing file is never overwritten.
+    """
+    if not re.fullmatch(r"[\w@+-][\w@.+-]*", owner):
+        raise UsageError(
+            f"{owner!r} cannot name the owner of a key", fix="use a plain name or an address: --owner alice"
+        )
+    private = Ed25519PrivateKey.generate()
+    protection = (
+        serialization.BestAvailableEncryption(passphrase) if passphrase is not None else serialization.NoEncryption()
+    )
+    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
+    public = _owned(SSlibKey.from_crypto(private.public_key()), owner)
+    document = {"keyid": public.keyid, **public.to_dict()}
+    _write_new(path, pem, mode=0o600)
+    _write_new(public_path(path), json.dumps(document, indent=2).encode() + b"\n", mode=0o644)
+    return CryptoSigner(private, public)
+
+
+def public_path(path: Path) -> Path:
+    """Where the public half of a key file lies."""
+    return path.with_name(f"{path.name}.pub")
+
+
+def read_public_key(path: Path) -> SSlibKey:
+    """The public key of a ``.pub`` file."""
+    try:
+        document = json.loads(path.read_bytes())
+        keyid = document.pop("keyid")
+        key = SSlibKey.from_dict(keyid, document)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error}", fix="name the .pub file beside a key") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path}: is no public key: {error}", fix="name the .pub file beside a key") from error
+    return key
+
+
+def load_signer(path: Path, *, passphrase: Passphrase = no_passphrase) -> Signer:
+    """The signer of a key file, asked for its passphrase where it has one."""
+    public = read_public_key(public_path(path))
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error}", fix="name a key file") from error
+    secret = passphrase(path) if b"ENCRYPTED" in content.partition(b"\n")[0] else None
+    try:
+        private = serialization.load_pem_private_key(content, secret)
+        signer = CryptoSigner(private, public)
+    except (ValueError, TypeError) as error:
+        raise UsageError(
+            f"{path}: cannot be opened: {error}", fix="give its passphrase, or restore the key from its backup"
+        ) from error
+    return signer
+
+
+def generate_keys(
+    directory: Path, *, owners: tuple[str, ...] = ("operator",), passphrase: Passphrase = no_passphrase
+) -> CatalogueKeys:
+    """Make every key of a new catalogue below ``directory``: ``ROLE/OWNER.pem`` and ``online.pem``.
+
+    Offline roles get a key for each owner and ask for a majority of them: 1 of 1, 2 of 2, 2 of 3. ``passphrase`` is
+    asked for every offline key; the online key has none, for it is used unattended.
+    """
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    signers: list[Signer] = []
+    roles: dict[str, RoleKeys] = {}
+    for role in OFFLINE_ROLES:
+        (directory / role).mkdir(exist_ok=True, mode=0o700)
+        made = []
+        for owner in owners:
+            path = directory / role / f"{owner}.pem"
+            made.append(generate_key(path, owner=owner, passphrase=passphrase(path)))
+        signers += made
+        roles[role] = RoleKeys(keys=tuple(signer.public_key for signer in made), threshold=len(owners) // 2 + 1)
+    online = generate_key(directory / "online.pem", owner="mirror")
+    return CatalogueKeys(
+        root=roles["root"],
+        targets=roles["targets"],
+        release=roles["release"],
+        online=online.public_key,
+        signers=(*signers, online),
+    )
+
+
+def _owned(key: SSlibKey, owner: str) -> SSlibKey:
+    return SSlibKey(key.keyid, key.keytype, key.scheme, key.keyval, {**key.unrecognized_fields, OWNER: owner})
+
+
+def _write_new(path: Path, content: bytes, *, mode: int) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError as error:
+        raise UsageError(f"{path} exists", fix="choose another folder; a key is never overwritten") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error}", fix="choose a folder that can be written") from error
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
