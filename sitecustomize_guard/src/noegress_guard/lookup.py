@@ -38,8 +38,10 @@ def read_host(host: object) -> Address | str | None:
         return 4, 0
     if text == "<broadcast>":
         return 4, 0xFFFFFFFF
-    # a zone chooses the interface, not the address
-    return parse_address(text.partition("%")[0]) or parse_name(text)
+    literal, zone, _ = text.partition("%")
+    if zone and ":" in literal:  # an IPv6 zone chooses the interface, not the address
+        return parse_address(literal)
+    return parse_address(text) or parse_name(text)
 
 
 class Resolver:
@@ -75,6 +77,18 @@ class Resolver:
         if answers and not kept:
             self._refuse_rebinding("getaddrinfo", host, answers[0][4][0], port)
         return kept
+
+    def settle(self, operation: str, address: tuple[Any, ...], family: int, kind: int) -> tuple[Any, ...]:
+        """Return an IP socket address with its name resolved, so that the hook and the kernel see the same address."""
+        host, port, *rest = tuple(tuple.__iter__(address))
+        found, number = read_host(host), port_number(port)
+        if isinstance(found, tuple):
+            return (exact(host), port, *rest)
+        self.check_name(operation, host, number)
+        if number is None:
+            return (exact(host), port, *rest)  # C code will find fault with the port
+        answers = self.getaddrinfo(found or host, number, family, kind)
+        return (*answers[0][4][:2], *rest) if rest else answers[0][4]
 
     def gethostbyname(self, host: object) -> str:
         """Look up as `_socket.gethostbyname` does, and learn the answer."""

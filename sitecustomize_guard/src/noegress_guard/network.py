@@ -12,7 +12,7 @@ import sys
 
 from noegress_guard.address import format_address
 from noegress_guard.decision import Gate
-from noegress_guard.lookup import Resolver, exact, port_number, read_host, shown
+from noegress_guard.lookup import Resolver, port_number, read_host, shown
 from noegress_guard.refusal import Attempt, EgressRefused, refuse
 
 TYPE_CHECKING = False
@@ -156,19 +156,13 @@ def _guarded_type(module: Any, resolver: Resolver) -> Any:
     """Build the subclass of `_socket.socket` whose methods resolve names under the guard before C code sees them."""
     base = module.socket
 
+    inet = {module.AF_INET, _inet6(module)}
+
     def settle(sock: Any, address: Any, *, operation: str) -> Any:
-        """Return the address with its name resolved; the hook then judges the address itself."""
-        if not isinstance(address, tuple) or tuple.__len__(address) < 2:
-            return address
-        host, port, *rest = tuple(tuple.__iter__(address))
-        number = port_number(port)
         family = base.family.__get__(sock)
-        name = read_host(host)
-        if not isinstance(name, str) or number is None or family not in {module.AF_INET, _inet6(module)}:
-            return (exact(host), port, *rest)
-        resolver.check_name(operation, host, number)
-        answers = resolver.getaddrinfo(name, number, family, base.type.__get__(sock) & _TYPE_MASK)
-        return (*answers[0][4][:2], *rest) if rest else answers[0][4]
+        if family not in inet or not isinstance(address, tuple) or tuple.__len__(address) < 2:
+            return address
+        return resolver.settle(operation, address, family, base.type.__get__(sock) & _TYPE_MASK)
 
     class Socket(base):  # type: ignore[misc,valid-type]
         __slots__ = ()
