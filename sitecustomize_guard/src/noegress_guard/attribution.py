@@ -75,7 +75,8 @@ def _awaiting(host: str) -> Iterator[tuple[CodeType, int]]:
     tasks = sys.modules.get("asyncio.tasks")
     if tasks is None:
         return
-    everything: Any = [*getattr(tasks, "_scheduled_tasks", ()), *getattr(tasks, "_eager_tasks", ())]
+    sets = ("_all_tasks", "_scheduled_tasks", "_eager_tasks")  # until 3.11, and since
+    everything: list[Any] = [task for name in sets for task in getattr(tasks, name, ())]
     for task in everything:
         found = list(_coroutine_stack(task.get_coro()))
         if any(

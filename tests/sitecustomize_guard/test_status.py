@@ -1,0 +1,45 @@
+"""`noegress-guard status` tells the truth about an interpreter."""
+
+import json
+
+from tests.sitecustomize_guard.environment import Guarded
+
+
+def test_a_guarded_interpreter_says_by_what_and_what_is_left(guarded: Guarded) -> None:
+    policy = guarded.write({"allow": ["mirror.internal:443"], "kill-switches": {"X_OFF": "1"}})
+    command = str(guarded.python.parent / "noegress-guard")
+    done = guarded.execute(command, "status", NOEGRESS_GUARD_POLICY=str(policy))
+    assert done.status == 0
+    assert "Python layer: active, started by" in done.out
+    assert "allows mirror.internal:443" in done.out
+    assert "X_OFF=1 is set" in done.out
+    assert "Kernel layer: not active" in done.out
+    assert "native code" in done.out
+
+
+def test_status_is_also_json(guarded: Guarded) -> None:
+    command = str(guarded.python.parent / "noegress-guard")
+    report = json.loads(guarded.execute(command, "status", "--json").out)
+    assert report["format"] == 1
+    assert report["python_layer"]["active"]
+    assert report["python_layer"]["policies"] == []
+    assert report["python_layer"]["started_by"].endswith("0_noegress_guard.pth")
+
+
+def test_an_interpreter_without_the_guard_is_not_said_to_be_protected(guarded: Guarded) -> None:
+    site = next(guarded.python.parent.parent.glob("lib/*/site-packages"))
+    code = f"import sys; sys.path.append({str(site)!r}); from noegress_guard import cli; sys.exit(cli.main(['status']))"
+    done = guarded.run(code, options=("-S",))
+    assert done.status == 1
+    assert "Python layer: NOT active" in done.out
+
+
+def test_a_file_that_runs_before_the_guard_is_named(guarded: Guarded) -> None:
+    site = next(guarded.python.parent.parent.glob("lib/*/site-packages"))
+    earlier = site / "0_earlier.pth"
+    earlier.write_text("import os\n", "utf-8")
+    try:
+        report = guarded.execute(str(guarded.python.parent / "noegress-guard"), "status").out
+    finally:
+        earlier.unlink()
+    assert "0_earlier.pth runs: it sorts before" in report
