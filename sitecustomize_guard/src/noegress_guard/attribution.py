@@ -57,12 +57,9 @@ def find_origin(host: str) -> Origin:
 
 
 def _stack(frame: FrameType | None) -> Iterator[tuple[CodeType, int]]:
-    for _ in range(_MAX_FRAMES):
-        if frame is None:
-            return
-        if not frame.f_code.co_filename.startswith((_HERE, "<frozen ")):
-            yield frame.f_code, frame.f_lineno or 0
-        frame = frame.f_back
+    for caller in _caller_frames(frame):
+        if not caller.f_code.co_filename.startswith((_HERE, "<frozen ")):
+            yield caller.f_code, caller.f_lineno or 0
 
 
 def _is_standard(code: CodeType) -> bool:
@@ -71,30 +68,41 @@ def _is_standard(code: CodeType) -> bool:
 
 
 def _awaiting(host: str) -> Iterator[tuple[CodeType, int]]:
-    """Find the coroutines of a task that waits for the lookup of `host` in a thread; its stack is not on ours."""
+    """Find who waits for the lookup of `host` in a thread of asyncio's: a task, suspended or not yet."""
     tasks = sys.modules.get("asyncio.tasks")
     if tasks is None:
         return
     sets = ("_all_tasks", "_scheduled_tasks", "_eager_tasks")  # until 3.11, and since
-    everything: list[Any] = [task for name in sets for task in getattr(tasks, name, ())]
-    for task in everything:
-        found = list(_coroutine_stack(task.get_coro()))
-        if any(
-            code.co_name in {"getaddrinfo", "sock_connect"} and host in map(str, variables.values())
-            for code, _, variables in found
-        ):
-            yield from ((code, line) for code, line, _ in reversed(found))
+    suspended = [
+        list(_coroutine_frames(task.get_coro()))[::-1] for name in sets for task in list(getattr(tasks, name, ()))
+    ]
+    running = [list(_caller_frames(frame)) for frame in sys._current_frames().values()]  # noqa: SLF001 -- documented
+    for frames in (*suspended, *running):
+        if any(frame.f_code.co_name == "getaddrinfo" and _mentions(frame, host) for frame in frames):
+            yield from ((frame.f_code, frame.f_lineno or 0) for frame in frames)
             return
 
 
-def _coroutine_stack(coroutine: Any) -> Iterator[tuple[CodeType, int, dict[str, Any]]]:
-    """Yield code, line and variables of a suspended coroutine and of what it awaits, outermost first."""
+def _mentions(frame: FrameType, host: str) -> bool:
+    """Tell whether this is asyncio's own lookup of the host: a coroutine, with the host among its arguments."""
+    return bool(frame.f_code.co_flags & 0x80) and host in [x for x in frame.f_locals.values() if isinstance(x, str)]
+
+
+def _caller_frames(frame: FrameType | None) -> Iterator[FrameType]:
+    for _ in range(_MAX_FRAMES):
+        if frame is None:
+            return
+        yield frame
+        frame = frame.f_back
+
+
+def _coroutine_frames(coroutine: Any) -> Iterator[FrameType]:
+    """Yield the frames of a coroutine and of what it awaits, outermost first."""
     for _ in range(_MAX_FRAMES):
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
         if frame is None:
             return
-        names = {name: value for name, value in frame.f_locals.items() if isinstance(value, str)}
-        yield frame.f_code, frame.f_lineno or 0, names
+        yield frame
         coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
 
 
