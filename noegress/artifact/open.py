@@ -22,17 +22,23 @@ def open_artifact(path: Path, limits: Limits = LIMITS) -> Artifact:
     Raises ``UsageError`` for what is neither by name, is no regular file, or cannot be read. A file that is broken
     inside raises nothing: it has problems.
     """
-    reader = next((reader for suffix, reader in _READERS if path.name.lower().endswith(suffix)), None)
-    if reader is None:
-        fix = "name files that end in " + ", ".join(SUFFIXES) + ", or folders that hold some"
-        raise UsageError(f"{path} is neither a wheel nor an sdist by its name", fix=fix)
     stream = _open_regular(path)
     try:
+        reader = next((reader for suffix, reader in _READERS if path.name.lower().endswith(suffix)), None)
+        if reader is None:
+            fix = "name files that end in " + ", ".join(SUFFIXES) + ", or folders that hold some"
+            raise UsageError(f"{path} is neither a wheel nor an sdist by its name", fix=fix)
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         return reader(path, stream, sha256, limits)
     except BaseException:
         stream.close()
         raise
+
+
+def digest_of(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal; raises ``UsageError`` where it cannot be read."""
+    with _open_regular(path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _open_regular(path: Path) -> io.BufferedReader:

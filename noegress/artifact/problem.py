@@ -19,6 +19,7 @@ class IntegrityRule:
 _REFUSE = "do not install it; report it to the project and to the index it came from"
 _REBUILD = "have the project build the file anew with a current build backend"
 _FETCH = "download the file again and compare its digest with the index"
+_REPORT = "report it to noegress with the file's name and digest; until then take another version"
 _LOOK = "look at the file by hand, or take another version"
 
 INTEGRITY_RULES: dict[str, IntegrityRule] = {
@@ -50,6 +51,7 @@ INTEGRITY_RULES: dict[str, IntegrityRule] = {
         ("nested-unreadable", Severity.MEDIUM, "an archive inside the file cannot be read", _LOOK),
         ("record-absent", Severity.MEDIUM, "no RECORD: nothing vouches for the members", _REBUILD),
         ("record-unreadable", Severity.MEDIUM, "RECORD does not parse or holds no usable hash", _REBUILD),
+        ("scan-crashed", Severity.MEDIUM, "the scanner failed at the file, or its process died", _REPORT),
         ("source-too-large", Severity.MEDIUM, "source code longer than is read in one piece", _LOOK),
         ("unreadable", Severity.MEDIUM, "the file is no archive, or ends too early", _FETCH),
         ("unsupported-compression", Severity.MEDIUM, "a method that installers need not know", _REBUILD),

@@ -8,13 +8,13 @@ from importlib.metadata import EntryPoint, entry_points
 from packaging.utils import canonicalize_name
 
 from noegress import __version__
-from noegress.cli import check, policy
+from noegress.cli import check, policy, scan
 from noegress.cli.command import Command
 from noegress.errors import NoegressError, UsageError
 from noegress.policy.model import OWN_PROJECTS
 
 _EXIT_STATUSES = "exit status: 0 admitted or clean, 1 refused, 2 usage or configuration, 3 undecided"
-_OWN_COMMANDS = (check.COMMAND, policy.COMMAND)
+_OWN_COMMANDS = (check.COMMAND, policy.COMMAND, scan.COMMAND)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,71 @@
+"""Scans many files at once in processes of one's own or on any executor; a worker that dies becomes a finding."""
+
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from noegress.errors import UsageError
+from noegress.scan.result import ScanResult
+from noegress.scan.scan import crashed, scan_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unscanned:
+    """A target that could not be opened: a ``UsageError`` in a form that crosses processes."""
+
+    path: Path
+    problem: str
+    fix: str
+
+
+Outcome = ScanResult | Unscanned
+Scan = Callable[[Path], ScanResult]
+
+
+def scan_files(
+    paths: Iterable[Path], *, jobs: int = 1, executor: Executor | None = None, scan: Scan = scan_file
+) -> Iterator[Outcome]:
+    """The outcome of each path, in their order, as soon as it and those before it are there.
+
+    ``executor`` may be any executor, a Dask client's for instance, as long as its workers see the same files under
+    the same paths; without one and with more than one job, processes are started and ended here.
+    """
+    if executor is not None:
+        yield from _gather([(path, executor.submit(_attempt, scan, path)) for path in paths], scan, retry=False)
+        return
+    if jobs <= 1:
+        yield from (_attempt(scan, path) for path in paths)
+        return
+    with _processes(jobs) as pool:
+        yield from _gather([(path, pool.submit(_attempt, scan, path)) for path in paths], scan, retry=True)
+
+
+def _processes(jobs: int) -> ProcessPoolExecutor:
+    # a forked child would inherit the locks of our threads; a worker is replaced before its memory has grown for long
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=200)
+
+
+def _attempt(scan: Scan, path: Path) -> Outcome:
+    try:
+        return scan(path)
+    except UsageError as error:
+        return Unscanned(path=path, problem=error.problem, fix=error.fix)
+
+
+def _gather(submitted: list[tuple[Path, Future[Outcome]]], scan: Scan, *, retry: bool) -> Iterator[Outcome]:
+    for path, future in submitted:
+        try:
+            yield future.result()
+        except (BrokenExecutor, CancelledError, OSError) as error:
+            # a pool that breaks loses every pending file: each gets a worker of its own, and only one kills it again
+            yield _alone(scan, path) if retry else crashed(path, f"lost its worker: {type(error).__name__}")
+
+
+def _alone(scan: Scan, path: Path) -> Outcome:
+    with _processes(1) as pool:
+        try:
+            return pool.submit(_attempt, scan, path).result()
+        except BrokenExecutor:
+            return crashed(path, "killed the process that scanned it")
