@@ -24,15 +24,20 @@ def open_artifact(path: Path, limits: Limits = LIMITS) -> Artifact:
     """
     stream = _open_regular(path)
     try:
-        reader = next((reader for suffix, reader in _READERS if path.name.lower().endswith(suffix)), None)
-        if reader is None:
-            fix = "name files that end in " + ", ".join(SUFFIXES) + ", or folders that hold some"
-            raise UsageError(f"{path} is neither a wheel nor an sdist by its name", fix=fix)
+        reader = _reader(path)
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         return reader(path, stream, sha256, limits)
     except BaseException:
         stream.close()
         raise
+
+
+def _reader(path: Path) -> type[Artifact]:
+    for suffix, reader in _READERS:
+        if path.name.lower().endswith(suffix):
+            return reader
+    fix = "name files that end in " + ", ".join(SUFFIXES) + ", or folders that hold some"
+    raise UsageError(f"{path} is neither a wheel nor an sdist by its name", fix=fix)
 
 
 def digest_of(path: Path) -> str:
