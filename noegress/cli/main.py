@@ -3,18 +3,23 @@
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
 from packaging.utils import canonicalize_name
 
 from noegress import __version__
-from noegress.cli import check, policy, scan
 from noegress.cli.command import Command
 from noegress.errors import NoegressError, UsageError
 from noegress.policy.model import OWN_PROJECTS
 
 _EXIT_STATUSES = "exit status: 0 admitted or clean, 1 refused, 2 usage or configuration, 3 undecided"
-_OWN_COMMANDS = (check.COMMAND, policy.COMMAND, scan.COMMAND)
+_OWN_COMMANDS = (
+    "check",
+    "policy",
+    "scan",
+)
+"""Modules of this package, each with a ``COMMAND``; only what is asked for is imported."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,16 +61,27 @@ def command_parser(asked: str = "") -> ArgumentParser:
 
 
 def _commands(asked: str) -> tuple[Command, ...]:
-    """Our own commands and, of those of our other distributions, the one that is asked for.
+    """The command that is asked for, ours or of our other distributions; all of them for the overview or a mistake.
 
-    The overview loads them all; anybody else's entry points are never loaded.
+    Anybody else's entry points are never loaded.
     """
-    found = list(_OWN_COMMANDS)
-    for entry_point in entry_points(group="noegress.commands"):
-        is_ours = entry_point.dist is not None and canonicalize_name(entry_point.dist.name) in OWN_PROJECTS
-        if is_ours and (asked == entry_point.name or asked in ("", "-h", "--help")):
-            found.append(_load(entry_point))
+    if asked in _OWN_COMMANDS:
+        return (_own(asked),)
+    theirs = [
+        entry_point
+        for entry_point in entry_points(group="noegress.commands")
+        if entry_point.dist is not None and canonicalize_name(entry_point.dist.name) in OWN_PROJECTS
+    ]
+    named = [entry_point for entry_point in theirs if entry_point.name == asked]
+    if named or asked == "--version":
+        return tuple(map(_load, named))
+    found = [*map(_own, _OWN_COMMANDS), *map(_load, theirs)]
     return tuple(sorted(found, key=lambda command: command.name))
+
+
+def _own(name: str) -> Command:
+    command: Command = import_module(f"noegress.cli.{name}").COMMAND
+    return command
 
 
 def _load(entry_point: EntryPoint) -> Command:
