@@ -129,6 +129,14 @@ def _softer_settings(anchor: Policy, lower: Policy, document: dict[str, object])
         ("admission", "on-demand-from"): not set(lower.admission.on_demand_from)
         <= set(anchor.admission.on_demand_from),
         ("admission", "private"): not set(anchor.admission.private) <= set(lower.admission.private),
+        ("admission", "allow"): _is_wider_list(anchor.admission.allow, lower.admission.allow),
+        ("admission", "deny"): not set(anchor.admission.deny) <= set(lower.admission.deny),
+        ("admission", "deny-sha256"): not set(anchor.admission.deny_sha256) <= set(lower.admission.deny_sha256),
+        ("admission", "yanked"): lower.admission.yanked and not anchor.admission.yanked,
+        ("admission", "refused-status"): not set(anchor.admission.refused_status)
+        <= set(lower.admission.refused_status),
+        ("admission", "licences"): _is_wider_list(anchor.admission.licences, lower.admission.licences),
+        ("admission", "provenance"): not set(anchor.admission.provenance) <= set(lower.admission.provenance),
         ("admission", "advisories"): lower.admission.advisories == "off" and anchor.admission.advisories != "off",
         ("admission", "advisory-max-age"): lower.admission.advisory_max_age > anchor.admission.advisory_max_age,
         ("guard", "allow-observe"): lower.guard.allow_observe and not anchor.guard.allow_observe,
@@ -138,6 +146,11 @@ def _softer_settings(anchor: Policy, lower: Policy, document: dict[str, object])
         if is_wider and key in _table(document, table):
             wide.append(((table, key), f"widens [{table}] {key}"))
     return wide
+
+
+def _is_wider_list(ours: tuple[object, ...], theirs: tuple[object, ...]) -> bool:
+    """For the lists whose emptiness means everything."""
+    return bool(ours) and (not theirs or not set(theirs) <= set(ours))
 
 
 def _intersection(anchor: Policy, lower: Policy, document: dict[str, object]) -> Policy:

@@ -43,6 +43,15 @@ class Advisories(StrEnum):
     REQUIRED = "required"
 
 
+class ProjectStatus(StrEnum):
+    """What an index says about a project as a whole, PEP 792."""
+
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+    QUARANTINED = "quarantined"
+    DEPRECATED = "deprecated"
+
+
 class WaivedCategory(StrEnum):
     """The categories a waiver can name; a file that breaks its format cannot be waived."""
 
@@ -79,8 +88,34 @@ def _name_pattern(text: str) -> str:
     return re.sub(r"[-_.]+", "-", text).lower()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Projects and, where specifiers follow, some of their versions: ``acme-*``, ``numpy>=2``."""
+
+    pattern: str
+    """Normalised; ``*`` stands for anything."""
+    versions: SpecifierSet
+
+    def matches(self, project: str, version: Version | None) -> bool:
+        """Whether it selects a version; one that cannot be parsed is selected by no specifier."""
+        if not fnmatch.fnmatchcase(canonicalize_name(project), self.pattern):
+            return False
+        return not self.versions or (version is not None and self.versions.contains(version, prereleases=True))
+
+    def __str__(self) -> str:
+        return f"{self.pattern}{self.versions}"
+
+
+def _selection(text: str) -> Selection:
+    name = re.match(r"[A-Za-z0-9._*-]*", text)
+    pattern = name.group() if name else ""
+    return Selection(pattern=_name_pattern(pattern), versions=_specifiers(text[len(pattern) :]))
+
+
 SHA256 = Text("a sha256 in hexadecimal", example="9f86d081…", pattern=r"[0-9a-f]{64}")
 _DESTINATION = Parsed(parse_destination, "a destination", "mirror.internal:443")
+_SELECTION = Parsed(_selection, "a project name, * allowed, with or without versions", "numpy>=2,<3")
+_LICENCE = Text("an SPDX licence identifier", example="Apache-2.0", pattern=r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 _NETWORK = Parsed(ip_network, "a network or an address", "10.20.0.0/16")
 
 
@@ -175,6 +210,29 @@ class Admission:
     private: tuple[str, ...] = setting(
         Many(Parsed(_name_pattern, "a project name, * allowed", "acme-*")),
         "Projects that never come from upstream.",
+        default=(),
+    )
+    allow: tuple[Selection, ...] = setting(
+        Many(_SELECTION), "Projects and versions that may enter; empty means every one.", default=()
+    )
+    deny: tuple[Selection, ...] = setting(
+        Many(_SELECTION), "Projects and versions that may not enter, whatever else is said.", default=()
+    )
+    deny_sha256: tuple[str, ...] = setting(Many(SHA256), "Files that may not enter.", default=())
+    yanked: bool = setting(Flag(), "Whether files that their index yanked may enter.", default=False)
+    refused_status: tuple[ProjectStatus, ...] = setting(
+        Many(Choice(ProjectStatus)),
+        "Project status, as the upstream tells it, at which nothing enters.",
+        default=(ProjectStatus.QUARANTINED,),
+    )
+    licences: tuple[str, ...] = setting(
+        Many(_LICENCE),
+        "Licences that suffice; empty means any. Judged by the licence expression in the file, none = undecided.",
+        default=(),
+    )
+    provenance: tuple[str, ...] = setting(
+        Many(Parsed(_name_pattern, "a project name, * allowed", "cryptography")),
+        "Projects whose files must come with a provenance statement about them.",
         default=(),
     )
     explain_refusals: bool = setting(

@@ -13,6 +13,10 @@ allow = ["*.internal:443", "10.0.0.0/8:5432"]
 [admission]
 cooldown-days = 7
 private = ["acme-*"]
+allow = ["numpy>=2", "httpx"]
+deny = ["left-pad"]
+licences = ["MIT", "Apache-2.0"]
+provenance = ["cryptography"]
 [admission.categories]
 telemetry = "refuse"
 """
@@ -80,6 +84,13 @@ def test_a_named_file_that_is_missing_is_an_error(project: Path, tmp_path: Path)
         ("[egress]\nprivate-names = ['db.example.com']", 3, "private name"),
         ("[admission.categories]\ntelemetry = 'switch-off'", 3, "softens telemetry"),
         ("[admission]\ncooldown-days = 6", 3, "cooldown-days"),
+        ("[admission]\nallow = []", 3, "allow"),
+        ("[admission]\nallow = ['numpy']", 3, "allow"),
+        ("[admission]\ndeny = []", 3, "deny"),
+        ("[admission]\nyanked = true", 3, "yanked"),
+        ("[admission]\nrefused-status = []", 3, "refused-status"),
+        ("[admission]\nlicences = ['MIT', 'GPL-3.0-only']", 3, "licences"),
+        ("[admission]\nprovenance = []", 3, "provenance"),
         ("[admission]\non-demand = true", 3, "on-demand"),
         ("[admission]\nformats = ['wheel', 'sdist']", 3, "formats"),
         ("[admission]\nprivate = []", 3, "private"),
@@ -118,3 +129,14 @@ def test_a_lower_file_narrows_and_what_it_leaves_out_stays_the_anchors(project: 
     assert narrowed.policy.admission.categories.hosted_service is Action.REFUSE
     assert narrowed.policy.admission.categories.telemetry is Action.REFUSE
     assert narrowed.policy.index.url == "https://mirror.internal/root/curated/+simple/"
+
+
+def test_a_lower_file_may_leave_out_some_of_what_the_anchor_lists(project: Path, anchor: Path) -> None:
+    (project / "noegress.toml").write_text(
+        "format = 1\n[admission]\nallow = ['httpx']\ndeny = ['left-pad', 'evil']\nlicences = ['MIT']\n"
+    )
+    admission = found(project, anchor).policy.admission
+    assert [str(selection) for selection in admission.allow] == ["httpx"]
+    assert [str(selection) for selection in admission.deny] == ["left-pad", "evil"]
+    assert admission.licences == ("MIT",)
+    assert admission.provenance == ("cryptography",)
