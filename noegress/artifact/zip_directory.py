@@ -228,6 +228,9 @@ def _widen(sizes: dict[str, int], block: bytes | None, name: str) -> bool:
     """Replace the sizes that do not fit by those of the zip64 block, in its fixed order (4.5.3)."""
     if block is None:
         return False
+    stated = struct.unpack_from(f"<{min(len(block) // 8, len(sizes))}Q", block)
+    if stated == tuple(sizes.values())[: len(stated)] and len(stated) >= 2:
+        return True  # Bazel writes both widths, with the same values
     at = 0
     for key, value in sizes.items():
         if value == _MAX32:
@@ -236,7 +239,7 @@ def _widen(sizes: dict[str, int], block: bytes | None, name: str) -> bool:
             (sizes[key],) = struct.unpack_from("<Q", block, at)
             at += 8
     if len(block) not in (at, at + 4):  # a disk number may follow
-        raise Unreadable("header-mismatch", f"has 64-bit fields beside 32-bit ones at {name!r}")
+        raise Unreadable("header-mismatch", f"has 64-bit fields that contradict 32-bit ones at {name!r}")
     return True
 
 
