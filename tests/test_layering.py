@@ -28,6 +28,7 @@ CORE_FLOORS = [
     {"verdict"},
     {"artifact"},
     {"rules", "scan", "surfaces", "catalogue"},
+    {"evidence"},
     {"export", "report", "bundle", "custody"},
     {"cli"},
 ]

@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from packaging.utils import canonicalize_version
+
 from noegress.catalogue._tuf import FetcherInterface, Metadata, Timestamp, Updater, UpdaterConfig, exceptions
 from noegress.catalogue.entry import Publication, read_publication, read_time
 from noegress.catalogue.fetch import CacheFetcher, FolderFetcher, HttpFetcher
@@ -150,8 +152,9 @@ class Catalogue:
         return tuple(sorted(listed, key=lambda file: file.filename))
 
     def release(self, project: str, version: str) -> tuple[Publication, ...]:
-        """What was decided about every file of one release; versions are compared as they are listed."""
-        wanted = [file.sha256 for file in self.project(project) if file.version == version]
+        """What was decided about every file of one release; versions are compared as PEP 440 does (1.0 is 1.0.0)."""
+        release = canonicalize_version(version)
+        wanted = [file.sha256 for file in self.project(project) if canonicalize_version(file.version) == release]
         found = [self.file(sha256) for sha256 in wanted]
         return tuple(publication for publication in found if publication is not None)
 

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from noegress.errors import NoegressError
 
 _CHUNK = 1 << 20
+_SHEBANG_BYTES = 4096
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNCHECKED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 """Written anew by every installer, or signatures over what was written anew."""
@@ -67,6 +68,8 @@ class Members:
 
     files: tuple[tuple[Scheme, str, str], ...] = ()
     """Scheme, path inside the scheme and sha256 of the content; sorted, ``RECORD`` left out."""
+    script_bodies: tuple[tuple[str, str], ...] = ()
+    """Of scripts that begin with ``#!python``, which installers rewrite: path and sha256 of what follows that line."""
     entry_points: tuple[EntryPoint, ...] = ()
 
     def document(self) -> dict[str, object]:
@@ -75,7 +78,7 @@ class Members:
         for scheme, path, sha256 in self.files:
             files.setdefault(scheme.value, {})[path] = sha256
         points = [{"group": point.group, "name": point.name, "value": point.value} for point in self.entry_points]
-        return {"files": files, "entry_points": points}
+        return {"files": files, "script_bodies": dict(self.script_bodies), "entry_points": points}
 
     @classmethod
     def read(cls, document: object) -> "Members":
@@ -87,11 +90,12 @@ class Members:
             for scheme, paths in document["files"].items()
             for path, sha256 in paths.items()
         ]
+        bodies = [(_safe_path(path), _digest(sha256)) for path, sha256 in document["script_bodies"].items()]
         points = [
             EntryPoint(group=str(item["group"]), name=str(item["name"]), value=str(item["value"]))
             for item in document["entry_points"]
         ]
-        return cls(files=tuple(sorted(files)), entry_points=tuple(points))
+        return cls(files=tuple(sorted(files)), script_bodies=tuple(sorted(bodies)), entry_points=tuple(points))
 
 
 def members_of(path: Path, *, limits: MemberLimits = LIMITS) -> Members:
@@ -114,26 +118,57 @@ def _members(archive: zipfile.ZipFile, limits: MemberLimits) -> Members:
         raise ValueError(f"more than {limits.entries} entries")
     dist_info = _dist_info([info.filename for info in infos])
     files: dict[tuple[Scheme, str], str] = {}
+    bodies: dict[str, str] = {}
     written: set[str] = set()
     left = limits.total_bytes
     for info in infos:
         if info.filename in written:
             raise ValueError(f"two members named {info.filename!r}")
         written.add(info.filename)
-        digest = hashlib.sha256()
+        scheme, installed = _placed(_safe_path(info.filename), dist_info)
+        digest, body = hashlib.sha256(), _Body()
         for chunk in _chunks(archive, info):
             left -= len(chunk)
             if left < 0:
                 raise ValueError(f"more than {limits.total_bytes} bytes unpacked")
             digest.update(chunk)
-        scheme, installed = _placed(_safe_path(info.filename), dist_info)
+            if scheme is Scheme.SCRIPTS:
+                body.update(chunk)
         if installed in {f"{dist_info}/{name}" for name in _UNCHECKED}:
             continue
         if (scheme, installed) in files:
             raise ValueError(f"two members that install {installed!r}")
         files[scheme, installed] = digest.hexdigest()
+        if body.sha256:
+            bodies[installed] = body.sha256
     points = _entry_points(archive, f"{dist_info}/entry_points.txt", limits)
-    return Members(files=tuple(sorted((*key, sha256) for key, sha256 in files.items())), entry_points=points)
+    rows = tuple(sorted((*key, sha256) for key, sha256 in files.items()))
+    return Members(files=rows, script_bodies=tuple(sorted(bodies.items())), entry_points=points)
+
+
+class _Body:
+    """The digest of what follows a ``#!python`` line, taken while the script streams by."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._digest = hashlib.sha256()
+        self._is_body = False
+
+    def update(self, chunk: bytes) -> None:
+        if self._is_body:
+            self._digest.update(chunk)
+            return
+        if len(self._head) > _SHEBANG_BYTES:
+            return
+        self._head += chunk
+        line, newline, rest = self._head.partition(b"\n")
+        if newline and len(line) <= _SHEBANG_BYTES and line.startswith(b"#!python"):
+            self._is_body = True
+            self._digest.update(rest)
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest() if self._is_body else ""
 
 
 def _dist_info(names: list[str]) -> str:

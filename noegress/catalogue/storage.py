@@ -38,13 +38,15 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def write_durably(files: Mapping[Path, bytes]) -> None:
-    """Write files that nothing refers to yet; when this returns all of them outlive a crash.
+    """Write files one by one, each of them whole; when this returns all of them outlive a crash.
 
     All are written before the first is synced, so that the file system gathers them in a few commits.
     """
     for path, content in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        fresh = path.with_name(f".new-{path.name}")
+        fresh.write_bytes(content)
+        fresh.replace(path)
     for path in (*files, *{path.parent for path in files}):
         _sync(path)
 

@@ -18,6 +18,7 @@ _OWN_COMMANDS = (
     "check",
     "policy",
     "scan",
+    "verify",
 )
 """Modules of this package, each with a ``COMMAND``; only what is asked for is imported."""
 

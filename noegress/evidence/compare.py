@@ -1,0 +1,165 @@
+"""One installed distribution against the wheels that were admitted for its release."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from noegress.catalogue import Publication, Scheme
+from noegress.evidence.digests import Digests
+from noegress.evidence.environment import Installed, Site
+from noegress.evidence.scripts import is_entry_point_script, runs_here, script_body_sha256, split_script
+from noegress.evidence.violation import Kind, Violation
+
+_READ_BYTES = 4 << 20
+"""Bytes of a script that are read to compare it."""
+_WRITTEN = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_cache.json", "uv_build.json", "RECORD.jws")
+"""What pip and uv write into a dist-info folder on their own; none of it is code."""
+_FIX_REINSTALL = "install it again from the mirror"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """The wheel that an installed distribution was compared with, and what became of it."""
+
+    installed: Installed
+    publication: Publication
+    owned: frozenset[str]
+    """Every path that the wheel and its installer account for."""
+    accepted: frozenset[str]
+    """Those of them whose content is as admitted."""
+    violations: tuple[Violation, ...] = ()
+
+
+def places(installed: Installed, scheme: Scheme, path: str) -> list[str]:
+    """Where installers put a member: the place that counts first, then those that RECORD tells of."""
+    site = installed.site
+    match scheme:
+        case Scheme.LIBRARY:
+            return [os.path.join(site.path, path)]
+        case Scheme.PURELIB | Scheme.PLATLIB:
+            other = site.path.replace("/lib64/", "/lib/") if "/lib64/" in site.path else ""
+            return [os.path.join(folder, path) for folder in (site.path, other) if folder]
+        case Scheme.SCRIPTS:
+            return [os.path.join(scripts_folder(site), path)]
+        case Scheme.DATA:
+            return [os.path.join(site.prefix, path), *_recorded(installed, path)]
+        case Scheme.HEADERS:
+            project = installed.dist_info.partition("-")[0]
+            python = f"python{site.python}" if site.python else ""
+            folders = [("include", "site", python, project), ("include", python, project), ("include", project)]
+            known = [os.path.join(site.prefix, *parts, path) for parts in folders]
+            return [*known, *_recorded(installed, path)]
+
+
+def scripts_folder(site: Site) -> str:
+    """``bin``, or ``Scripts`` in an environment of Windows."""
+    windows = os.path.join(site.prefix, "Scripts")
+    return windows if os.path.isdir(windows) else os.path.join(site.prefix, "bin")
+
+
+def all_places(installed: Installed, publications: Iterable[Publication]) -> list[str]:
+    """Every path that may have to be hashed, to be read ahead."""
+    return [
+        place
+        for publication in publications
+        for scheme, path, _ in publication.members.files
+        for place in places(installed, scheme, path)
+    ]
+
+
+def compare(installed: Installed, publications: tuple[Publication, ...], digests: Digests) -> Match:
+    """Compare with every admitted wheel of the release; the one that fits best counts."""
+    matches = (_compare(installed, publication, digests) for publication in publications)
+    best = None
+    for match in matches:
+        if best is None or len(match.violations) < len(best.violations):
+            best = match
+        if not best.violations:
+            break
+    if best is None:
+        raise ValueError("nothing to compare with")
+    return best
+
+
+def _compare(installed: Installed, publication: Publication, digests: Digests) -> Match:
+    written = [os.path.join(installed.site.path, installed.dist_info, name) for name in _WRITTEN]
+    owned, accepted = set(written), set(written)
+    violations: list[Violation] = []
+    bodies = dict(publication.members.script_bodies)
+
+    def violation(kind: Kind, path: str, problem: str) -> None:
+        violations.append(
+            Violation(kind=kind, project=installed.project, file=path, problem=problem, fix=_FIX_REINSTALL)
+        )
+
+    for scheme, path, sha256 in publication.members.files:
+        place = next((place for place in places(installed, scheme, path) if digests[place] is not None), None)
+        if place is None:
+            place = places(installed, scheme, path)[0]
+            violation(Kind.MISSING_FILE, place, f"{publication.entry.filename} holds it, and it is not there")
+            continue
+        owned.add(place)
+        if digests[place] == sha256:
+            accepted.add(place)
+        elif scheme is not Scheme.SCRIPTS or path not in bodies:
+            violation(Kind.CONTENT_DIFFERS, place, f"is not the file of {publication.entry.filename}")
+        elif _is_rewritten(place, bodies[path], installed.site):
+            accepted.add(place)
+        else:
+            violation(Kind.SCRIPT_DIFFERS, place, "does not run what the admitted wheel holds")
+    for place, is_theirs in _entry_points(installed, publication):
+        owned.add(place)
+        if is_theirs:
+            accepted.add(place)
+        else:
+            violation(Kind.SCRIPT_DIFFERS, place, "does more than call its entry point, or runs another interpreter")
+    return Match(
+        installed=installed,
+        publication=publication,
+        owned=frozenset(owned),
+        accepted=frozenset(accepted),
+        violations=tuple(violations),
+    )
+
+
+def _entry_points(installed: Installed, publication: Publication) -> Iterable[tuple[str, bool]]:
+    """The scripts of the entry points that are there, and whether each is what an installer writes."""
+    folder = scripts_folder(installed.site)
+    for point in publication.members.entry_points:
+        for name in _script_names(point.name, installed.site):
+            place = os.path.join(folder, name)
+            if os.path.lexists(place):
+                content = _content(place)
+                parts = split_script(content)
+                is_ours = parts is not None and runs_here(
+                    parts.interpreter, installed.site.prefix, is_venv=installed.site.is_venv
+                )
+                yield place, is_ours and is_entry_point_script(content, point)
+
+
+def _script_names(name: str, site: Site) -> tuple[str, ...]:
+    """Pip writes itself under its version's names too."""
+    if name in {"pip", "pip3"}:
+        return (name, "pip3", f"pip{site.python}") if site.python else (name, "pip3")
+    return (name,)
+
+
+def _is_rewritten(place: str, body: str, site: Site) -> bool:
+    content = _content(place)
+    parts = split_script(content)
+    is_ours = parts is not None and runs_here(parts.interpreter, site.prefix, is_venv=site.is_venv)
+    return is_ours and script_body_sha256(content) == body
+
+
+def _content(place: str) -> bytes:
+    try:
+        with open(place, "rb") as file:
+            return file.read(_READ_BYTES)
+    except OSError:
+        return b""
+
+
+def _recorded(installed: Installed, path: str) -> list[str]:
+    """Where RECORD says it is, inside the environment."""
+    inside = os.path.join(installed.site.prefix, "")
+    return [place for place in installed.places if place.endswith(f"/{path}") and place.startswith(inside)]

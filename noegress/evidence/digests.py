@@ -1,0 +1,48 @@
+"""The digests of installed files, each read once and several at a time."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+_CHUNK = 1 << 20
+
+
+class Digests:
+    """The sha256 of files by absolute path; a path that is no readable file has none."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str | None] = {}
+        self.files = 0
+        self.bytes = 0
+
+    def read(self, paths: Iterable[str]) -> None:
+        """Hash files ahead, on every core: hashing and reading leave the interpreter's lock."""
+        wanted = [path for path in dict.fromkeys(paths) if path not in self._known]
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            for path, (sha256, size) in zip(wanted, pool.map(_hashed, wanted, chunksize=64), strict=True):
+                self._known[path] = sha256
+                self.files += sha256 is not None
+                self.bytes += size
+
+    def __getitem__(self, path: str) -> str | None:
+        if path not in self._known:
+            self.read([path])
+        return self._known[path]
+
+
+def _hashed(path: str) -> tuple[str | None, int]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError:
+        return None, 0
+    try:
+        digest, size = hashlib.sha256(), 0
+        while chunk := os.read(descriptor, _CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    except OSError:  # a folder, or a device: nothing that an installer writes
+        return None, 0
+    finally:
+        os.close(descriptor)
+    return digest.hexdigest(), size
