@@ -1,8 +1,10 @@
 """One installed distribution against the wheels that were admitted for its release."""
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from noegress.catalogue import Publication, Scheme
 from noegress.evidence.digests import Digests
@@ -45,10 +47,19 @@ def places(installed: Installed, scheme: Scheme, path: str) -> list[str]:
             return [os.path.join(site.prefix, path), *_recorded(installed, path)]
         case Scheme.HEADERS:
             project = installed.dist_info.partition("-")[0]
-            python = f"python{site.python}" if site.python else ""
-            folders = [("include", "site", python, project), ("include", python, project), ("include", project)]
-            known = [os.path.join(site.prefix, *parts, path) for parts in folders]
-            return [*known, *_recorded(installed, path)]
+            folders = (*_header_folders(site), os.path.join(site.prefix, "include"))
+            return [*(os.path.join(folder, project, path) for folder in folders), *_recorded(installed, path)]
+
+
+@lru_cache(maxsize=64)
+def _header_folders(site: Site) -> tuple[str, ...]:
+    """``include/site/python3.11`` of a venv and ``include/python3.11``; a target folder does not tell its version."""
+    found = []
+    for folder in (os.path.join(site.prefix, "include", "site"), os.path.join(site.prefix, "include")):
+        names = os.listdir(folder) if os.path.isdir(folder) else []
+        is_theirs = re.compile(f"python{re.escape(site.python)}t?" if site.python else r"python3\.\d+t?").fullmatch
+        found += [os.path.join(folder, name) for name in sorted(names) if is_theirs(name)]
+    return tuple(found)
 
 
 def scripts_folder(site: Site) -> str:

@@ -130,7 +130,7 @@ def _site(path: str) -> Site:
 
 
 def _has_distributions(folder: str) -> bool:
-    return any(entry.name.endswith(".dist-info") for entry in os.scandir(folder))
+    return any(name.endswith(".dist-info") for name in os.listdir(folder))
 
 
 def _lets_system_in(cfg: Path) -> bool:

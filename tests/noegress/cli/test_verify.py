@@ -1,0 +1,177 @@
+"""The command as a user runs it: a policy, a mirror on loopback, and an environment."""
+
+import functools
+import hashlib
+import http.server
+import json
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from noegress.catalogue import CatalogueEntry, Publication, members_of
+from noegress.catalogue.keys import generate_keys
+from noegress.catalogue.repository import CatalogueRepository
+from noegress.cli import main
+from noegress.finding import Basis, KillSwitch
+from noegress.verdict import Verdict
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        pass
+
+
+@dataclass
+class World:
+    repository: CatalogueRepository
+    publication: Publication
+    environment: Path
+    policy: Path
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("NOEGRESS_POLICY", raising=False)
+    wheel = tmp_path / "demo-1.0-py3-none-any.whl"
+    members = {
+        "demo.py": "x = 1\n",
+        "demo-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n",
+        "demo-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\n",
+    }
+    environment = tmp_path / "lib/python3.11/site-packages"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+            (environment / name).parent.mkdir(parents=True, exist_ok=True)
+            (environment / name).write_text(content)
+    entry = CatalogueEntry(
+        filename=wheel.name,
+        sha256=hashlib.sha256(wheel.read_bytes()).hexdigest(),
+        size=wheel.stat().st_size,
+        project=canonicalize_name("demo"),
+        version="1.0",
+        verdict=Verdict.ADMITTED,
+        decided=datetime(2026, 11, 20, tzinfo=UTC),
+    )
+    publication = Publication(entry=entry, members=members_of(wheel))
+    repository = CatalogueRepository.create(tmp_path / "catalogue", generate_keys(tmp_path / "keys"), bins=2)
+    repository.publish([publication])
+    handler = functools.partial(_Quiet, directory=str(tmp_path / "catalogue"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        policy = tmp_path / "noegress.toml"
+        policy.write_text(
+            f'format = 1\n[catalogue]\nurl = "http://127.0.0.1:{server.server_address[1]}/"\n'
+            f'root-sha256 = "{repository.root_sha256}"\n'
+        )
+        yield World(repository, publication, environment, policy)
+        server.shutdown()
+        thread.join()
+
+
+Verify = Callable[..., int]
+
+
+@pytest.fixture
+def verify(world: World) -> Verify:
+    return lambda *arguments: main(
+        ["verify", "--environment", str(world.environment), "--policy", str(world.policy), *map(str, arguments)]
+    )
+
+
+def test_an_admitted_environment_exits_0(verify: Verify, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify() == 0
+    assert "admitted: 1 distributions, 3 files" in capsys.readouterr().out
+
+
+def test_a_changed_file_exits_1_with_place_and_fix(
+    verify: Verify, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (world.environment / "demo.py").write_text("x = 2\n")
+    assert verify() == 1
+    out = capsys.readouterr().out
+    assert "demo: demo.py: is not the file of demo-1.0-py3-none-any.whl [content-differs]" in out
+    assert "fix: install it again from the mirror" in out
+
+
+def test_a_stale_catalogue_exits_3(verify: Verify, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.repository.refresh(now=datetime.now(UTC) - timedelta(hours=100))
+    assert verify() == 3
+    assert "last signed 100 hours ago" in capsys.readouterr().err
+
+
+def test_no_pinned_root_exits_3(verify: Verify, world: World) -> None:
+    lines = world.policy.read_text().splitlines()
+    world.policy.write_text("\n".join(line for line in lines if "root-sha256" not in line))
+    assert verify() == 3
+
+
+def test_no_policy_exits_2(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    world.policy.unlink()
+    monkeypatch.chdir(world.environment)
+    assert main(["verify", "--environment", str(world.environment)]) == 2
+    assert "no policy found" in capsys.readouterr().err
+
+
+def test_a_missing_extra_exits_2_with_the_install_line(world: World) -> None:
+    code = (
+        "import sys; sys.modules['tuf'] = None\n"
+        f"from noegress.cli import main; sys.exit(main(['verify', '--policy', {str(world.policy)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "pip install 'noegress[catalogue]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_json_says_what_was_compared_with_what(
+    verify: Verify, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verify("--format", "json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["kind"] == "evidence"
+    assert document["targets"][0]["judged"][0]["sha256"] == world.publication.entry.sha256
+
+
+def test_from_inside_it_is_a_self_check(
+    verify: Verify, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(world.environment))
+    assert verify("--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["kind"] == "self-check"
+    assert verify() == 0
+    assert "a self-check" in capsys.readouterr().out
+
+
+def test_kill_switches_come_from_the_guard_policy_or_the_variables(
+    verify: Verify, world: World, tmp_path: Path
+) -> None:
+    switch = KillSwitch(name="DEMO_OFF", value="1", basis=Basis.KNOWN, source="waiver")
+    switched = replace(world.publication.entry, kill_switches=(switch,))
+    world.repository.publish([replace(world.publication, entry=switched)])
+    assert verify() == 1
+    guard, variables = tmp_path / "guard.json", tmp_path / "env"
+    guard.write_text('{"format": 1, "kill-switches": {"DEMO_OFF": "1"}}')
+    variables.write_text("DEMO_OFF=1\n")
+    assert verify("--guard-policy", guard) == 0
+    assert verify("--variables", variables) == 0
+
+
+def test_a_wheelhouse_is_looked_up_by_content(world: World, tmp_path: Path) -> None:
+    house = tmp_path / "house"
+    house.mkdir()
+    (house / "demo-1.0-py3-none-any.whl").write_bytes((tmp_path / "demo-1.0-py3-none-any.whl").read_bytes())
+    command = ["verify", "--policy", str(world.policy), "--wheelhouse", str(house)]
+    assert main(command) == 0
+    (house / "demo-1.0-py3-none-any.whl").write_bytes(b"other")
+    assert main(command) == 1
