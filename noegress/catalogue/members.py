@@ -3,15 +3,20 @@
 import configparser
 import hashlib
 import re
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
+from noegress.artifact import LIMITS, Limits
+from noegress.artifact.limits import Budget
+from noegress.artifact.problem import Notes, Unreadable
+from noegress.artifact.zip_archive import read_entries, read_entry
 from noegress.errors import NoegressError
+from noegress.finding import Severity
 
-_CHUNK = 1 << 20
+_FETCH = "fetch the wheel again, or take another version"
 _SHEBANG_BYTES = 4096
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _UNCHECKED = ("RECORD", "RECORD.jws", "RECORD.p7s")
@@ -29,21 +34,6 @@ class Scheme(StrEnum):
     """A ``#!python`` first line is rewritten by the installer."""
     HEADERS = "headers"
     DATA = "data"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberLimits:
-    """How much of one wheel is read; beyond it the wheel has no members and stays undecided."""
-
-    entries: int = 200_000
-    """Entries of the archive; the largest wheels on PyPI have below 100 000."""
-    total_bytes: int = 16 << 30
-    """Bytes unpacked; the largest wheels on PyPI unpack to about 3 GiB."""
-    entry_points_bytes: int = 4 << 20
-    """Bytes of ``entry_points.txt``, the only member that is held in memory."""
-
-
-LIMITS = MemberLimits()
 
 
 class MembersError(NoegressError):
@@ -98,50 +88,52 @@ class Members:
         return cls(files=tuple(sorted(files)), script_bodies=tuple(sorted(bodies)), entry_points=tuple(points))
 
 
-def members_of(path: Path, *, limits: MemberLimits = LIMITS) -> Members:
+def members_of(path: Path, *, limits: Limits = LIMITS) -> Members:
     """Hash the real members of a wheel, streaming; its RECORD is not believed.
 
     Raises ``MembersError`` for an archive that is broken, ambiguous, encrypted, leads outside, or exceeds the limits.
     """
+    notes = Notes(path.name, limits.findings)
     try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            return _members(archive, limits)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
-        raise MembersError(f"{path.name}: its members cannot be read: {error}", fix="fetch the wheel again") from error
+        with path.open("rb") as stream:
+            members = _members(stream, Budget(limits), notes)
+        grave = [finding.message for finding in notes.problems if finding.severity is Severity.HIGH]
+        if grave:
+            raise MembersError(f"{grave[0]}: its members cannot be told", fix="do not install it")
+    except Unreadable as reason:
+        raise MembersError(f"{path.name} {reason.message}: its members cannot be told", fix=_FETCH) from reason
+    except ValueError as error:
+        raise MembersError(f"{path.name}: its members cannot be told: {error}", fix=_FETCH) from error
     except OSError as error:
         raise MembersError(f"{path}: cannot be read: {error}", fix="check the path and its permissions") from error
+    return members
 
 
-def _members(archive: zipfile.ZipFile, limits: MemberLimits) -> Members:
-    infos = [info for info in archive.infolist() if not info.is_dir()]
-    if len(infos) > limits.entries:
-        raise ValueError(f"more than {limits.entries} entries")
-    dist_info = _dist_info([info.filename for info in infos])
+def _members(stream: BinaryIO, budget: Budget, notes: Notes) -> Members:
+    entries = read_entries(stream, budget, notes)
+    dist_info = _dist_info([entry.name for entry in entries])
     files: dict[tuple[Scheme, str], str] = {}
     bodies: dict[str, str] = {}
-    written: set[str] = set()
-    left = limits.total_bytes
-    for info in infos:
-        if info.filename in written:
-            raise ValueError(f"two members named {info.filename!r}")
-        written.add(info.filename)
-        scheme, installed = _placed(_safe_path(info.filename), dist_info)
-        digest, body = hashlib.sha256(), _Body()
-        for chunk in _chunks(archive, info):
-            left -= len(chunk)
-            if left < 0:
-                raise ValueError(f"more than {limits.total_bytes} bytes unpacked")
-            digest.update(chunk)
+    points: tuple[EntryPoint, ...] = ()
+    for entry in entries:
+        scheme, installed = _placed(_safe_path(entry.name), dist_info)
+        digest, body, kept = hashlib.sha256(), _Body(), b""
+        is_kept = entry.name == f"{dist_info}/entry_points.txt"
+        if is_kept and entry.size > budget.limits.metadata_bytes:
+            raise ValueError(f"{entry.name} is longer than {budget.limits.metadata_bytes} bytes")
+        for piece in read_entry(stream, entry, budget):
+            digest.update(piece)
             if scheme is Scheme.SCRIPTS:
-                body.update(chunk)
+                body.update(piece)
+            if is_kept:
+                kept += piece
         if installed in {f"{dist_info}/{name}" for name in _UNCHECKED}:
             continue
-        if (scheme, installed) in files:
-            raise ValueError(f"two members that install {installed!r}")
         files[scheme, installed] = digest.hexdigest()
         if body.sha256:
             bodies[installed] = body.sha256
-    points = _entry_points(archive, f"{dist_info}/entry_points.txt", limits)
+        if is_kept:
+            points = read_entry_points(kept)
     rows = tuple(sorted((*key, sha256) for key, sha256 in files.items()))
     return Members(files=rows, script_bodies=tuple(sorted(bodies.items())), entry_points=points)
 
@@ -187,22 +179,6 @@ def _placed(path: str, dist_info: str) -> tuple[Scheme, str]:
     if scheme not in {"purelib", "platlib", "scripts", "headers", "data"} or not installed:
         raise ValueError(f"{path!r} names no install scheme")
     return Scheme(scheme), installed
-
-
-def _chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
-    with archive.open(info) as member:
-        while chunk := member.read(_CHUNK):
-            yield chunk
-
-
-def _entry_points(archive: zipfile.ZipFile, name: str, limits: MemberLimits) -> tuple[EntryPoint, ...]:
-    if name not in archive.namelist():
-        return ()
-    with archive.open(name) as member:
-        content = member.read(limits.entry_points_bytes + 1)
-    if len(content) > limits.entry_points_bytes:
-        raise ValueError(f"{name} is longer than {limits.entry_points_bytes} bytes")
-    return read_entry_points(content)
 
 
 def read_entry_points(content: bytes) -> tuple[EntryPoint, ...]:

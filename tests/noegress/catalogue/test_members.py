@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from noegress.artifact import Limits
 from noegress.catalogue import EntryPoint, Members, MembersError, Scheme, members_of
-from noegress.catalogue.members import MemberLimits, read_entry_points
+from noegress.catalogue.members import read_entry_points
 
 MakeWheel = Callable[..., Path]
 
@@ -54,7 +55,7 @@ def test_two_members_of_one_name_are_ambiguous(make_wheel: MakeWheel) -> None:
     path = make_wheel("demo", "1.0", {"demo.py": b"good"})
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
         archive.writestr("demo.py", b"evil")
-    with pytest.raises(MembersError, match="two members"):
+    with pytest.raises(MembersError, match=r"demo\.py"):
         members_of(path)
 
 
@@ -84,13 +85,13 @@ def test_a_truncated_wheel_has_no_members(make_wheel: MakeWheel) -> None:
 def test_more_bytes_than_the_limit_are_not_unpacked(make_wheel: MakeWheel) -> None:
     path = make_wheel("demo", "1.0", {"zeros": b"\0" * 5_000_000})
     with pytest.raises(MembersError, match="more than 1000000 bytes"):
-        members_of(path, limits=MemberLimits(total_bytes=1_000_000))
+        members_of(path, limits=Limits(total_bytes=1_000_000))
 
 
 def test_more_entries_than_the_limit_are_not_read(make_wheel: MakeWheel) -> None:
     path = make_wheel("demo", "1.0", {f"f{number}": b"" for number in range(20)})
-    with pytest.raises(MembersError, match="more than 10 entries"):
-        members_of(path, limits=MemberLimits(entries=10))
+    with pytest.raises(MembersError, match="holds 23 entries, more than are read"):
+        members_of(path, limits=Limits(entries=10))
 
 
 PATHS = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1).map(lambda name: f"demo/{name}")
