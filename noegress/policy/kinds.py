@@ -124,6 +124,8 @@ class Whole(Kind[int]):
     def parse(self, value: object, spot: Spot) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
             bounds = f"a whole number of {self.unit} from {self.low} to {self.high}"
+            if self.low == self.high:
+                bounds = f"{self.low}, the only {self.unit} there is"
             spot.refuse(f"must be {bounds}, not {value!r}", "write the number without quotes")
             return self.low
         return value

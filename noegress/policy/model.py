@@ -299,7 +299,7 @@ class Waiver:
 class Policy:
     """One policy; made by ``read_policy``, never by hand outside tests."""
 
-    format: int = setting(Whole("(the format)", 1, 1), "The format of this file; 1.")
+    format: int = setting(Whole("format", 1, 1), "The format of this file; 1.")
     index: Index = section(Index, "Where everything is installed from.")
     catalogue: Catalogue = section(Catalogue, "The signed list of admitted files.")
     egress: Egress = section(Egress, "What a guarded process may connect to.")

@@ -95,7 +95,7 @@ def test_all_problems_are_reported_at_once_with_line_and_fix() -> None:
     ("text", "said"),
     [
         ("", "lacks format"),
-        ("format = 2", "from 1 to 1"),
+        ("format = 2", "must be 1, the only format there is"),
         ("format = true", "not True"),
         ("format = 1\n[indx]", "the nearest is index"),
         ("format = 1\nindex = 3", "must be a table"),
