@@ -1,0 +1,107 @@
+"""The files a mirror knows: what an index says about them, and how far their admission came."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    NormalizedName,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
+from packaging.version import InvalidVersion, Version
+
+from noegress.policy.model import FileFormat
+
+ACTIVE = "active"  # the status of a project that says nothing, PEP 792
+
+
+class Origin(StrEnum):
+    """Where a file comes from; one project never mixes them (contract 3)."""
+
+    UPSTREAM = "upstream"
+    LOCAL = "local"
+
+
+class State(StrEnum):
+    """How far a file came; only ``admitted`` leaves the mirror."""
+
+    KNOWN = "known"
+    """An index lists it; nothing was decided."""
+    STORING = "storing"
+    """Decided, on its way into the stage; after a crash the stage tells whether it arrived."""
+    ADMITTED = "admitted"
+    REFUSED = "refused"
+    UNDECIDED = "undecided"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexFile:
+    """One file as a project page describes it."""
+
+    project: NormalizedName
+    version: str
+    """Normalised."""
+    filename: str
+    sha256: str
+    url: str
+    """Absolute; empty for a local file."""
+    size: int | None = None
+    """Bytes; PEP 700."""
+    upload_time: datetime | None = None
+    """UTC; PEP 700. For a local file the time of its admission."""
+    requires_python: str | None = None
+    yanked: str | None = None
+    """The reason, perhaps empty; None where it is not yanked (PEP 592)."""
+    core_metadata: str | None = None
+    """The sha256 of the metadata file, where the upstream tells it (PEP 714)."""
+    provenance: str | None = None
+    """The URL of the PEP 740 provenance file, absolute."""
+    origin: Origin = Origin.UPSTREAM
+
+    @property
+    def format(self) -> FileFormat:
+        return FileFormat.WHEEL if self.filename.endswith(".whl") else FileFormat.SDIST
+
+    @property
+    def path(self) -> str:
+        """Where it is below ``+f/``: devpi's own layout, so that a listed candidate keeps its address when admitted."""
+        return f"{self.sha256[:3]}/{self.sha256[3:16]}/{self.filename}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A file with the state of its admission."""
+
+    file: IndexFile
+    state: State
+    reason: str = ""
+    """Why it is not admitted; empty for one that is."""
+    metadata_sha256: str | None = None
+    """Of the METADATA inside the wheel, read at admission."""
+    kill_switches: str = ""
+    """Under which it was admitted: ``NAME=value``, joined by ``, ``."""
+    policy_digest: str = ""
+    """Of the policy that decided."""
+
+
+def parse_filename(filename: str) -> tuple[NormalizedName, Version]:
+    """The project and version that a file name tells; raises ``ValueError`` for anything but a wheel or an sdist."""
+    if "/" in filename or "\\" in filename or filename.startswith(".") or not filename.isprintable():
+        raise ValueError(f"{filename!r} is no file name")
+    try:
+        if filename.endswith(".whl"):
+            name, version, _build, _tags = parse_wheel_filename(filename)
+            return name, version
+        return parse_sdist_filename(filename)
+    except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion) as error:
+        raise ValueError(str(error)) from error
+
+
+def version_key(text: str) -> tuple[bool, Version]:
+    """Orders versions as PEP 440 does, final releases after pre-releases."""
+    version = Version(text)
+    return not version.is_prerelease, version
