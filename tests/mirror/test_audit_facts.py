@@ -1,0 +1,87 @@
+"""Licence and provenance in both directions."""
+
+import base64
+import json
+
+import pytest
+from devpi_noegress.audit_facts import Facts, facts_objections
+from devpi_noegress.files import IndexFile
+from devpi_noegress.provenance import provenance_problem
+from packaging.utils import NormalizedName
+
+from noegress.policy import parse_policy
+from noegress.verdict import Verdict
+
+FILE = IndexFile(
+    project=NormalizedName("demo"),
+    version="1.0",
+    filename="demo-1.0-py3-none-any.whl",
+    sha256="a" * 64,
+    url="https://index.example/demo-1.0-py3-none-any.whl",
+)
+
+
+def verdicts(facts: Facts, policy: str) -> list[Verdict]:
+    admission = parse_policy(f"format = 1\n[admission]\n{policy}\n").admission
+    return [found.verdict for found in facts_objections(FILE, facts, admission)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("MIT", []),
+        ("MIT OR GPL-3.0-only", []),
+        ("MIT AND Apache-2.0", []),
+        ("(MIT OR GPL-3.0-only) AND Apache-2.0", []),
+        ("MIT AND GPL-3.0-only", [Verdict.REFUSED]),
+        ("GPL-3.0-only", [Verdict.REFUSED]),
+        ("GPL-2.0-only WITH Classpath-exception-2.0", [Verdict.REFUSED]),
+        ("MIT AND", [Verdict.UNDECIDED]),
+        ("no-such-licence", [Verdict.UNDECIDED]),
+        (None, [Verdict.UNDECIDED]),
+    ],
+)
+def test_a_licence_expression_is_evaluated(expression: str | None, expected: list[Verdict]) -> None:
+    assert verdicts(Facts(licence_expression=expression), 'licences = ["MIT", "Apache-2.0"]') == expected
+
+
+def test_without_a_list_of_licences_none_is_asked_for() -> None:
+    assert verdicts(Facts(), "") == []
+
+
+@pytest.mark.parametrize(
+    ("problem", "policy", "expected"),
+    [
+        (None, "", []),
+        (None, 'provenance = ["demo"]', [Verdict.UNDECIDED]),
+        ("", 'provenance = ["de*"]', []),
+        ("it is about another file", 'provenance = ["demo"]', [Verdict.REFUSED]),
+        ("it is about another file", 'provenance = ["other"]', []),
+    ],
+)
+def test_provenance_is_wanted_where_the_policy_says(problem: str | None, policy: str, expected: list[Verdict]) -> None:
+    assert verdicts(Facts(provenance_problem=problem), policy) == expected
+
+
+def statement(name: str, sha256: str) -> bytes:
+    subject = {"subject": [{"name": name, "digest": {"sha256": sha256}}]}
+    envelope = {"statement": base64.b64encode(json.dumps(subject).encode()).decode(), "signature": ""}
+    return json.dumps({"version": 1, "attestation_bundles": [{"attestations": [{"envelope": envelope}]}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (statement(FILE.filename, FILE.sha256), ""),
+        (statement("other-1.0-py3-none-any.whl", FILE.sha256), "not about this file"),
+        (statement(FILE.filename, "b" * 64), "not about this file"),
+        (None, "no provenance"),
+        (b"{}", "cannot be read"),
+        (b"[" * 100_000, "cannot be read"),
+        (b'{"attestation_bundles": [{"attestations": [{"envelope": {"statement": "?"}}]}]}', "cannot be read"),
+    ],
+)
+def test_a_provenance_file_is_about_exactly_this_file(content: bytes | None, said: str) -> None:
+    found = provenance_problem(content, FILE)
+    assert said in found
+    assert bool(found) == bool(said)
