@@ -1,0 +1,235 @@
+"""The one module that speaks devpi's language: its server state, the stage of admitted files, its WSGI application.
+
+Everything here is written against one minor of devpi-server; ``check_devpi`` refuses another.
+"""
+
+import hashlib
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from devpi_server.config import MyArgumentParser, get_pluginmanager, parseoptions
+from devpi_server.filestore import Digests
+from devpi_server.main import (
+    DATABASE_VERSION,
+    Fatal,
+    _pypi_ixconfig_default,
+    init_default_indexes,
+    set_state_version,
+    xom_from_config,
+)
+
+from devpi_noegress.errors import FolderError, MirrorError
+from devpi_noegress.files import IndexFile
+
+TESTED_MINOR = (6, 20)
+INDEX = "root/curated"
+_FILES = "+files"
+_SECRET = "secret"  # noqa: S105 - a file name; devpi signs login tokens with what is in it
+# devpi stretches its secret for five seconds at every start; ours has 384 random bits, which nobody guesses
+_PLAIN_DERIVATION = ("--argon2-memory-cost", "8", "--argon2-parallelism", "1", "--argon2-time-cost", "1")
+_PROBE = "noegress-self-test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deposit:
+    """A file that was admitted, on its way into the stage."""
+
+    file: IndexFile
+    source: Path
+    facts: Mapping[str, str]
+    """Kept with the release in devpi, so that an export carries them."""
+
+
+def default_upstream() -> str:
+    """The index that devpi mirrors unless told otherwise."""
+    return str(_pypi_ixconfig_default["mirror_url"])
+
+
+def check_devpi() -> None:
+    """Refuse a devpi-server of another minor than the one that was tested."""
+    found = version("devpi-server")
+    if tuple(int(part) for part in found.split(".")[:2]) != TESTED_MINOR:
+        wanted = ".".join(map(str, TESTED_MINOR))
+        raise MirrorError(
+            f"devpi-server {found} is installed; this mirror was tested with {wanted} and serves with no other",
+            fix=f"pip install 'devpi-server=={wanted}.*'",
+        )
+
+
+def create(folder: Path, *, root_password: str) -> None:
+    """Make the server state: root with this password, no mirror index, one stage without bases."""
+    check_devpi()
+    folder.mkdir()
+    secret = folder / _SECRET
+    secret.touch(mode=0o600)
+    secret.write_text(secrets.token_urlsafe(48))
+    config = parseoptions(
+        get_pluginmanager(),
+        ["devpi-init", "--serverdir", os.fspath(folder), "--no-root-pypi", "--root-passwd", root_password],
+        parser=_init_parser(),
+    )
+    set_state_version(config, DATABASE_VERSION)
+    xom = xom_from_config(config, init=True)
+    init_default_indexes(xom)
+    with xom.keyfs.write_transaction():
+        xom.model.get_user("root").create_stage("curated", type="stage", bases=(), volatile=False)
+    stage = Stage(folder)
+    try:
+        stage.probe()
+    finally:
+        stage.close()
+
+
+class Stage:
+    """devpi's stage with the admitted files, opened by one process at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        check_devpi()
+        try:
+            options = ["--serverdir", os.fspath(folder), "--secretfile", os.fspath(folder / _SECRET)]
+            options += ["--offline-mode", "--restrict-modify", "root", *_PLAIN_DERIVATION]
+            config = parseoptions(get_pluginmanager(), ["devpi-server", *options])
+            self._xom = xom_from_config(config)
+        except Fatal as error:
+            raise FolderError(f"{folder}: {error}", fix="make a new mirror with noegress mirror init") from error
+        self._files = folder / _FILES
+        self._locations: dict[str, Path] = {}
+
+    def close(self) -> None:
+        self._xom.thread_pool.shutdown()
+
+    def check(self) -> None:
+        """Refuse a server state that could serve more than this mirror admits."""
+        with self._xom.keyfs.read_transaction():
+            indexes = {
+                f"{user.name}/{name}": config
+                for user in self._xom.model.get_userlist()
+                for name, config in user.get().get("indexes", {}).items()
+            }
+        ours = indexes.pop(INDEX, None)
+        if ours is None or ours["type"] != "stage" or tuple(ours.get("bases", ())):
+            raise FolderError(
+                f"{INDEX} is not a stage without bases", fix="make a new mirror with noegress mirror init"
+            )
+        if indexes:
+            names = ", ".join(sorted(indexes))
+            raise FolderError(f"there are other indexes: {names}", fix="delete them, or make a new mirror")
+
+    def probe(self) -> None:
+        """Store, find, read and remove a file, to see that devpi does what this module believes."""
+        content = b"noegress self-test"
+        sha256 = hashlib.sha256(content).hexdigest()
+        filename = f"{_PROBE.replace('-', '_')}-0-py3-none-any.whl"
+        file = IndexFile(project=_PROBE, version="0", filename=filename, sha256=sha256, url="")  # type: ignore[arg-type]
+        source = self._files.parent / filename
+        source.write_bytes(content)
+        try:
+            self.deposit((Deposit(file=file, source=source, facts={}),))
+            location = self.location(file)
+            if location is None or location.read_bytes() != content or not self.holds(file):
+                raise MirrorError(
+                    "devpi does not keep files as expected", fix="install the devpi-server that was tested"
+                )
+            self.withdraw((file,))
+            if self.holds(file):
+                raise MirrorError(
+                    "devpi does not remove files as expected", fix="install the devpi-server that was tested"
+                )
+        finally:
+            source.unlink()
+
+    def deposit(self, deposits: Sequence[Deposit]) -> None:
+        """Put files into the stage, all in one transaction or none; one that is there already is left as it is."""
+        with self._xom.keyfs.write_transaction():
+            stage = self._xom.model.getstage(INDEX)
+            for item in deposits:
+                if self._entry_holds(item.file):
+                    continue
+                file = item.file
+                release: dict[str, Any] = {"name": file.project, "version": file.version}
+                if file.requires_python:
+                    release["requires_python"] = file.requires_python
+                stage.set_versiondata(release)
+                with item.source.open("rb") as content:
+                    link = stage.store_releasefile(
+                        file.project, file.version, file.filename, content, hashes=Digests(sha256=file.sha256)
+                    )
+                link.add_log("noegress", "noegress", **item.facts)
+
+    def withdraw(self, files: Iterable[IndexFile]) -> None:
+        """Remove files from the stage, bytes included."""
+        with self._xom.keyfs.write_transaction():
+            stage = self._xom.model.getstage(INDEX)
+            for file in files:
+                self._locations.pop(file.path, None)
+                if (entry := self._entry(file)) is not None:
+                    stage.del_entry(entry)
+
+    def holds(self, file: IndexFile) -> bool:
+        """Whether the stage has exactly this file, with bytes on disk."""
+        with self._xom.keyfs.read_transaction():
+            return self._entry_holds(file)
+
+    def location(self, file: IndexFile) -> Path | None:
+        """Where a file of the stage lies on disk."""
+        known = self._locations.get(file.path)
+        if known is None:
+            with self._xom.keyfs.read_transaction():
+                entry = self._entry(file)
+                if entry is None or not entry.file_exists():
+                    return None
+                known = self._locations[file.path] = Path(entry.file_os_path())
+        return known
+
+    def sweep(self) -> int:
+        """Remove what an interrupted transaction left on disk; devpi never does. Gives the number of files."""
+        orphans = list(self._files.rglob("*-tmp")) if self._files.exists() else []
+        for orphan in orphans:
+            orphan.unlink()
+        return len(orphans)
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self._files.parent).free
+
+    def application(self) -> Any:
+        """The WSGI application of devpi, with its background threads started."""
+        application = self._xom.create_app()
+        self._xom.thread_pool.start()
+        return application
+
+    def _entry(self, file: IndexFile) -> Any:
+        entry = self._xom.filestore.get_file_entry(f"{INDEX}/+f/{file.path}")
+        return entry if entry is not None and entry.meta else None
+
+    def _entry_holds(self, file: IndexFile) -> bool:
+        entry = self._entry(file)
+        return (
+            entry is not None
+            and entry.hashes.get("sha256") == file.sha256
+            and entry.file_exists()
+            and file.size in (None, entry.file_size())
+        )
+
+
+def quiet_logs(level: int) -> None:
+    """Keep devpi's own log to what matters."""
+    for name in ("devpi_server", "devpi", "waitress"):
+        logging.getLogger(name).setLevel(level)
+
+
+def _init_parser() -> Any:
+    parser = MyArgumentParser(add_help=False, pluginmanager=get_pluginmanager())
+    parser.add_configfile_option()
+    parser.add_logging_options()
+    parser.add_role_option()
+    parser.add_primary_url_option()
+    parser.add_storage_options()
+    parser.add_init_options()
+    return parser
