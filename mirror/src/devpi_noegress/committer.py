@@ -1,0 +1,117 @@
+"""Writes decisions down: into the store, and what is admitted into devpi's stage, many in one transaction.
+
+An admitted file is ``storing`` in between, so that a restart knows what to look at.
+"""
+
+import contextlib
+import logging
+import queue
+import shutil
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+from devpi_noegress.errors import MirrorError
+from devpi_noegress.files import Record, State
+from devpi_noegress.flights import Flights
+from devpi_noegress.policy_in_force import PolicyHolder
+from devpi_noegress.stage import Deposit, Stage
+from devpi_noegress.store import Change, Store
+
+_BATCH = 64  # files in one transaction of the stage
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A decision with the bytes it is about."""
+
+    change: Change
+    deposit: Deposit
+    folder: Path
+    """Temporary, with the bytes; removed when the decision is written."""
+    flight: Future[Record]
+
+
+class Committer:
+    """One thread that writes; others hand it what they decided."""
+
+    def __init__(self, store: Store, stage: Stage, policy: PolicyHolder, flights: Flights[Record]) -> None:
+        self._store, self._stage, self._policy, self._flights = store, stage, policy, flights
+        self._queue: queue.SimpleQueue[Decided | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="noegress-commit", daemon=True)
+
+    def start(self) -> None:
+        self._recover()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what was handed over before, then end."""
+        if self._thread.is_alive():
+            self._queue.put(None)
+            self._thread.join(30)
+
+    def write(self, decided: Decided) -> None:
+        """Hand over a decision; its flight ends when it is written."""
+        self._queue.put(decided)
+
+    def _run(self) -> None:
+        is_last = False
+        while not is_last:
+            batch = [self._queue.get()]
+            with contextlib.suppress(queue.Empty):
+                while len(batch) < _BATCH:
+                    batch.append(self._queue.get_nowait())
+            is_last = None in batch
+            self._commit([item for item in batch if item is not None])
+
+    def _commit(self, batch: list[Decided]) -> None:
+        try:
+            with self._policy.settled():
+                self._write(batch)
+        except Exception as error:  # noqa: BLE001 - this thread's outer edge, a full disk for one: nothing is served
+            _log.exception("writing %s", ", ".join(item.deposit.file.filename for item in batch))
+            why = error.strerror if isinstance(error, OSError) and error.strerror else "its log says why"
+            for item in batch:
+                self._end(item, MirrorError(f"the mirror could not keep the file: {why}", fix="see the mirror's log"))
+        for item in batch:
+            self._end(item, None)
+
+    def _write(self, batch: list[Decided]) -> None:
+        digest = self._policy.current.digest
+        for item in batch:
+            if item.change.policy_digest != digest:
+                self._end(item, MirrorError("the policy changed while it was judged", fix="ask again"))
+        kept = [item for item in batch if not item.flight.done()]
+        admitted = [item for item in kept if item.change.state is State.ADMITTED]
+        if admitted:
+            self._store.apply([Change(path=item.change.path, state=State.STORING) for item in admitted])
+            self._stage.deposit([item.deposit for item in admitted])
+        if kept:
+            self._store.apply([item.change for item in kept])
+
+    def _end(self, item: Decided, error: MirrorError | None) -> None:
+        if item.flight.done():
+            return
+        shutil.rmtree(item.folder, ignore_errors=True)
+        record = self._store.files[item.change.path]
+        if error is not None:
+            self._flights.fail(record.file.path, item.flight, error)
+            return
+        _log.info("%s: %s%s", record.file.filename, record.state, f": {record.reason}" if record.reason else "")
+        self._flights.land(record.file.path, item.flight, record)
+
+    def _recover(self) -> None:
+        """What was on its way into the stage, and what the stage lost, is ``known`` again: not admitted, not served."""
+        stuck, lost = [], []
+        for record in self._store.files.values():
+            if record.state is State.STORING:
+                stuck.append(record)
+            elif record.state is State.ADMITTED and not self._stage.holds(record.file):
+                lost.append(record)
+        if stuck:
+            self._stage.withdraw([record.file for record in stuck])
+        if stuck or lost:
+            _log.warning("taking up %d interrupted and %d lost files again", len(stuck), len(lost))
+            self._store.apply([Change(path=record.file.path, state=State.KNOWN) for record in (*stuck, *lost)])

@@ -1,0 +1,100 @@
+"""The folder of one mirror: its settings, its secret, and the lock that lets one process in at a time."""
+
+import fcntl
+import os
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from devpi_noegress.errors import FolderError
+from noegress.errors import UsageError
+
+SETTINGS = "mirror.toml"
+_INIT = "make one with noegress mirror init DIR, or name another with --dir"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What ``mirror.toml`` holds."""
+
+    upstream: str
+    policy: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A mirror's folder; ``open_folder`` and ``creation.create_folder`` make it."""
+
+    path: Path
+
+    @property
+    def devpi(self) -> Path:
+        return self.path / "devpi"
+
+    @property
+    def store(self) -> Path:
+        return self.path / "admission.sqlite"
+
+    @property
+    def incoming(self) -> Path:
+        """Files while they are judged; emptied at every start."""
+        return self.path / "incoming"
+
+    @property
+    def socket(self) -> Path:
+        return self.path / "control.sock"
+
+    @property
+    def root_password(self) -> Path:
+        return self.path / "root-password"
+
+    def settings(self) -> Settings:
+        path = self.path / SETTINGS
+        try:
+            document = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+            raise FolderError(f"{path} cannot be read: {error}", fix=_INIT) from error
+        upstream, policy = document.get("upstream"), document.get("policy")
+        if document.get("format") != 1 or not isinstance(upstream, str) or not isinstance(policy, str):
+            raise FolderError(f"{path} does not hold format = 1, upstream and policy", fix="write these three settings")
+        return Settings(upstream=parse_upstream(upstream), policy=self.path / policy)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other process out, for as long as this one lives; raises ``FolderError`` where one is in."""
+        handle = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                owner = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
+                raise FolderError(
+                    f"{self.path} is in use by another noegress mirror (process {owner})",
+                    fix="stop that process, or wait until it has ended",
+                ) from None
+            os.truncate(handle, 0)
+            os.write(handle, f"{os.getpid()}\n".encode())
+            yield
+        finally:
+            os.close(handle)
+
+
+def open_folder(path: Path) -> Folder:
+    """A mirror's folder that exists."""
+    if not (path / SETTINGS).is_file():
+        problem = "does not exist" if not path.exists() else "is not the folder of a mirror"
+        raise FolderError(f"{path} {problem}", fix=_INIT)
+    return Folder(path.resolve())
+
+
+def parse_upstream(text: str) -> str:
+    """The URL of a simple index; raises ``UsageError`` for anything else."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise UsageError(
+            f"{text!r} is not the URL of a simple index", fix="for example --upstream https://HOST/simple/"
+        )
+    return text

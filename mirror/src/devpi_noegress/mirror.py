@@ -1,0 +1,95 @@
+"""One mirror, opened: its memory, its stage, its upstream and the policy in force, wired together."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+
+from devpi_noegress.admission import Admissions
+from devpi_noegress.folder import Folder
+from devpi_noegress.limits import Limits
+from devpi_noegress.policy_in_force import PolicyHolder, PolicyInForce
+from devpi_noegress.rejudge import rejudge
+from devpi_noegress.stage import Stage
+from devpi_noegress.store import Store
+from devpi_noegress.upstream import Upstream
+from noegress.policy import Policy
+
+_log = logging.getLogger(__name__)
+
+
+class Mirror:
+    """What commands and the server work with; made by ``open_mirror``."""
+
+    def __init__(self, folder: Folder, *, policy: Path | None, upstream: str | None, limits: Limits) -> None:
+        settings = folder.settings()
+        self.folder, self.limits = folder, limits
+        self._holder = PolicyHolder(policy or settings.policy)
+        self.store = Store(folder.store)
+        self.stage = Stage(folder.devpi)
+        self.upstream = Upstream(upstream or settings.upstream, limits)
+        self.admissions = Admissions(
+            self.store, self.stage, self.upstream, self._holder, incoming=folder.incoming, limits=limits
+        )
+
+    @property
+    def policy(self) -> Policy:
+        return self._holder.current.policy
+
+    @property
+    def policy_in_force(self) -> PolicyInForce:
+        return self._holder.current
+
+    def start(self) -> None:
+        """Check the stage, clear what an interruption left, and judge anew what another policy decided."""
+        self.stage.check()
+        if swept := self.stage.sweep():
+            _log.warning("removed %d files that an interrupted transaction had left", swept)
+        self.admissions.start()
+        self._rejudge()
+
+    def close(self) -> None:
+        self.admissions.close()
+        self.upstream.close()
+        self.stage.close()
+        self.store.close()
+
+    def reload_policy(self) -> list[str]:
+        """Read the policy file again; gives the files whose state changed, in words."""
+        self._holder.reload()
+        self.store.touch_pages()
+        return self._rejudge()
+
+    def may_ask(self, address: str) -> bool:
+        """Whether a request from this address may have the upstream asked (contract 7)."""
+        admission = self.policy.admission
+        if not admission.on_demand:
+            return False
+        try:
+            source = ip_address(address)
+        except ValueError:
+            return False
+        return any(source.version == network.version and source in network for network in admission.on_demand_from)
+
+    def _rejudge(self) -> list[str]:
+        with self._holder.settled():
+            changed = rejudge(self.store, self.stage, self._holder.current, now=datetime.now(UTC))
+        for line in changed:
+            _log.info("%s", line)
+        return changed
+
+
+@contextmanager
+def open_mirror(
+    folder: Folder, *, policy: Path | None = None, upstream: str | None = None, limits: Limits | None = None
+) -> Iterator[Mirror]:
+    """Open a mirror for this process alone, and close it."""
+    with folder.lock():
+        mirror = Mirror(folder, policy=policy, upstream=upstream, limits=limits or Limits())
+        try:
+            mirror.start()
+            yield mirror
+        finally:
+            mirror.close()
