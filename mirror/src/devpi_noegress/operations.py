@@ -1,0 +1,129 @@
+"""What the commands do with an open mirror; the same whether the server runs them or the command itself."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, as_completed
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from devpi_noegress.choice import Environment, choose_release, environments, parse_target, project_of
+from devpi_noegress.errors import MirrorError
+from devpi_noegress.explain import explain
+from devpi_noegress.files import Origin, Record, State
+from devpi_noegress.local_file import local_file
+from devpi_noegress.mirror import Mirror
+from devpi_noegress.outcome import Outcome, Tell
+from devpi_noegress.status import status
+from noegress.errors import NoegressError, UsageError
+
+
+def admit(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
+    """Admit releases and local files now; the exit status is that of the worst of them (contract 14)."""
+    stated = environments(arguments.get("pythons", ()), arguments.get("platforms", ()))
+    flights: dict[Future[Record], str] = {}
+    lines: list[str] = []
+    statuses: set[int] = set()
+    for target in arguments["targets"]:
+        try:
+            if Path(target).is_file():
+                flights.update(_local(mirror, Path(target)))
+            else:
+                flights.update(_release(mirror, target, stated, is_whole=bool(arguments.get("all_files"))))
+        except NoegressError as error:
+            lines.append(f"{target}: {error}")
+            statuses.add(error.exit_status)
+    for done, flight in enumerate(as_completed(flights), start=1):
+        line, found = _result(flights[flight], flight)
+        tell(f"[{done}/{len(flights)}] {line}")
+        lines.append(line)
+        statuses.add(found)
+    mirror.store.log(
+        who=arguments["who"], action="admit", subject=" ".join(arguments["targets"]), detail=str(len(flights))
+    )
+    return Outcome(lines=tuple(sorted(lines)), exit_status=_worst(statuses))
+
+
+def _local(mirror: Mirror, path: Path) -> dict[Future[Record], str]:
+    file = local_file(path, now=datetime.now(UTC))
+    known = mirror.store.projects.get(file.project)
+    if not mirror.policy.admission.is_private(file.project):
+        raise MirrorError(
+            f"{file.project} is not a private project, and local files are admitted only for those",
+            fix=f'add "{file.project}" to [admission] private, or admit it from the upstream by its name',
+        )
+    if known is not None and any(record.file.origin is Origin.UPSTREAM for record in known.files.values()):
+        raise MirrorError(f"{file.project} has files from the upstream", fix="a project never mixes them; rename yours")
+    for record in known.files.values() if known is not None else ():
+        is_another = record.file.filename == file.filename and record.file.sha256 != file.sha256
+        if is_another and record.state in (State.ADMITTED, State.STORING):
+            raise MirrorError(f"another {file.filename} was admitted before", fix="give the new one a new version")
+    return {mirror.admissions.take(file, path): file.filename}
+
+
+def _release(
+    mirror: Mirror, target: str, stated: tuple[Environment, ...], *, is_whole: bool
+) -> dict[Future[Record], str]:
+    requirement = parse_target(target)
+    name = project_of(requirement)
+    if mirror.policy.admission.is_private(name):
+        raise MirrorError(f"{name} is private and never comes from upstream", fix="name a local file: FILE.whl")
+    project = mirror.admissions.project(name).result()
+    if project is None or not project.files:
+        raise UsageError(f"the upstream has no project {name}", fix="look at the spelling")
+    chosen = choose_release(
+        project.files.values(),
+        requirement.specifier,
+        stated,
+        is_open=lambda record: record.state is State.ADMITTED or not mirror.admissions.objections(record.file),
+    )
+    if not chosen:
+        wanted = f"{name}{requirement.specifier}"
+        places = ", ".join(map(str, stated))
+        raise MirrorError(
+            f"{wanted} has no release whose files the policy lets be fetched for {places}",
+            fix=f"see noegress mirror explain {name}, or state others with --python and --platform",
+        )
+    if is_whole:
+        version = chosen[0].file.version
+        chosen = tuple(record for record in project.files.values() if record.file.version == version)
+    return {mirror.admissions.want(record.file.path): record.file.filename for record in chosen}
+
+
+def _result(filename: str, flight: Future[Record]) -> tuple[str, int]:
+    try:
+        record = flight.result()
+    except MirrorError as error:
+        return f"{filename}: undecided: {error.problem}", 3
+    if record.state is State.ADMITTED:
+        switches = f" with {record.kill_switches}" if record.kill_switches else ""
+        return f"{filename}: admitted{switches}", 0
+    return f"{filename}: {record.state}: {record.reason}", 3 if record.state is State.UNDECIDED else 1
+
+
+def _worst(statuses: set[int]) -> int:
+    """An argument that could not be used first, then refused, then undecided (contract 14)."""
+    return next((status for status in (2, 1, 3) if status in statuses), 0)
+
+
+def _explain(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome:
+    lines, exit_status = explain(mirror, parse_target(arguments["target"]))
+    return Outcome(lines=tuple(lines), exit_status=exit_status)
+
+
+def _status(mirror: Mirror, _arguments: Mapping[str, Any], _tell: Tell) -> Outcome:
+    return Outcome(lines=tuple(status(mirror)), exit_status=0)
+
+
+def _reload(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome:
+    changed = mirror.reload_policy()
+    inforce = mirror.policy_in_force
+    mirror.store.log(who=arguments["who"], action="reload", subject=str(inforce.found), detail=inforce.digest)
+    return Outcome(lines=(*changed, f"policy {inforce.found}: in force"), exit_status=0)
+
+
+OPERATIONS: Mapping[str, Callable[[Mirror, Mapping[str, Any], Tell], Outcome]] = {
+    "admit": admit,
+    "explain": _explain,
+    "reload": _reload,
+    "status": _status,
+}

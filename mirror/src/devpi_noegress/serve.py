@@ -1,0 +1,121 @@
+"""Runs a mirror: listens, wires the front door before devpi, and ends cleanly when told to."""
+
+import errno
+import logging
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from waitress.server import create_server
+
+from devpi_noegress import stage
+from devpi_noegress.control_server import ControlServer
+from devpi_noegress.errors import MirrorError
+from devpi_noegress.folder import Folder
+from devpi_noegress.front import FrontDoor
+from devpi_noegress.mirror import open_mirror
+from noegress.errors import UsageError
+
+_log = logging.getLogger(__name__)
+_SPARE_THREADS = 20  # that never hold a request, so that pages are served while all others wait for scans
+_CONNECTIONS = 1200  # open at a time; uv opens 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where and how a server listens."""
+
+    host: str
+    port: int
+    threads: int
+
+
+def serve(
+    folder: Folder, listen: Listen, *, policy: Path | None, upstream: str | None, announce: Callable[[str], None]
+) -> None:
+    """Serve until a signal ends it; ``announce`` gets the address when requests are answered."""
+    if listen.threads <= _SPARE_THREADS:
+        raise UsageError(f"--threads {listen.threads} is too few", fix=f"give at least {_SPARE_THREADS + 1}")
+    _raise_descriptors()
+    with _bound(listen) as bound, open_mirror(folder, policy=policy, upstream=upstream) as mirror:
+        front = FrontDoor(mirror, mirror.stage.application(), holds=listen.threads - _SPARE_THREADS)
+        server = create_server(
+            front,
+            sockets=[bound],
+            threads=listen.threads,
+            connection_limit=_CONNECTIONS,
+            asyncore_use_poll=True,
+            send_bytes=1 << 20,
+            outbuf_overflow=1 << 24,
+            ident=None,
+            max_request_body_size=1 << 16,
+        )
+        control = ControlServer(mirror)
+        control.start()
+        bound.listen(1024)
+        _end_on_signals()
+        host, port = bound.getsockname()[:2]
+        try:
+            announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+            server.run()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            _log.info("ending")
+            control.close()
+            server.close()
+
+
+def _end_on_signals() -> None:
+    """SIGTERM and SIGINT end the server once; while it closes they do nothing."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt  # waitress swallows whatever else is raised while it handles a request
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+
+
+def _bound(listen: Listen) -> socket.socket:
+    """A socket bound before anything else is opened, so that a port in use stops the start early."""
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((listen.host, listen.port))
+    except (OSError, OverflowError) as error:
+        bound.close()
+        number = getattr(error, "errno", None)
+        where = f"{listen.host}:{listen.port}"
+        if number == errno.EADDRINUSE:
+            raise MirrorError(
+                f"{where} is in use", fix="stop what listens there, or choose another with --port"
+            ) from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise MirrorError(
+            f"cannot listen on {where}: {reason}", fix="give an address of this machine with --host"
+        ) from error
+    return bound
+
+
+def _raise_descriptors() -> None:
+    """As many open files as the system lets a process have: a socket for each client, a file for each download."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(wanted, _soft), hard))
+
+
+def configure_logs(*, verbose: bool) -> None:
+    """The server's log goes to standard error."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    logging.getLogger("devpi_noegress").setLevel(logging.DEBUG if verbose else logging.INFO)
+    stage.quiet_logs(logging.INFO if verbose else logging.WARNING)
