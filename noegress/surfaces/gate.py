@@ -6,13 +6,19 @@ from pathlib import Path
 
 from noegress.errors import UsageError
 from noegress.policy import FoundPolicy
+from noegress.surfaces.commands import command_violations
+from noegress.surfaces.conda import conda_machine_violations
 from noegress.surfaces.default_index import default_index_violations
-from noegress.surfaces.inspection import Inspection
+from noegress.surfaces.files import MAX_FILES, TooManyFilesError, project_files
+from noegress.surfaces.hatch import skip_variables
+from noegress.surfaces.inspection import COMMAND_LINE, Inspection, Origin
 from noegress.surfaces.machine import Machine
 from noegress.surfaces.mirror import Mirror, parse_mirror
+from noegress.surfaces.pdm import pdm_machine_violations
 from noegress.surfaces.pip import pip_violations
-from noegress.surfaces.pyproject import pyproject_violations
-from noegress.surfaces.uv import uv_file_violations, uv_violations
+from noegress.surfaces.pipenv import pipenv_machine_violations
+from noegress.surfaces.registry import ONLY_CHECKED, judges_of
+from noegress.surfaces.uv import uv_violations
 from noegress.surfaces.violation import NotJudged, Scope, Violation, Weight
 
 
@@ -24,6 +30,9 @@ class Report:
     mirror: str
     violations: tuple[Violation, ...]
     not_judged: tuple[NotJudged, ...] = ()
+    """What only the catalogue can decide, and did not."""
+    passed_over: tuple[str, ...] = ()
+    """Configuration files among the tests' own data, which no installer reads."""
 
     @property
     def errors(self) -> tuple[Violation, ...]:
@@ -49,12 +58,14 @@ def gate(
     inspection = Inspection(
         mirror=mirror_of(found), directory=directory.resolve(), machine=machine, front_ends=front_ends
     )
-    violations = [violation for violation in _surfaces(inspection) if violation.scope in scopes]
+    every = (*_machine(inspection), *_project(inspection))
+    violations = [violation for violation in every if violation.scope in scopes]
     return Report(
         directory=directory,
         mirror=inspection.mirror.url,
         violations=tuple(dict.fromkeys(violations)),
         not_judged=tuple(inspection.not_judged),
+        passed_over=tuple(inspection.passed_over),
     )
 
 
@@ -69,13 +80,41 @@ def mirror_of(found: FoundPolicy) -> Mirror:
         raise UsageError(f"{found}: [index] url: {error}", fix="write a plain http or https URL") from error
 
 
-def _surfaces(inspection: Inspection) -> Iterator[Violation]:
+def _machine(inspection: Inspection) -> Iterator[Violation]:
+    """What the machine and the command tell; inside a build, only to the installer that builds."""
     yield from default_index_violations(inspection)
     if inspection.reads("pip"):
         yield from pip_violations(inspection)
     if inspection.reads("uv"):
         yield from uv_violations(inspection)
-    for name, judge in (("pyproject.toml", pyproject_violations), ("uv.toml", uv_file_violations)):
-        path = inspection.directory / name
-        if path.exists() or path.is_symlink():
-            yield from judge(inspection, path)
+    if inspection.front_ends is None:
+        yield from pdm_machine_violations(inspection)
+        yield from pipenv_machine_violations(inspection)
+        yield from conda_machine_violations(inspection)
+    else:
+        yield from skip_variables(inspection)
+    origin = Origin(file=COMMAND_LINE, scope=Scope.COMMAND)
+    for command in inspection.machine.commands:
+        if command.tool in ("pipx", "poetry", "pdm", "pipenv"):
+            yield from command_violations(inspection, command, origin, surface=command.tool)
+
+
+def _project(inspection: Inspection) -> Iterator[Violation]:
+    """The project's files: all of them for a check, in a build those beside pyproject.toml that a build reads."""
+    if inspection.front_ends is not None:
+        for path in sorted(inspection.directory.iterdir()):
+            for judge in judges_of(path, inspection.directory):
+                if judge not in ONLY_CHECKED:
+                    yield from judge(inspection, path)
+        return
+    try:
+        for path, is_test_data in project_files(inspection.directory):
+            judges = judges_of(path, inspection.directory)
+            if is_test_data and judges:
+                inspection.passed_over.append(inspection.shown(path))
+                continue
+            for judge in judges:
+                yield from judge(inspection, path)
+    except TooManyFilesError as error:
+        problem = f"{inspection.directory} holds more than {MAX_FILES} files"
+        raise UsageError(problem, fix="name the project's own directory") from error

@@ -16,6 +16,7 @@ from noegress.surfaces.violation import NotJudged, Scope, Violation, Weight
 
 ENVIRONMENT = "environment"
 COMMAND_LINE = "command line"
+_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz")
 _MAX_TEXT = 200  # a setting can hold dozens of URLs; the place says where the rest is
 _SCHEME = re.compile(r"(?:git|hg|svn|bzr)\+|[A-Za-z][A-Za-z0-9+.-]+:", re.IGNORECASE)
 
@@ -28,6 +29,7 @@ class Origin:
     line: int = 0
     scope: Scope | None = None
     """Told from the file where it is None."""
+    weight: Weight = Weight.ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,10 @@ class Inspection:
     machine: Machine
     front_ends: frozenset[str] | None = None
     """The installers of this build (``pip``, ``uv``); None: whichever will be used, as ``check`` has to assume."""
+    seen: set[Path] = field(default_factory=set)
+    """Files of requirements that were read already; they include one another."""
     not_judged: list[NotJudged] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)
     digests: list["LockedFile"] = field(default_factory=list)
     """Locked files without a URL, for the catalogue to judge."""
 
@@ -48,14 +53,12 @@ class Inspection:
         """Whether an installer's machine-wide configuration counts here."""
         return self.front_ends is None or tool in self.front_ends
 
-    def violation(
-        self, surface: str, origin: Origin, *, text: str, allows: str, fix: str, weight: Weight = Weight.ERROR
-    ) -> Violation:
+    def violation(self, surface: str, origin: Origin, *, text: str, allows: str, fix: str) -> Violation:
         """A violation, its file relative to the directory where it is below it."""
         shown = redacted(" ".join(text.split()))
         return Violation(
             scope=origin.scope or self.scope_of(origin.file),
-            weight=weight,
+            weight=origin.weight,
             surface=surface,
             file=self.shown(origin.file),
             line=origin.line,
@@ -68,11 +71,10 @@ class Inspection:
         """The violation that a file is which a tool may read differently from us."""
         return self.violation(
             surface,
-            Origin(file=error.path, line=error.line),
+            Origin(file=error.path, line=error.line, weight=weight),
             text=error.reason,
             allows="whatever the tool that reads it makes of it",
             fix="mend the file, or remove it",
-            weight=weight,
         )
 
     def scope_of(self, file: Path | str) -> Scope:
@@ -92,21 +94,25 @@ class Inspection:
     def index(self, surface: str, origin: Origin, *, url: str, text: str, fix: str) -> Iterator[Violation]:
         """An index or a place of files (``--find-links``): the mirror, or a violation."""
         if not self.mirror.covers(url):
-            yield self.violation(surface, origin, text=text, allows=f"{describe(url)} to be installed from", fix=fix)
+            allows = f"{describe(url)} to be installed from"
+            yield self.violation(surface, origin, text=text, allows=allows, fix=fix)
 
-    def requirement(
-        self, surface: str, origin: Origin, text: str, *, weight: Weight = Weight.ERROR
-    ) -> Iterator[Violation]:
-        """A PEP 508 requirement: by name, or from below the mirror."""
+    def requirement(self, surface: str, origin: Origin, text: str, *, base: Path | None = None) -> Iterator[Violation]:
+        """A requirement as a front end reads it: by name, or a direct reference (PEP 508, a URL, a path)."""
         try:
             url = Requirement(text).url
         except InvalidRequirement:
-            if _SCHEME.search(text):  # a build front end would refuse it; say what it would be
-                url = text.partition("@")[2].strip() or text
-            else:
-                return
+            url = _direct_part(text)
+        if url is None and text.lower().endswith(_ARCHIVES):
+            url = text  # a name that ends like an archive is a file to pip
         if url is not None:
-            yield from self.direct(surface, origin, url=url, text=text, weight=weight)
+            yield from self.direct(surface, origin, url=url, text=text, base=base)
+
+    def reference(self, surface: str, origin: Origin, value: str, *, text: str) -> Iterator[Violation]:
+        """The value of an option that takes a requirement or a file: only what is remote is a direct reference."""
+        if _SCHEME.search(value):
+            url = value.partition("@")[2].strip() if " @ " in value else value
+            yield from self.direct(surface, origin, url=url, text=text)
 
     def direct(
         self,
@@ -116,19 +122,13 @@ class Inspection:
         url: str,
         text: str,
         base: Path | None = None,
-        weight: Weight = Weight.ERROR,
     ) -> Iterator[Violation]:
         """A direct reference: a file of the mirror, or a source tree of the project itself."""
         if self.mirror.covers(url) or self.is_own_tree(url, base or self.directory):
             return
-        yield self.violation(
-            surface,
-            origin,
-            text=text,
-            allows=f"{describe(url)} to be installed without the mirror",
-            fix=f"require it by name and have it admitted at the mirror ({self.mirror.url})",
-            weight=weight,
-        )
+        allows = f"{describe(url)} to be installed without the mirror"
+        fix = f"require it by name and have it admitted at the mirror ({self.mirror.url})"
+        yield self.violation(surface, origin, text=text, allows=allows, fix=fix)
 
     def is_own_tree(self, url: str, base: Path) -> bool:
         """Whether a direct reference is a source folder below the directory (a file there was never admitted)."""
@@ -145,6 +145,18 @@ class LockedFile:
     name: str
     version: str
     sha256: tuple[str, ...]
+
+
+def _direct_part(text: str) -> str | None:
+    """The URL or path of what is no PEP 508 requirement; None for what no installer would fetch."""
+    text = re.split(r"\s;|\s#", text, maxsplit=1)[0].strip()
+    name, at, url = text.partition("@")
+    if at and re.fullmatch(r"[A-Za-z0-9._-]+\s*(\[[^]]*\])?\s*", name):
+        return url.strip()
+    if _SCHEME.match(text):
+        return text
+    path = re.sub(r"\[[^]]*\]$", "", text)  # ./folder[extra]
+    return path if path.startswith(".") or "/" in path or "\\" in path or path.lower().endswith(_ARCHIVES) else None
 
 
 def local_path(url: str, base: Path) -> Path | None:

@@ -15,24 +15,14 @@ from noegress.surfaces.document import UnreadableError, read_text
 from noegress.surfaces.inspection import COMMAND_LINE, ENVIRONMENT, Inspection, Origin
 from noegress.surfaces.machine import Machine
 from noegress.surfaces.options import PIP, read_options
+from noegress.surfaces.places import PIP as PLACES
+from noegress.surfaces.places import place_violations
+from noegress.surfaces.requirements import requirements_violations
 from noegress.surfaces.violation import Scope, Violation
 
 SURFACE = "pip"
-_RESOLVING = ("install", "wheel", "download", "lock", "sync")
-_KEYS = {
-    "index-url": "index-url",
-    "pypi-url": "index-url",
-    "extra-index-url": "extra-index-url",
-    "find-links": "find-links",
-    "no-index": "no-index",
-    "requirement": "requirement",
-    "constraint": "constraint",
-    "build-constraint": "build-constraint",
-    "editable": "editable",
-    "trusted-host": "trusted-host",
-}
-_FILES = ("requirement", "constraint", "build-constraint")
-_PLACES = ("index-url", "extra-index-url", "find-links")
+_RESOLVING = ("install", "wheel", "download", "lock")
+_CANONICAL = {"pypi-url": "index-url"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,34 +56,13 @@ def pip_default(inspection: Inspection) -> Setting | None:
 
 
 def _judge(inspection: Inspection, setting: Setting) -> Iterator[Violation]:
-    fix = _fix(inspection, setting)
-    for value in setting.value.split():
-        text = f"{setting.written}{value}"
-        if setting.key in _PLACES:
-            yield from inspection.index(SURFACE, setting.origin, url=value, text=text, fix=fix)
-        elif setting.key == "editable" or ("://" in value and setting.key in _FILES):
-            yield from inspection.direct(SURFACE, setting.origin, url=value, text=text)
-        elif (
-            setting.key == "trusted-host" and inspection.mirror.scheme == "https" and inspection.mirror.has_host(value)
-        ):
-            yield inspection.violation(
-                SURFACE,
-                setting.origin,
-                text=text,
-                allows="anybody on the way to answer for the mirror: its certificate is not checked",
-                fix="remove it, and name the mirror's authority with --cert",
-            )
-
-
-def _fix(inspection: Inspection, setting: Setting) -> str:
-    url = inspection.mirror.url
-    if setting.key == "index-url":
-        return f"set it to {url}"
-    if setting.origin.file == ENVIRONMENT:
-        return f"unset {setting.written.rstrip('=')}"
-    if setting.origin.file == COMMAND_LINE:
-        return "leave the option out"
-    return "remove the line, or run with PIP_CONFIG_FILE=/dev/null and PIP_INDEX_URL set to the mirror"
+    if setting.key == "no-index":
+        return
+    place, origin = PLACES[setting.key], setting.origin
+    yield from place_violations(inspection, place, setting.value, origin, written=setting.written, surface=SURFACE)
+    if setting.key in ("requirement", "constraint", "build-constraint"):
+        for name in setting.value.split():
+            yield from requirements_violations(inspection, inspection.directory / name)
 
 
 def _effective(machine: Machine, files: list[tuple[str, Setting]]) -> Iterator[Setting]:
@@ -114,9 +83,14 @@ def _of_command(machine: Machine, files: list[tuple[str, Setting]], command: str
     return [*chosen.values(), *typed]
 
 
+def _key(name: str) -> str:
+    """The option that a name means, one name for each; empty for options that name no place."""
+    return _CANONICAL.get(name, name) if name in PLACES or name == "no-index" else ""
+
+
 def _variables(machine: Machine) -> Iterator[Setting]:
     for name, value in machine.variables("PIP_"):
-        key = _KEYS.get(name[4:].lower().replace("_", "-"))
+        key = _key(name[4:].lower().replace("_", "-"))
         if key and "--isolated" not in _pip_arguments(machine):
             yield Setting(key=key, value=value, origin=Origin(file=ENVIRONMENT), written=f"{name}=")
 
@@ -124,8 +98,8 @@ def _variables(machine: Machine) -> Iterator[Setting]:
 def _typed(machine: Machine) -> Iterator[Setting]:
     origin = Origin(file=COMMAND_LINE, scope=Scope.COMMAND)
     for key, value in read_options(_pip_arguments(machine), PIP):
-        if key in _KEYS:
-            yield Setting(key=_KEYS[key], value=value, origin=origin, written=f"--{key} ")
+        if _key(key):
+            yield Setting(key=_key(key), value=value, origin=origin, written=f"--{key} ")
 
 
 def _pip_arguments(machine: Machine) -> tuple[str, ...]:
@@ -178,6 +152,15 @@ def _prefixes(machine: Machine) -> tuple[Path, ...]:
     return machine.prefixes
 
 
+def pip_file_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
+    """A pip configuration file inside a project: a tool reads it when it is named or copied into place."""
+    try:
+        for _, setting in _read(path):
+            yield from _judge(inspection, setting)
+    except UnreadableError as error:
+        yield inspection.unreadable(SURFACE, error)
+
+
 def _read(path: Path) -> list[tuple[str, Setting]]:
     text = read_text(path)
     parser = configparser.RawConfigParser()
@@ -191,10 +174,10 @@ def _read(path: Path) -> list[tuple[str, Setting]]:
     settings = []
     for section in parser.sections():
         for option, value in parser.items(section):
-            key = option.lower().replace("_", "-").removeprefix("--")
-            if key in _KEYS and value:
+            key = _key(option.lower().replace("_", "-").removeprefix("--"))
+            if key and value:
                 origin = Origin(file=path, line=line_of_option(text, section, option))
-                settings.append((section, Setting(key=_KEYS[key], value=value, origin=origin, written=f"{option} = ")))
+                settings.append((section, Setting(key=key, value=value, origin=origin, written=f"{option} = ")))
     return settings
 
 

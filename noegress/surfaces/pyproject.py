@@ -1,10 +1,15 @@
-"""pyproject.toml: direct references in the dependencies that every front end reads (PEP 508, 518, 621, 735)."""
+"""pyproject.toml: the standard tables (PEP 508, 518, 621, 735) and those of the tools that name indexes in it."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from noegress.surfaces.document import Toml, UnreadableError, read_toml
+from noegress.surfaces.hatch import gate_switch_violations, hatch_violations
 from noegress.surfaces.inspection import Inspection, Origin
+from noegress.surfaces.pdm import pdm_violations
+from noegress.surfaces.poetry import poetry_violations
+from noegress.surfaces.setuptools import dynamic_violations
+from noegress.surfaces.tox import tables_violations
 from noegress.surfaces.uv_settings import settings_violations
 from noegress.surfaces.violation import Violation
 
@@ -12,7 +17,7 @@ SURFACE = "pyproject"
 
 
 def pyproject_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
-    """Everything in a pyproject.toml, of the standard tables and of uv, that is not the mirror."""
+    """Everything in a pyproject.toml, that is not the mirror."""
     try:
         toml = read_toml(path)
     except UnreadableError as error:
@@ -24,6 +29,15 @@ def pyproject_violations(inspection: Inspection, path: Path) -> Iterator[Violati
         for name in toml.table(*table):
             yield from requirements(inspection, toml, *table, name)
     yield from settings_violations(inspection, toml, "tool", "uv")
+    yield from poetry_violations(inspection, toml)
+    yield from pdm_violations(inspection, toml)
+    yield from hatch_violations(inspection, toml, "tool", "hatch")
+    yield from gate_switch_violations(inspection, toml)
+    yield from dynamic_violations(inspection, toml)
+    try:
+        yield from tables_violations(inspection, toml, "tool", "tox")
+    except UnreadableError as error:
+        yield inspection.unreadable("tox", error)
 
 
 def requirements(inspection: Inspection, toml: Toml, *path: str | int, surface: str = SURFACE) -> Iterator[Violation]:

@@ -1,6 +1,5 @@
 """uv: its variables, its options and the configuration files it would find from a directory; it never reads pip's."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,14 +7,14 @@ from noegress.surfaces.document import UnreadableError, read_toml
 from noegress.surfaces.inspection import COMMAND_LINE, ENVIRONMENT, Inspection, Origin
 from noegress.surfaces.machine import Machine
 from noegress.surfaces.options import UV, read_options
+from noegress.surfaces.places import UV as PLACES
+from noegress.surfaces.places import place_violations, variable_violations
+from noegress.surfaces.requirements import requirements_violations
 from noegress.surfaces.uv_settings import default_of, settings_violations
 from noegress.surfaces.violation import Scope, Violation
 
 SURFACE = "uv"
-_NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*=(.+)", re.DOTALL)
-_INDEXES = ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL")
 _FILES = ("UV_CONSTRAINT", "UV_BUILD_CONSTRAINT", "UV_OVERRIDE")
-_OPTIONS = ("index", "default-index", "index-url", "extra-index-url", "find-links")
 
 
 def uv_violations(inspection: Inspection) -> Iterator[Violation]:
@@ -94,45 +93,20 @@ def _prefix(path: Path) -> tuple[str, ...]:
 
 
 def _variables(inspection: Inspection) -> Iterator[Violation]:
-    environ, origin = inspection.machine.environ, Origin(file=ENVIRONMENT)
-    for name in (*_INDEXES, "UV_FIND_LINKS"):
-        is_default = name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL")
-        fix = f"set {name} to {inspection.mirror.url}" if is_default else f"unset {name}"
-        for value in re.split(r"[\s,]+" if name == "UV_FIND_LINKS" else r"\s+", environ.get(name, "").strip()):
-            if value:
-                text = f"{name}={value}"
-                yield from inspection.index(SURFACE, origin, url=_url(value), text=text, fix=fix)
+    origin = Origin(file=ENVIRONMENT)
+    for name, value in inspection.machine.variables("UV_"):
+        yield from variable_violations(inspection, name, value, origin)
     for name in _FILES:
-        for value in environ.get(name, "").split():
-            if "://" in value:
-                yield from inspection.direct(SURFACE, origin, url=value, text=f"{name}={value}")
-    for host in environ.get("UV_INSECURE_HOST", "").split():
-        if inspection.mirror.scheme == "https" and inspection.mirror.has_host(host):
-            allows = "anybody on the way to answer for the mirror: its certificate is not checked"
-            fix = "unset UV_INSECURE_HOST; SSL_CERT_FILE names the mirror's authority"
-            yield inspection.violation(SURFACE, origin, text=f"UV_INSECURE_HOST={host}", allows=allows, fix=fix)
-    if backend := environ.get("UV_TORCH_BACKEND", ""):
-        allows = "torch and its family from an index of PyTorch's own"
-        fix = "unset UV_TORCH_BACKEND"
-        yield inspection.violation(SURFACE, origin, text=f"UV_TORCH_BACKEND={backend}", allows=allows, fix=fix)
-
-
-def _url(value: str) -> str:
-    """The URL of ``[name=]URL``."""
-    named = _NAMED.fullmatch(value)
-    return named[1] if named else value
+        for path in inspection.machine.environ.get(name, "").split():
+            yield from requirements_violations(inspection, inspection.directory / path)
 
 
 def _options(inspection: Inspection) -> Iterator[Violation]:
     origin = Origin(file=COMMAND_LINE, scope=Scope.COMMAND)
     for name, value in _typed(inspection.machine):
-        if name in _OPTIONS:
-            fix = "leave the option out"
-            yield from inspection.index(SURFACE, origin, url=_url(value), text=f"--{name} {value}", fix=fix)
-        elif name == "torch-backend":
-            allows = "torch and its family from an index of PyTorch's own"
-            fix = "leave the option out"
-            yield inspection.violation(SURFACE, origin, text=f"--{name} {value}", allows=allows, fix=fix)
+        if name in PLACES:
+            written = f"--{name} "
+            yield from place_violations(inspection, PLACES[name], value, origin, written=written, surface=SURFACE)
 
 
 def _typed(machine: Machine) -> list[tuple[str, str]]:

@@ -1,0 +1,50 @@
+"""The files of a project that a tool would read, found without following links and without leaving the directory."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+MAX_FILES = 200_000  # more is a whole disk, not a project
+_NOT_THE_PROJECTS = frozenset(
+    {".git", ".hg", ".svn", "node_modules", "site-packages", "__pycache__", ".tox", ".nox", ".eggs", ".mypy_cache"}
+) | {".ruff_cache", ".pytest_cache", ".hatch", ".venv", ".pixi", ".conda"}
+_TESTS = frozenset({"test", "tests", "testing"})
+_TEST_DATA = frozenset(
+    {"data", "fixture", "fixtures", "testdata", "test_data", "test-data", "resources", "snapshots", "samples", "assets"}
+) | {"projects", "packages", "cases", "examples", "functional", "files"}
+
+
+class TooManyFilesError(Exception):
+    """The directory holds more files than a project has."""
+
+
+def project_files(directory: Path) -> Iterator[tuple[Path, bool]]:
+    """Every file, and whether it is test data: input of the project's tests, which no installer reads by itself.
+
+    Environments, caches and the folders of version control are left out. Raises ``TooManyFilesError``.
+    """
+    count = 0
+    for folder, subfolders, names in os.walk(directory):
+        here = Path(folder)
+        subfolders[:] = sorted(name for name in subfolders if not _is_foreign(here, name))
+        is_data = _is_test_data(here.relative_to(directory).parts)
+        for name in sorted(names):
+            count += 1
+            if count > MAX_FILES:
+                raise TooManyFilesError
+            yield here / name, is_data
+
+
+def _is_foreign(folder: Path, name: str) -> bool:
+    path = folder / name
+    return (
+        name in _NOT_THE_PROJECTS or name.endswith(".egg-info") or (path / "pyvenv.cfg").is_file() or path.is_symlink()
+    )
+
+
+def _is_test_data(parts: tuple[str, ...]) -> bool:
+    lowered = [part.lower() for part in parts]
+    if "testdata" in lowered:
+        return True
+    first = next((index for index, part in enumerate(lowered) if part in _TESTS), None)
+    return first is not None and any(part in _TEST_DATA for part in lowered[first + 1 :])

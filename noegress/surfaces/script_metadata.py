@@ -1,0 +1,32 @@
+"""Inline script metadata (PEP 723): dependencies and uv settings in the comments of a single file."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from noegress.surfaces.document import UnreadableError, parse_toml, read_text
+from noegress.surfaces.inspection import Inspection
+from noegress.surfaces.pyproject import requirements
+from noegress.surfaces.uv_settings import settings_violations
+from noegress.surfaces.violation import Violation
+
+SURFACE = "script-metadata"
+# the regular expression of the specification, for the one type of block that it defines
+_BLOCK = re.compile(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
+
+
+def script_metadata_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
+    """What the block of a script opens besides the mirror; a file without one opens nothing."""
+    try:
+        text = read_text(path).replace("\r\n", "\n")
+    except UnreadableError:
+        return  # a source file in another encoding: no tool would read metadata from it
+    for found in _BLOCK.finditer(text):
+        lines = [line.removeprefix("#").removeprefix(" ") for line in found["content"].splitlines()]
+        try:
+            toml = parse_toml("\n".join(lines), path, offset=text.count("\n", 0, found.start("content")))
+        except UnreadableError as error:
+            yield inspection.unreadable(SURFACE, error)
+            continue
+        yield from requirements(inspection, toml, "dependencies", surface=SURFACE)
+        yield from settings_violations(inspection, toml, "tool", "uv")

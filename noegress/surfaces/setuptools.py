@@ -1,0 +1,79 @@
+"""setuptools: setup.cfg, dynamic dependencies, and the literals of a setup.py, which is read and never run."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from noegress.surfaces.document import Toml, UnreadableError, read_text
+from noegress.surfaces.ini import Ini, read_ini
+from noegress.surfaces.inspection import Inspection, Origin
+from noegress.surfaces.places import Place, place_violations
+from noegress.surfaces.requirements import line_violations, requirements_violations
+from noegress.surfaces.tox import ini_violations
+from noegress.surfaces.violation import Violation
+
+SURFACE = "setuptools"
+_LISTS = ("install_requires", "setup_requires", "tests_require", "extras_require")
+
+
+def setup_cfg_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
+    """A setup.cfg: setuptools' requirements, easy_install's indexes, tox's sections."""
+    try:
+        ini = read_ini(path)
+    except UnreadableError as error:
+        yield inspection.unreadable(SURFACE, error)
+        return
+    for section in ("options", "options.extras_require"):
+        for option in ini.sections.get(section, {}):
+            if option in _LISTS or section == "options.extras_require":
+                yield from _lines(inspection, ini, section, option)
+    for option in ("index_url", "find_links"):
+        for text, line in ini.lines("easy_install", option):
+            origin = Origin(file=path, line=line)
+            yield from place_violations(inspection, Place.EXTRA, text, origin, written=f"{option} = ", surface=SURFACE)
+    for text, line in ini.lines("options", "dependency_links"):
+        origin = Origin(file=path, line=line)
+        yield from place_violations(inspection, Place.EXTRA, text, origin, written="dependency_links ", surface=SURFACE)
+    yield from ini_violations(inspection, ini)
+
+
+def dynamic_violations(inspection: Inspection, toml: Toml) -> Iterator[Violation]:
+    """Files of requirements that ``[tool.setuptools.dynamic]`` names."""
+    base = ("tool", "setuptools", "dynamic")
+    optional = (*base, "optional-dependencies")
+    for path in ((*base, "dependencies", "file"), *((*optional, name, "file") for name in toml.table(*optional))):
+        for name, _ in toml.strings(*path):
+            yield from requirements_violations(inspection, toml.path.parent / name)
+
+
+def setup_py_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
+    """Direct references among the string literals that a setup.py passes as requirements."""
+    try:
+        tree = ast.parse(read_text(path))
+    except (UnreadableError, SyntaxError, ValueError, RecursionError):
+        return  # what Python does not read runs no installer either
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg in (*_LISTS, "dependency_links"):
+            yield from _literals(inspection, path, node)
+
+
+def _literals(inspection: Inspection, path: Path, node: ast.keyword) -> Iterator[Violation]:
+    for child in ast.walk(node.value):
+        if isinstance(child, ast.Constant) and isinstance(child.value, str):
+            origin = Origin(file=path, line=child.lineno)
+            if node.arg == "dependency_links":
+                yield from place_violations(
+                    inspection, Place.EXTRA, child.value, origin, written="dependency_links ", surface=SURFACE
+                )
+            elif "@" in child.value:
+                yield from inspection.requirement(SURFACE, origin, child.value, base=path.parent)
+
+
+def _lines(inspection: Inspection, ini: Ini, section: str, option: str) -> Iterator[Violation]:
+    for text, line in ini.lines(section, option):
+        origin = Origin(file=ini.path, line=line)
+        if text.startswith("file:"):  # setuptools' own word for a file beside it, no URL
+            for name in text.removeprefix("file:").split(","):
+                yield from requirements_violations(inspection, ini.path.parent / name.strip())
+        else:
+            yield from line_violations(inspection, text, origin, base=ini.path.parent, surface=SURFACE)

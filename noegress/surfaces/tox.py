@@ -1,0 +1,105 @@
+"""tox: dependencies, variables and commands of its environments, in tox.ini, setup.cfg, tox.toml and pyproject.toml."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from noegress.surfaces.commands import is_unknown, text_violations
+from noegress.surfaces.document import Toml, UnreadableError, read_toml
+from noegress.surfaces.ini import Ini, parse_ini, read_ini
+from noegress.surfaces.inspection import Inspection, Origin
+from noegress.surfaces.places import Place, place_violations, variable_violations
+from noegress.surfaces.requirements import line_violations
+from noegress.surfaces.violation import Violation
+
+SURFACE = "tox"
+_COMMANDS = ("install_command", "commands", "commands_pre", "commands_post", "list_dependencies_command")
+_REQUIREMENTS = ("deps", "constraints", "requires")
+_OWN_FOLDERS = ("{toxinidir}", "{tox_root}", "{package_root}")
+
+
+def tox_ini_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
+    """A tox.ini."""
+    try:
+        yield from ini_violations(inspection, read_ini(path))
+    except UnreadableError as error:
+        yield inspection.unreadable(SURFACE, error)
+
+
+def tox_toml_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
+    """A tox.toml."""
+    try:
+        yield from tables_violations(inspection, read_toml(path))
+    except UnreadableError as error:
+        yield inspection.unreadable(SURFACE, error)
+
+
+def ini_violations(inspection: Inspection, ini: Ini) -> Iterator[Violation]:
+    """The sections of a tox.ini, or of a setup.cfg that holds them as ``tox:…``."""
+    for section, options in ini.sections.items():
+        name = section.removeprefix("tox:")
+        if name != "tox" and not name.startswith("testenv") and section == name and ini.path.name == "setup.cfg":
+            continue
+        for option, lines in options.items():
+            for text, line in lines:
+                yield from _setting(inspection, option, text, Origin(file=ini.path, line=line))
+
+
+def tables_violations(inspection: Inspection, toml: Toml, *prefix: str) -> Iterator[Violation]:
+    """The tables of a tox.toml, or ``[tool.tox]`` of a pyproject.toml."""
+    legacy = toml.value(*prefix, "legacy_tox_ini")
+    if isinstance(legacy, str):
+        line = toml.line(*prefix, "legacy_tox_ini")
+        yield from ini_violations(inspection, parse_ini(legacy, toml.path, offset=line))
+    yield from _lists(inspection, toml, *prefix)
+    for table in ("env_run_base", "env_pkg_base"):
+        yield from _lists(inspection, toml, *prefix, table)
+    for table in ("env", "env_base"):
+        for name in toml.table(*prefix, table):
+            yield from _lists(inspection, toml, *prefix, table, name)
+
+
+def _lists(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Violation]:
+    for option in _REQUIREMENTS:
+        for text, line in toml.strings(*path, option):
+            yield from _setting(inspection, option, text, Origin(file=toml.path, line=line))
+    for name, value in toml.table(*path, "set_env").items():
+        if isinstance(value, str):
+            origin = Origin(file=toml.path, line=toml.line(*path, "set_env", name))
+            yield from _variable(inspection, name, value, origin)
+    for option in _COMMANDS:
+        command = toml.value(*path, option)
+        lists = command if isinstance(command, list) else []
+        for words in lists if any(isinstance(item, list) for item in lists) else [lists]:
+            text = " ".join(str(word) for word in words) if isinstance(words, list) else ""
+            origin = Origin(file=toml.path, line=toml.line(*path, option))
+            yield from text_violations(inspection, _own(text), origin, surface=SURFACE)
+
+
+def _setting(inspection: Inspection, option: str, text: str, origin: Origin) -> Iterator[Violation]:
+    """One line of a setting; a line may be conditional (``py311: six``)."""
+    factor, colon, rest = text.partition(": ")
+    text = rest.strip() if colon and " " not in factor and "=" not in factor else text
+    if option in _REQUIREMENTS:
+        base = Path(origin.file).parent
+        yield from line_violations(inspection, _own(text), origin, base=base, surface=SURFACE)
+    elif option in ("setenv", "set_env"):
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if equals:
+            yield from _variable(inspection, name, value, origin)
+    elif option in _COMMANDS:
+        yield from text_violations(inspection, _own(text), origin, surface=SURFACE)
+    elif option == "indexserver" and "=" in text:  # tox 3
+        url = text.partition("=")[2].strip()
+        yield from place_violations(inspection, Place.EXTRA, url, origin, written="indexserver ", surface=SURFACE)
+
+
+def _variable(inspection: Inspection, name: str, value: str, origin: Origin) -> Iterator[Violation]:
+    if not is_unknown(value):
+        yield from variable_violations(inspection, name, value, origin, surface=SURFACE)
+
+
+def _own(text: str) -> str:
+    """The text with tox's words for the project's folder as a relative path."""
+    for word in _OWN_FOLDERS:
+        text = text.replace(word, ".")
+    return text
