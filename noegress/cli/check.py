@@ -1,13 +1,15 @@
 """``noegress check``: whether a project, its machine and its commands could resolve from elsewhere than the mirror."""
 
-import json
 from argparse import ArgumentParser, Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from noegress.cli.command import Command, add_policy_option, policy_of
+from noegress.errors import NoegressError
+from noegress.policy import Policy
+from noegress.report.check_formats import FORMATS
 from noegress.surfaces import Report, Scope, gate, this_machine
-
-_FORMAT = 1
+from noegress.surfaces.admitted import Catalogue
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -20,52 +22,34 @@ def _configure(parser: ArgumentParser) -> None:
         choices=[scope.value for scope in Scope],
         help="report only violations of this scope (may be repeated; default: all)",
     )
-    parser.add_argument("--format", choices=["text", "json"], default="text", help="how to report")
+    parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="how to report")
 
 
 def _run(args: Namespace) -> int:
     found = policy_of(args, start=args.directory)
     scopes = frozenset(Scope(scope) for scope in args.scope) if args.scope else frozenset(Scope)
-    report = gate(args.directory, found, this_machine(), scopes=scopes)
-    print(_json(report, str(found)) if args.format == "json" else _text(report, str(found)))
-    return 1 if report.violations else 0
+    catalogue, why = (None, "judged without the catalogue (--offline)") if args.offline else _catalogue(found.policy)
+    report = gate(args.directory, found, this_machine(), scopes=scopes, catalogue=catalogue)
+    report = _explained(report, why, is_undecided=not args.offline)
+    print(FORMATS[args.format](report, str(found)))
+    return report.verdict.exit_status
 
 
-def _text(report: Report, policy: str) -> str:
-    lines = []
-    for violation in report.violations:
-        lines += [f"{violation.place}: {violation.text}", f"  allows {violation.allows}", f"  fix: {violation.fix}", ""]
-    count = len(report.violations)
-    what = "nothing" if not count else "1 violation" if count == 1 else f"{count} violations"
-    return "\n".join([*lines, f"{report.directory}: {what} besides {report.mirror} (policy: {policy})"])
+def _catalogue(policy: Policy) -> tuple[Catalogue | None, str]:
+    """The catalogue, or why there is none to believe: then what it would decide is undecided."""
+    try:
+        from noegress.catalogue.client import Catalogue as SignedCatalogue  # noqa: PLC0415 - its extra may be missing
+    except ImportError:
+        return None, "the catalogue needs an extra: pip install 'noegress[catalogue]'"
+    try:
+        return SignedCatalogue.of_policy(policy), ""
+    except NoegressError as error:
+        return None, error.problem
 
 
-def _json(report: Report, policy: str) -> str:
-    violations = [
-        {
-            "scope": violation.scope,
-            "weight": violation.weight,
-            "surface": violation.surface,
-            "file": violation.file,
-            "line": violation.line,
-            "text": violation.text,
-            "allows": violation.allows,
-            "fix": violation.fix,
-        }
-        for violation in report.violations
-    ]
-    document = {
-        "format": _FORMAT,
-        "directory": str(report.directory),
-        "policy": policy,
-        "mirror": report.mirror,
-        "verdict": "refused" if violations else "admitted",
-        "violations": violations,
-        "not_judged": [
-            {"file": item.file, "surface": item.surface, "reason": item.reason} for item in report.not_judged
-        ],
-    }
-    return json.dumps(document, indent=2)
+def _explained(report: Report, why: str, *, is_undecided: bool) -> Report:
+    not_judged = tuple(replace(item, reason=f"{item.reason}; {why}") for item in report.not_judged)
+    return replace(report, not_judged=not_judged, is_undecided=is_undecided and bool(not_judged))
 
 
 COMMAND = Command(

@@ -32,7 +32,7 @@ def project_files(directory: Path) -> Iterator[tuple[Path, bool]]:
             count += 1
             if count > MAX_FILES:
                 raise TooManyFilesError
-            yield here / name, is_data
+            yield here / name, is_data or (_is_lock(name) and _is_alone(here, directory, names))
 
 
 def _is_foreign(folder: Path, name: str) -> bool:
@@ -40,6 +40,16 @@ def _is_foreign(folder: Path, name: str) -> bool:
     return (
         name in _NOT_THE_PROJECTS or name.endswith(".egg-info") or (path / "pyvenv.cfg").is_file() or path.is_symlink()
     )
+
+
+def _is_lock(name: str) -> bool:
+    return name.endswith(".lock") or name.startswith("pylock.")
+
+
+def _is_alone(folder: Path, directory: Path, names: list[str]) -> bool:
+    """Whether a folder of the tests has no project to which a lock would belong."""
+    parts = {part.lower() for part in folder.relative_to(directory).parts}
+    return bool(parts & _TESTS) and not {"pyproject.toml", "Pipfile"} & set(names)
 
 
 def _is_test_data(parts: tuple[str, ...]) -> bool:

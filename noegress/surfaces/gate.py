@@ -6,6 +6,7 @@ from pathlib import Path
 
 from noegress.errors import UsageError
 from noegress.policy import FoundPolicy
+from noegress.surfaces.admitted import Catalogue, catalogue_violations, without_catalogue
 from noegress.surfaces.commands import command_violations
 from noegress.surfaces.conda import conda_machine_violations
 from noegress.surfaces.default_index import default_index_violations
@@ -20,6 +21,7 @@ from noegress.surfaces.pipenv import pipenv_machine_violations
 from noegress.surfaces.registry import ONLY_CHECKED, judges_of
 from noegress.surfaces.uv import uv_violations
 from noegress.surfaces.violation import NotJudged, Scope, Violation, Weight
+from noegress.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,16 @@ class Report:
     passed_over: tuple[str, ...] = ()
     """Configuration files among the tests' own data, which no installer reads."""
 
+    is_undecided: bool = False
+    """Whether what was not judged counts: it does unless somebody asked for the surfaces alone."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Refused for any violation, else undecided where something was not judged and counts."""
+        if self.violations:
+            return Verdict.REFUSED
+        return Verdict.UNDECIDED if self.is_undecided else Verdict.ADMITTED
+
     @property
     def errors(self) -> tuple[Violation, ...]:
         """Those that stop a build."""
@@ -47,10 +59,12 @@ def gate(
     *,
     front_ends: frozenset[str] | None = None,
     scopes: frozenset[Scope] = frozenset(Scope),
+    catalogue: Catalogue | None = None,
 ) -> Report:
     """Judge everything that could make a build in ``directory`` resolve from elsewhere than the mirror.
 
     ``front_ends`` are the installers of this build, where they are known: the configuration of others is not read.
+    Without a ``catalogue``, what only it can decide is listed as not judged.
     Raises ``UsageError`` where the policy names no mirror, or the directory is none.
     """
     if not directory.is_dir():
@@ -58,13 +72,15 @@ def gate(
     inspection = Inspection(
         mirror=mirror_of(found), directory=directory.resolve(), machine=machine, front_ends=front_ends
     )
-    every = (*_machine(inspection), *_project(inspection))
+    every = [*_machine(inspection), *_project(inspection)]
+    if catalogue is not None:
+        every += catalogue_violations(inspection, catalogue)
     violations = [violation for violation in every if violation.scope in scopes]
     return Report(
         directory=directory,
         mirror=inspection.mirror.url,
         violations=tuple(dict.fromkeys(violations)),
-        not_judged=tuple(inspection.not_judged),
+        not_judged=() if catalogue is not None else without_catalogue(inspection, "only the catalogue can tell"),
         passed_over=tuple(inspection.passed_over),
     )
 
@@ -110,8 +126,9 @@ def _project(inspection: Inspection) -> Iterator[Violation]:
     try:
         for path, is_test_data in project_files(inspection.directory):
             judges = judges_of(path, inspection.directory)
-            if is_test_data and judges:
-                inspection.passed_over.append(inspection.shown(path))
+            if is_test_data:
+                if judges and path.suffix != ".py":
+                    inspection.passed_over.append(inspection.shown(path))
                 continue
             for judge in judges:
                 yield from judge(inspection, path)

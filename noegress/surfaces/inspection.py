@@ -8,11 +8,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import NormalizedName, canonicalize_name
 
 from noegress.surfaces.document import UnreadableError
 from noegress.surfaces.machine import Machine
 from noegress.surfaces.mirror import Mirror, redacted
-from noegress.surfaces.violation import NotJudged, Scope, Violation, Weight
+from noegress.surfaces.violation import Scope, Violation, Weight
 
 ENVIRONMENT = "environment"
 COMMAND_LINE = "command line"
@@ -44,10 +45,11 @@ class Inspection:
     """The installers of this build (``pip``, ``uv``); None: whichever will be used, as ``check`` has to assume."""
     seen: set[Path] = field(default_factory=set)
     """Files of requirements that were read already; they include one another."""
-    not_judged: list[NotJudged] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
     digests: list["LockedFile"] = field(default_factory=list)
-    """Locked files without a URL, for the catalogue to judge."""
+    """Locked files, for the catalogue to judge."""
+    names: list["NamedProject"] = field(default_factory=list)
+    """Dependencies of the project itself, for the catalogue to judge."""
 
     def reads(self, tool: str) -> bool:
         """Whether an installer's machine-wide configuration counts here."""
@@ -100,13 +102,24 @@ class Inspection:
     def requirement(self, surface: str, origin: Origin, text: str, *, base: Path | None = None) -> Iterator[Violation]:
         """A requirement as a front end reads it: by name, or a direct reference (PEP 508, a URL, a path)."""
         try:
-            url = Requirement(text).url
+            parsed = Requirement(text)
         except InvalidRequirement:
             url = _direct_part(text)
+        else:
+            url = parsed.url
+            self._note(surface, origin, parsed)
         if url is None and text.lower().endswith(_ARCHIVES):
             url = text  # a name that ends like an archive is a file to pip
         if url is not None:
             yield from self.direct(surface, origin, url=url, text=text, base=base)
+
+    def _note(self, surface: str, origin: Origin, requirement: Requirement) -> None:
+        """Leave a dependency by name to the catalogue, unless its marker leaves it out on this machine."""
+        if requirement.url is None and (origin.scope or self.scope_of(origin.file)) is Scope.PROJECT:
+            marker = requirement.marker
+            if marker is None or "extra" in str(marker) or marker.evaluate():
+                name = canonicalize_name(requirement.name)
+                self.names.append(NamedProject(origin=origin, surface=surface, name=name))
 
     def reference(self, surface: str, origin: Origin, value: str, *, text: str) -> Iterator[Violation]:
         """The value of an option that takes a requirement or a file: only what is remote is a direct reference."""
@@ -145,6 +158,15 @@ class LockedFile:
     name: str
     version: str
     sha256: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedProject:
+    """A dependency by name."""
+
+    origin: Origin
+    surface: str
+    name: NormalizedName
 
 
 def _direct_part(text: str) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from noegress.surfaces.cibuildwheel import cibuildwheel_violations
 from noegress.surfaces.document import Toml, UnreadableError, read_toml
 from noegress.surfaces.hatch import gate_switch_violations, hatch_violations
 from noegress.surfaces.inspection import Inspection, Origin
@@ -34,6 +35,7 @@ def pyproject_violations(inspection: Inspection, path: Path) -> Iterator[Violati
     yield from hatch_violations(inspection, toml, "tool", "hatch")
     yield from gate_switch_violations(inspection, toml)
     yield from dynamic_violations(inspection, toml)
+    yield from cibuildwheel_violations(inspection, toml)
     try:
         yield from tables_violations(inspection, toml, "tool", "tox")
     except UnreadableError as error:

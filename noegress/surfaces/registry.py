@@ -6,6 +6,7 @@ from pathlib import Path
 from noegress.surfaces.conda import conda_file_violations, is_conda_file
 from noegress.surfaces.hatch import hatch_file_violations
 from noegress.surfaces.inspection import Inspection
+from noegress.surfaces.nox import noxfile_violations
 from noegress.surfaces.pdm import CONFIGURATION, pdm_configuration_violations
 from noegress.surfaces.pdm_lock import pdm_lock_violations
 from noegress.surfaces.pip import pip_file_violations
@@ -38,6 +39,7 @@ _BY_NAME: dict[str, Judge] = {
     "tox.toml": tox_toml_violations,
     "setup.cfg": setup_cfg_violations,
     "setup.py": setup_py_violations,
+    "noxfile.py": noxfile_violations,
     "pip.conf": pip_file_violations,
     "pip.ini": pip_file_violations,
     **dict.fromkeys(CONFIGURATION, pdm_configuration_violations),
@@ -49,6 +51,7 @@ ONLY_CHECKED: tuple[Judge, ...] = (
     requirements_violations,
     tox_ini_violations,
     tox_toml_violations,
+    noxfile_violations,
 )
 """What a build of the project reads none of."""
 

@@ -21,6 +21,8 @@ def script_metadata_violations(inspection: Inspection, path: Path) -> Iterator[V
         text = read_text(path).replace("\r\n", "\n")
     except UnreadableError:
         return  # a source file in another encoding: no tool would read metadata from it
+    if "# /// script" not in text:
+        return
     for found in _BLOCK.finditer(text):
         lines = [line.removeprefix("#").removeprefix(" ") for line in found["content"].splitlines()]
         try:

