@@ -6,7 +6,7 @@ from pathlib import Path
 
 from noegress.errors import NoegressError, PolicyError
 from noegress.policy import FoundPolicy, find_policy
-from noegress.surfaces import Report, ancestors, gate, this_machine
+from noegress.surfaces import Command, Report, Scope, ancestors, gate, this_machine
 
 MAX_SHOWN = 5  # a message that scrolls away is not read
 _INSTALLERS = frozenset({"pip", "uv"})
@@ -30,8 +30,24 @@ def check_build(root: Path) -> Path | None:
 
 def _check(root: Path) -> FoundPolicy:
     try:
-        found = _policy(root)
+        found = policy_of_build(root)
         report = _judge(root, found)
+    except NoegressError as error:
+        raise SystemExit(refusal(error)) from None
+    if report.errors:
+        raise SystemExit(_message(report, found))
+    return found
+
+
+def check_project(root: Path) -> FoundPolicy:
+    """The policy of a project whose own files name nothing but the mirror; raises ``SystemExit`` for any other.
+
+    For hatch's environments: what the machine says does not matter there, their variables override it.
+    """
+    try:
+        found = policy_of_build(root)
+        scopes = frozenset({Scope.PROJECT})
+        report = gate(root, found, this_machine(), front_ends=_INSTALLERS, scopes=scopes)
     except NoegressError as error:
         raise SystemExit(refusal(error)) from None
     if report.errors:
@@ -46,7 +62,7 @@ def refusal(error: NoegressError) -> str:
     return f"\nnoegress: build refused: {error.problem}\n    fix: {error.fix}\n"
 
 
-def front_ends() -> frozenset[str]:
+def front_ends(commands: tuple[Command, ...]) -> frozenset[str]:
     """Who resolved this build environment: as its distributions record (``INSTALLER``) and as the parents tell.
 
     Where that is somebody else, or nobody says, both pip and uv must be shut: undecided is refused.
@@ -54,7 +70,7 @@ def front_ends() -> frozenset[str]:
     recorded = {_installer(name) for name in _BUILD_REQUIREMENTS}
     if not recorded <= _INSTALLERS:
         return _INSTALLERS
-    return frozenset(recorded) | (_INSTALLERS & {command.tool for command in ancestors()})
+    return frozenset(recorded) | (_INSTALLERS & {command.tool for command in commands})
 
 
 def _installer(name: str) -> str:
@@ -64,7 +80,8 @@ def _installer(name: str) -> str:
         return ""
 
 
-def _policy(root: Path) -> FoundPolicy:
+def policy_of_build(root: Path) -> FoundPolicy:
+    """The policy in force for a project; raises ``NoegressError`` where there is none that can be used."""
     found = find_policy(start=root)
     if found is None:
         raise NoegressError(
@@ -75,8 +92,8 @@ def _policy(root: Path) -> FoundPolicy:
 
 
 def _judge(root: Path, found: FoundPolicy) -> Report:
-    machine = this_machine(commands=ancestors())
-    return gate(root, found, machine, front_ends=front_ends())
+    commands = ancestors()
+    return gate(root, found, this_machine(commands=commands), front_ends=front_ends(commands))
 
 
 def _message(report: Report, found: FoundPolicy) -> str:

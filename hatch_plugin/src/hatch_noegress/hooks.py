@@ -61,6 +61,22 @@ def hatch_register_metadata_hook() -> type[NoegressMetadataHook]:
     return NoegressMetadataHook
 
 
+@hookimpl
+def hatch_register_environment_collector() -> type[Any]:
+    """Hatch asks for the environment collector; it is there when hatch is, which a build environment is not."""
+    from hatch_noegress.environments import NoegressEnvironmentCollector  # noqa: PLC0415
+
+    return NoegressEnvironmentCollector
+
+
+@hookimpl
+def hatch_register_environment() -> type[Any]:
+    """Hatch asks for the environment type."""
+    from hatch_noegress.environments import GuardedEnvironment  # noqa: PLC0415
+
+    return GuardedEnvironment
+
+
 def _refuse_options(table: str, config: dict[str, Any], *, known: frozenset[str] = frozenset()) -> None:
     """The tables take no option: what is allowed is the policy's business, never the project's."""
     unknown = sorted(set(config) - known)
