@@ -3,19 +3,16 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from noegress.catalogue._tuf import Key, Metadata, MetaFile, Signer, Snapshot, TargetFile, Targets, Timestamp
-from noegress.catalogue.entry import Publication, publication_document, read_publication, write_time
+from noegress.catalogue._tuf import Key, Metadata, Signer, Snapshot, TargetFile, Targets, Timestamp
+from noegress.catalogue.entry import Publication, publication_document, read_publication
 from noegress.catalogue.keys import CatalogueKeys, RoleKeys
 from noegress.catalogue.roles import (
     ADMITTED,
     RELEASE,
-    SIGNED,
     Lifetimes,
-    S,
     after,
     file_path,
     first_metadata,
@@ -23,11 +20,9 @@ from noegress.catalogue.roles import (
     project_path,
     signed_by,
 )
-from noegress.catalogue.storage import METADATA, TARGETS, StorageError, write_durably, write_whole, writing
+from noegress.catalogue.state import CatalogueState
+from noegress.catalogue.storage import METADATA, TARGETS, StorageError, writing
 from noegress.verdict import Verdict
-
-_GRACE_SECONDS = 3600
-"""How long files of an earlier state stay for clients that are in the middle of a refresh."""
 
 
 class CatalogueRepository:
@@ -37,9 +32,8 @@ class CatalogueRepository:
     """
 
     def __init__(self, directory: Path, online: Signer, *, lifetimes: Lifetimes) -> None:
-        self._directory = directory
+        self.state = CatalogueState(directory, lifetimes)
         self._online = online
-        self._lifetimes = lifetimes
 
     @classmethod
     def create(
@@ -69,18 +63,18 @@ class CatalogueRepository:
         (directory / METADATA).mkdir(exist_ok=True)
         repository = cls(directory, signer, lifetimes=lifetimes)
         with writing(directory):
-            files = {repository.root_path(1): root.to_bytes()}
+            files = {repository.state.metadata_path("root", 1): root.to_bytes()}
             snapshot = Snapshot(expires=after(now, lifetimes.snapshot), meta={})
             timestamp = Timestamp(expires=after(now, lifetimes.timestamp))
             snapshot.version = timestamp.version = 0  # committing makes them the first
-            repository._commit(snapshot, timestamp, signed, files, now)
+            repository.state.commit(snapshot, timestamp, signed, files, online=signer, now=now)
         return repository
 
     @classmethod
     def open(cls, directory: Path, online: Signer, *, lifetimes: Lifetimes | None = None) -> "CatalogueRepository":
         """Open a catalogue with its online key; ``StorageError`` where it holds none or the key is another."""
         repository = cls(directory, online, lifetimes=lifetimes or Lifetimes())
-        delegations = repository._read(ADMITTED, repository._snapshot()).signed.delegations
+        delegations = repository.state.role(ADMITTED, repository.state.snapshot()).signed.delegations
         if delegations is None or online.public_key.keyid not in delegations.keys:
             raise StorageError(f"{directory} is signed by another online key", fix="open it with its own online.pem")
         return repository
@@ -92,10 +86,7 @@ class CatalogueRepository:
     @property
     def root_sha256(self) -> str:
         """What clients pin as ``[catalogue] root-sha256``: the digest of the first root."""
-        return hashlib.sha256(self.root_path(1).read_bytes()).hexdigest()
-
-    def root_path(self, version: int) -> Path:
-        return self._directory / METADATA / f"{version}.root.json"
+        return hashlib.sha256(self.state.metadata_path("root", 1).read_bytes()).hexdigest()
 
     def publish(self, publications: Iterable[Publication], *, now: datetime | None = None) -> None:
         """List files with the verdict on each; a file that is listed already is listed anew.
@@ -104,57 +95,58 @@ class CatalogueRepository:
         """
         changes = {publication.entry.sha256: publication for publication in publications}
         if changes:
-            with writing(self._directory):
+            with writing(self.state.directory):
                 self._change(changes, frozenset(), now or datetime.now(UTC))
 
     def withdraw(self, sha256s: Iterable[str], *, now: datetime | None = None) -> None:
         """Take files off the list altogether; to tell clients why, ``publish`` them as refused instead."""
         gone = frozenset(sha256s)
         if gone:
-            with writing(self._directory):
+            with writing(self.state.directory):
                 self._change({}, gone, now or datetime.now(UTC))
 
     def refresh(self, *, now: datetime | None = None) -> None:
         """Sign the timestamp anew, and what is in the second half of its life; to be called more often than max-age."""
         now = now or datetime.now(UTC)
-        with writing(self._directory):
-            snapshot = self._snapshot()
-            half = after(now, self._lifetimes.bins // 2)
+        with writing(self.state.directory):
+            snapshot = self.state.snapshot()
+            half = after(now, self.state.lifetimes.bins // 2)
             names = [name.removesuffix(".json") for name in snapshot.meta if name.startswith(f"{ADMITTED}-")]
-            old = {name: self._read(name, snapshot) for name in names}
+            old = {name: self.state.role(name, snapshot) for name in names}
             stale = {name: metadata for name, metadata in old.items() if metadata.signed.expires < half}
             for metadata in stale.values():
-                self._renew(metadata, self._lifetimes.bins, now)
-            self._commit(snapshot, self._timestamp(), stale, {}, now)
-            self._remove_leftovers(now)
+                self._renew(metadata, now)
+            self.state.commit(snapshot, self.state.timestamp(), stale, {}, online=self._online, now=now)
+            self.state.remove_leftovers(now)
 
     def publication(self, sha256: str) -> Publication | None:
         """What is listed about a file; None where nothing is."""
-        snapshot = self._snapshot()
+        snapshot = self.state.snapshot()
         path = members_path(sha256)
-        target = self._read(self._bin(path, snapshot), snapshot).signed.targets.get(path)
-        return None if target is None else read_publication(self._target_file(target).read_bytes())
+        target = self.state.role(self.state.bins(snapshot).get_role_for_target(path), snapshot).signed.targets.get(path)
+        return None if target is None else read_publication(self.state.target_file(target).read_bytes())
 
     def entries(self) -> list[Publication]:
         """Everything that is listed; reads every bin, for bundles and reports."""
-        snapshot = self._snapshot()
+        snapshot = self.state.snapshot()
         found = []
         for name in sorted(snapshot.meta):
             if name.startswith(f"{ADMITTED}-"):
-                targets = self._read(name.removesuffix(".json"), snapshot).signed.targets
+                targets = self.state.role(name.removesuffix(".json"), snapshot).signed.targets
                 wanted = [targets[path] for path in sorted(targets) if path.startswith("members/")]
-                found += [read_publication(self._target_file(target).read_bytes()) for target in wanted]
+                found += [read_publication(self.state.target_file(target).read_bytes()) for target in wanted]
         return found
 
     def _change(self, changes: dict[str, Publication], gone: frozenset[str], now: datetime) -> None:
-        snapshot = self._snapshot()
+        snapshot = self.state.snapshot()
+        succinct = self.state.bins(snapshot)
         bins: dict[str, Metadata[Targets]] = {}
         files: dict[Path, bytes] = {}
 
         def targets_for(path: str) -> dict[str, TargetFile]:
-            name = self._bin(path, snapshot)
+            name = succinct.get_role_for_target(path)
             if name not in bins:
-                bins[name] = self._read(name, snapshot)
+                bins[name] = self.state.role(name, snapshot)
             return bins[name].signed.targets
 
         projects: dict[str, dict[str, dict[str, str] | None]] = {}
@@ -162,7 +154,7 @@ class CatalogueRepository:
             target = targets_for(members_path(sha256)).pop(members_path(sha256), None)
             targets_for(file_path(sha256)).pop(file_path(sha256), None)
             if target is not None:
-                listed = read_publication(self._target_file(target).read_bytes()).entry
+                listed = read_publication(self.state.target_file(target).read_bytes()).entry
                 projects.setdefault(listed.project, {})[sha256] = None
         for sha256, publication in changes.items():
             entry, path = publication.entry, members_path(sha256)
@@ -177,8 +169,8 @@ class CatalogueRepository:
             path = project_path(project)
             self._list_project(project, rows, targets_for(path), files)
         for metadata in bins.values():
-            self._renew(metadata, self._lifetimes.bins, now)
-        self._commit(snapshot, self._timestamp(), bins, files, now)
+            self._renew(metadata, now)
+        self.state.commit(snapshot, self.state.timestamp(), bins, files, online=self._online, now=now)
 
     def _list_project(
         self,
@@ -191,7 +183,7 @@ class CatalogueRepository:
         path = project_path(project)
         listed: dict[str, dict[str, str] | None] = {}
         if path in targets:
-            listed = json.loads(self._target_file(targets[path]).read_bytes())["files"]
+            listed = json.loads(self.state.target_file(targets[path]).read_bytes())["files"]
         kept = {sha256: row for sha256, row in (listed | rows).items() if row is not None}
         if not kept:
             targets.pop(path, None)
@@ -199,100 +191,12 @@ class CatalogueRepository:
         document = {"format": 1, "project": project, "files": kept}
         targets[path] = self._add_target(path, json.dumps(document, sort_keys=True).encode(), files)
 
-    def _commit(
-        self,
-        snapshot: Snapshot,
-        timestamp: Timestamp,
-        changed: dict[str, Metadata[Targets]],
-        files: dict[Path, bytes],
-        now: datetime,
-    ) -> None:
-        """Make changed roles current: the timestamp, written last, is what clients begin with."""
-        for name, metadata in changed.items():
-            content = metadata.to_bytes()
-            snapshot.meta[f"{name}.json"] = _meta_file(metadata.signed.version, content)
-            files[self._metadata_path(name, metadata.signed.version)] = content
-        if changed or snapshot.expires < after(now, self._lifetimes.snapshot // 2):
-            snapshot.version += 1
-            snapshot.expires = after(now, self._lifetimes.snapshot)
-            content = self._signed(snapshot)
-            files[self._metadata_path("snapshot", snapshot.version)] = content
-            timestamp.snapshot_meta = _meta_file(snapshot.version, content)
-        timestamp.version += 1
-        timestamp.expires = after(now, self._lifetimes.timestamp)
-        timestamp.unrecognized_fields[SIGNED] = write_time(now.replace(microsecond=0))
-        write_durably(files)
-        write_whole(self._directory / METADATA / "timestamp.json", self._signed(timestamp))
-
-    def _remove_leftovers(self, now: datetime) -> None:
-        """Delete what no longer belongs to the current state, an hour after it was written; roots stay for ever."""
-        snapshot = self._snapshot()
-        current = {f"{meta.version}.{name}" for name, meta in snapshot.meta.items()}
-        current |= {f"{snapshot.version}.snapshot.json", "timestamp.json"}
-        targets: set[str] = set()
-        for name in snapshot.meta:
-            for target in self._read(name.removesuffix(".json"), snapshot).signed.targets.values():
-                targets.add(str(self._target_file(target)))
-        for path in (self._directory / METADATA).iterdir():
-            if path.name not in current and not path.name.endswith(".root.json"):
-                _remove_if_old(path, now)
-        for path in (self._directory / TARGETS).glob("*/*"):
-            if str(path) not in targets:
-                _remove_if_old(path, now)
-
-    def _renew(self, metadata: Metadata[Targets], days: int, now: datetime) -> None:
+    def _renew(self, metadata: Metadata[Targets], now: datetime) -> None:
         metadata.signed.version += 1
-        metadata.signed.expires = after(now, days)
+        metadata.signed.expires = after(now, self.state.lifetimes.bins)
         metadata.sign(self._online)
-
-    def _signed(self, signed: S) -> bytes:
-        metadata = Metadata(signed)
-        metadata.sign(self._online)
-        return metadata.to_bytes()
-
-    def _bin(self, path: str, snapshot: Snapshot) -> str:
-        delegations = self._read(ADMITTED, snapshot).signed.delegations
-        if delegations is None or delegations.succinct_roles is None:
-            raise StorageError(f"{self._directory}: {ADMITTED} delegates no bins", fix="restore it from a backup")
-        return delegations.succinct_roles.get_role_for_target(path)
-
-    def _timestamp(self) -> Timestamp:
-        return Metadata[Timestamp].from_bytes(self._bytes(self._directory / METADATA / "timestamp.json")).signed
-
-    def _snapshot(self) -> Snapshot:
-        path = self._metadata_path("snapshot", self._timestamp().snapshot_meta.version)
-        return Metadata[Snapshot].from_bytes(self._bytes(path)).signed
-
-    def _read(self, role: str, snapshot: Snapshot) -> Metadata[Targets]:
-        version = snapshot.meta[f"{role}.json"].version
-        return Metadata[Targets].from_bytes(self._bytes(self._metadata_path(role, version)))
-
-    def _bytes(self, path: Path) -> bytes:
-        try:
-            return path.read_bytes()
-        except OSError as error:
-            raise StorageError(
-                f"{self._directory} holds no catalogue: {error}", fix="make one, or restore it from a backup"
-            ) from error
-
-    def _metadata_path(self, role: str, version: int) -> Path:
-        return self._directory / METADATA / f"{version}.{role}.json"
 
     def _add_target(self, path: str, content: bytes, files: dict[Path, bytes]) -> TargetFile:
         target = TargetFile(len(content), {"sha256": hashlib.sha256(content).hexdigest()}, path)
-        files[self._target_file(target)] = content
+        files[self.state.target_file(target)] = content
         return target
-
-    def _target_file(self, target: TargetFile) -> Path:
-        folder, _, name = target.path.rpartition("/")
-        return self._directory / TARGETS / folder / f"{target.hashes['sha256']}.{name}"
-
-
-def _meta_file(version: int, content: bytes) -> MetaFile:
-    return MetaFile(version, len(content), {"sha256": hashlib.sha256(content).hexdigest()})
-
-
-def _remove_if_old(path: Path, now: datetime) -> None:
-    with suppress(FileNotFoundError):
-        if now.timestamp() - path.stat().st_mtime > _GRACE_SECONDS:
-            path.unlink()

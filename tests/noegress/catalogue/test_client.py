@@ -138,7 +138,8 @@ def test_the_online_key_cannot_sign_the_delegation(
     metadata.sign(online)
     content = metadata.to_bytes()
     path.write_bytes(content)
-    repository._commit(repository._snapshot(), repository._timestamp(), {"targets": metadata}, {}, datetime.now(UTC))
+    state = repository.state
+    state.commit(state.snapshot(), state.timestamp(), {"targets": metadata}, {}, online=online, now=datetime.now(UTC))
     with pytest.raises(CatalogueUndecidedError, match="not signed"):
         client()
 
@@ -153,17 +154,18 @@ def test_a_page_of_another_file_is_refused(
 ) -> None:
     from noegress.catalogue.roles import members_path
 
-    snapshot = repository._snapshot()
-    path = members_path(publication.entry.sha256)
-    target = repository._read(repository._bin(path, snapshot), snapshot).signed.targets[path]
-    other = members_path("f" * 64)
-    metadata = repository._read(repository._bin(other, snapshot), snapshot)
-    content = repository._target_file(target).read_bytes()
+    state = repository.state
+    snapshot = state.snapshot()
+    bins = state.bins(snapshot)
+    path, other = members_path(publication.entry.sha256), members_path("f" * 64)
+    target = state.role(bins.get_role_for_target(path), snapshot).signed.targets[path]
+    metadata = state.role(bins.get_role_for_target(other), snapshot)
     files: dict[Path, bytes] = {}
-    metadata.signed.targets[other] = repository._add_target(other, content, files)
-    repository._renew(metadata, 10, datetime.now(UTC))
-    name = repository._bin(other, snapshot)
-    repository._commit(snapshot, repository._timestamp(), {name: metadata}, files, datetime.now(UTC))
+    metadata.signed.targets[other] = repository._add_target(other, state.target_file(target).read_bytes(), files)
+    repository._renew(metadata, datetime.now(UTC))
+    changed = {bins.get_role_for_target(other): metadata}
+    online = keys.signers[-1]
+    state.commit(snapshot, state.timestamp(), changed, files, online=online, now=datetime.now(UTC))
     with pytest.raises(CatalogueUndecidedError, match="speaks of"):
         client().file("f" * 64)
 

@@ -1,0 +1,136 @@
+"""What a catalogue's folder holds now, and how it becomes something else: whole, or not at all."""
+
+import hashlib
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from noegress.catalogue._tuf import (
+    Metadata,
+    MetaFile,
+    Root,
+    Signer,
+    Snapshot,
+    SuccinctRoles,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
+from noegress.catalogue.entry import write_time
+from noegress.catalogue.roles import ADMITTED, SIGNED, Lifetimes, S, after
+from noegress.catalogue.storage import METADATA, TARGETS, StorageError, write_durably, write_whole
+
+_GRACE_SECONDS = 3600
+"""How long files of an earlier state stay for clients that are in the middle of a refresh."""
+
+
+class CatalogueState:
+    """Reads and replaces the metadata in a folder; whoever replaces holds ``storage.writing`` meanwhile."""
+
+    def __init__(self, directory: Path, lifetimes: Lifetimes) -> None:
+        self.directory = directory
+        self.lifetimes = lifetimes
+
+    def timestamp(self) -> Timestamp:
+        return Metadata[Timestamp].from_bytes(self._bytes(self.directory / METADATA / "timestamp.json")).signed
+
+    def snapshot(self) -> Snapshot:
+        path = self.metadata_path("snapshot", self.timestamp().snapshot_meta.version)
+        return Metadata[Snapshot].from_bytes(self._bytes(path)).signed
+
+    def root(self) -> Metadata[Root]:
+        """The newest root."""
+        return Metadata[Root].from_bytes(self._bytes(self.root_paths()[-1]))
+
+    def root_paths(self) -> list[Path]:
+        """Every root that ever was, the oldest first: clients walk from the one they pin."""
+        paths = (self.directory / METADATA).glob("*.root.json")
+        found = sorted(paths, key=lambda path: int(path.name.partition(".")[0]))
+        return found or [self.metadata_path("root", 1)]
+
+    def role(self, name: str, snapshot: Snapshot) -> Metadata[Targets]:
+        """The targets role, a delegated one or a bin."""
+        version = snapshot.meta[f"{name}.json"].version
+        return Metadata[Targets].from_bytes(self._bytes(self.metadata_path(name, version)))
+
+    def bins(self, snapshot: Snapshot) -> SuccinctRoles:
+        delegations = self.role(ADMITTED, snapshot).signed.delegations
+        if delegations is None or delegations.succinct_roles is None:
+            raise StorageError(f"{self.directory}: {ADMITTED} delegates no bins", fix="restore it from a backup")
+        return delegations.succinct_roles
+
+    def metadata_path(self, role: str, version: int) -> Path:
+        return self.directory / METADATA / f"{version}.{role}.json"
+
+    def target_file(self, target: TargetFile) -> Path:
+        folder, _, name = target.path.rpartition("/")
+        return self.directory / TARGETS / folder / f"{target.hashes['sha256']}.{name}"
+
+    def commit(
+        self,
+        snapshot: Snapshot,
+        timestamp: Timestamp,
+        changed: dict[str, Metadata[Targets]],
+        files: dict[Path, bytes],
+        *,
+        online: Signer,
+        now: datetime,
+    ) -> None:
+        """Make changed roles current: the timestamp, written last, is what clients begin with."""
+        for name, metadata in changed.items():
+            content = metadata.to_bytes()
+            snapshot.meta[f"{name}.json"] = meta_file(metadata.signed.version, content)
+            files[self.metadata_path(name, metadata.signed.version)] = content
+        if changed or snapshot.expires < after(now, self.lifetimes.snapshot // 2):
+            snapshot.version += 1
+            snapshot.expires = after(now, self.lifetimes.snapshot)
+            content = signed_bytes(snapshot, online)
+            files[self.metadata_path("snapshot", snapshot.version)] = content
+            timestamp.snapshot_meta = meta_file(snapshot.version, content)
+        timestamp.version += 1
+        timestamp.expires = after(now, self.lifetimes.timestamp)
+        timestamp.unrecognized_fields[SIGNED] = write_time(now.replace(microsecond=0))
+        write_durably(files)
+        write_whole(self.directory / METADATA / "timestamp.json", signed_bytes(timestamp, online))
+
+    def remove_leftovers(self, now: datetime) -> None:
+        """Delete what no longer belongs to the current state, an hour after it was written; roots stay for ever."""
+        snapshot = self.snapshot()
+        current = {f"{meta.version}.{name}" for name, meta in snapshot.meta.items()}
+        current |= {f"{snapshot.version}.snapshot.json", "timestamp.json"}
+        targets: set[str] = set()
+        for name in snapshot.meta:
+            for target in self.role(name.removesuffix(".json"), snapshot).signed.targets.values():
+                targets.add(str(self.target_file(target)))
+        for path in (self.directory / METADATA).iterdir():
+            if path.name not in current and not path.name.endswith(".root.json"):
+                _remove_if_old(path, now)
+        for path in (self.directory / TARGETS).glob("*/*"):
+            if str(path) not in targets:
+                _remove_if_old(path, now)
+
+    def _bytes(self, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise StorageError(
+                f"{self.directory} holds no catalogue: {error}", fix="make one, or restore it from a backup"
+            ) from error
+
+
+def signed_bytes(signed: S, signer: Signer) -> bytes:
+    """The metadata of a role that one key signs."""
+    metadata = Metadata(signed)
+    metadata.sign(signer)
+    return metadata.to_bytes()
+
+
+def meta_file(version: int, content: bytes) -> MetaFile:
+    """How a snapshot or a timestamp names other metadata; the length is told, so that no default limit bites."""
+    return MetaFile(version, len(content), {"sha256": hashlib.sha256(content).hexdigest()})
+
+
+def _remove_if_old(path: Path, now: datetime) -> None:
+    with suppress(FileNotFoundError):
+        if now.timestamp() - path.stat().st_mtime > _GRACE_SECONDS:
+            path.unlink()
