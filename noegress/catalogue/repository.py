@@ -31,8 +31,8 @@ class CatalogueRepository:
     ``now`` is a parameter of everything that signs, so that time can be told; it is aware.
     """
 
-    def __init__(self, directory: Path, online: Signer, *, lifetimes: Lifetimes) -> None:
-        self.state = CatalogueState(directory, lifetimes)
+    def __init__(self, directory: Path, online: Signer, *, lifetimes: Lifetimes | None = None) -> None:
+        self.state = CatalogueState(directory, lifetimes or Lifetimes())
         self._online = online
 
     @classmethod
@@ -73,7 +73,7 @@ class CatalogueRepository:
     @classmethod
     def open(cls, directory: Path, online: Signer, *, lifetimes: Lifetimes | None = None) -> "CatalogueRepository":
         """Open a catalogue with its online key; ``StorageError`` where it holds none or the key is another."""
-        repository = cls(directory, online, lifetimes=lifetimes or Lifetimes())
+        repository = cls(directory, online, lifetimes=lifetimes)
         delegations = repository.state.role(ADMITTED, repository.state.snapshot()).signed.delegations
         if delegations is None or online.public_key.keyid not in delegations.keys:
             raise StorageError(f"{directory} is signed by another online key", fix="open it with its own online.pem")
@@ -115,7 +115,7 @@ class CatalogueRepository:
             old = {name: self.state.role(name, snapshot) for name in names}
             stale = {name: metadata for name, metadata in old.items() if metadata.signed.expires < half}
             for metadata in stale.values():
-                self._renew(metadata, now)
+                self.renew(metadata, now)
             self.state.commit(snapshot, self.state.timestamp(), stale, {}, online=self._online, now=now)
             self.state.remove_leftovers(now)
 
@@ -169,7 +169,7 @@ class CatalogueRepository:
             path = project_path(project)
             self._list_project(project, rows, targets_for(path), files)
         for metadata in bins.values():
-            self._renew(metadata, now)
+            self.renew(metadata, now)
         self.state.commit(snapshot, self.state.timestamp(), bins, files, online=self._online, now=now)
 
     def _list_project(
@@ -191,7 +191,8 @@ class CatalogueRepository:
         document = {"format": 1, "project": project, "files": kept}
         targets[path] = self._add_target(path, json.dumps(document, sort_keys=True).encode(), files)
 
-    def _renew(self, metadata: Metadata[Targets], now: datetime) -> None:
+    def renew(self, metadata: Metadata[Targets], now: datetime) -> None:
+        """Sign a bin anew."""
         metadata.signed.version += 1
         metadata.signed.expires = after(now, self.state.lifetimes.bins)
         metadata.sign(self._online)

@@ -162,7 +162,7 @@ def test_a_page_of_another_file_is_refused(
     metadata = state.role(bins.get_role_for_target(other), snapshot)
     files: dict[Path, bytes] = {}
     metadata.signed.targets[other] = repository._add_target(other, state.target_file(target).read_bytes(), files)
-    repository._renew(metadata, datetime.now(UTC))
+    repository.renew(metadata, datetime.now(UTC))
     changed = {bins.get_role_for_target(other): metadata}
     online = keys.signers[-1]
     state.commit(snapshot, state.timestamp(), changed, files, online=online, now=datetime.now(UTC))

@@ -1,0 +1,116 @@
+"""Proposals: what key holders are asked to sign, a release or other keys; each is a ceremony that travels."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from datetime import UTC, datetime
+
+from noegress.catalogue._tuf import Key, Metadata, Role, Root, TargetFile, Targets
+from noegress.catalogue.ceremony import Ceremony, CeremonyError, delegated_role, top_role
+from noegress.catalogue.keys import RoleKeys, owner_of
+from noegress.catalogue.repository import CatalogueRepository
+from noegress.catalogue.roles import ADMITTED, RELEASE, RELEASED_FILES, after, members_path
+from noegress.catalogue.state import CatalogueState
+from noegress.verdict import Verdict
+
+
+def propose_release(repository: CatalogueRepository, *, now: datetime | None = None) -> Ceremony:
+    """A release of everything that is admitted now, for the release keys to sign."""
+    now, state = now or datetime.now(UTC), repository.state
+    snapshot = state.snapshot()
+    released: dict[str, str] = {}
+    for publication in repository.entries():
+        entry = publication.entry
+        if entry.verdict is Verdict.ADMITTED:
+            path = members_path(entry.sha256)
+            target = state.role(state.bins(snapshot).get_role_for_target(path), snapshot).signed.targets[path]
+            released[entry.sha256] = target.hashes["sha256"]
+    content = json.dumps({"format": 1, "files": released}, sort_keys=True).encode()
+    metadata = _next(state.role(RELEASE, snapshot), state, now)
+    sha256 = hashlib.sha256(content).hexdigest()
+    metadata.signed.targets = {RELEASED_FILES: TargetFile(len(content), {"sha256": sha256}, RELEASED_FILES)}
+    return Ceremony(
+        purpose=f"release {metadata.signed.version} of {len(released)} files, proposed on {now:%Y-%m-%d %H:%M} UTC",
+        metadata={RELEASE: metadata},
+        holders={RELEASE: _holders(*delegated_role(state.role("targets", snapshot).signed, RELEASE))},
+        documents={RELEASED_FILES: content},
+    )
+
+
+def propose_keys(
+    state: CatalogueState, changes: Mapping[str, RoleKeys], *, purpose: str, now: datetime | None = None
+) -> Ceremony:
+    """Other keys for roles (``root``, ``targets``, ``release``, ``online``), or with no changes new expiry dates.
+
+    Root is signed by a threshold of its old keys and of its new ones; everything that the old keys signed is signed
+    anew. A change of the online key is completed when it is installed with the new one.
+    """
+    now = now or datetime.now(UTC)
+    snapshot = state.snapshot()
+    old_root = state.root()
+    root = Metadata(deepcopy(old_root.signed))
+    root.signed.version += 1
+    root.signed.expires = after(now, state.lifetimes.root)
+    targets, admitted = (_next(state.role(name, snapshot), state, now) for name in ("targets", ADMITTED))
+    release = _next(state.role(RELEASE, snapshot), state, now)
+    for role, holders in changes.items():
+        top = {"root": ("root",), "targets": ("targets",), "online": ("snapshot", "timestamp")}.get(role, ())
+        for name in top:
+            _replace_top(root.signed, name, holders)
+        if role == "targets":
+            _replace_delegated(targets.signed, ADMITTED, holders)
+        elif role == RELEASE:
+            _replace_delegated(targets.signed, RELEASE, holders)
+        elif role == "online":
+            _replace_bins(admitted.signed, holders)
+    top_targets = {**_holders(*top_role(root.signed, "targets"))}
+    holders_of = {
+        "root": {**_holders(*top_role(old_root.signed, "root")), **_holders(*top_role(root.signed, "root"))},
+        "targets": top_targets,
+        ADMITTED: top_targets,
+    }
+    metadata: dict[str, Metadata[Root] | Metadata[Targets]] = {"root": root, "targets": targets, ADMITTED: admitted}
+    if RELEASE in changes or not changes:
+        metadata[RELEASE] = release
+        holders_of[RELEASE] = _holders(*delegated_role(targets.signed, RELEASE))
+    documents = {path: state.target_file(target).read_bytes() for path, target in release.signed.targets.items()}
+    return Ceremony(purpose=purpose, metadata=metadata, holders=holders_of, documents=documents)
+
+
+def _next(metadata: Metadata[Targets], state: CatalogueState, now: datetime) -> Metadata[Targets]:
+    fresh = Metadata(deepcopy(metadata.signed))
+    fresh.signed.version += 1
+    fresh.signed.expires = after(now, state.lifetimes.targets)
+    return fresh
+
+
+def _holders(role: Role, keys: Mapping[str, Key]) -> dict[str, str]:
+    return {keyid: owner_of(keys[keyid]) for keyid in role.keyids if keyid in keys}
+
+
+def _replace_top(root: Root, name: str, holders: RoleKeys) -> None:
+    for keyid in list(root.roles[name].keyids):
+        root.revoke_key(keyid, name)
+    for key in holders.keys:
+        root.add_key(key, name)
+    root.roles[name].threshold = holders.threshold
+
+
+def _replace_delegated(targets: Targets, name: str, holders: RoleKeys) -> None:
+    role, _ = delegated_role(targets, name)
+    for keyid in list(role.keyids):
+        targets.revoke_key(keyid, name)
+    for key in holders.keys:
+        targets.add_key(key, name)
+    role.threshold = holders.threshold
+
+
+def _replace_bins(admitted: Targets, holders: RoleKeys) -> None:
+    delegations = admitted.delegations
+    if delegations is None or delegations.succinct_roles is None:
+        raise CeremonyError(f"{ADMITTED} delegates no bins", fix="restore the catalogue from a backup")
+    for keyid in list(delegations.succinct_roles.keyids):
+        admitted.revoke_key(keyid)
+    for key in holders.keys:
+        admitted.add_key(key)
