@@ -107,6 +107,7 @@ def _make_hook(policies: "tuple[GuardPolicy, ...]") -> "Hook":
             "socket.getnameinfo",
         }
     )
+    needed = frozenset(sys.modules)
     handle: Hook | None = None
 
     def hook(event: str, args: "tuple[Any, ...]") -> None:
@@ -115,8 +116,9 @@ def _make_hook(policies: "tuple[GuardPolicy, ...]") -> "Hook":
             return
         if handle is None:
             # what somebody put there in the meantime is not what we import
-            for name in ("network", "lookup", "refusal", "attribution", "events", "tree", "decision", "address"):
-                sys.modules.pop(f"noegress_guard.{name}", None)
+            for name in list(sys.modules):
+                if name.startswith("noegress_guard.") and name not in needed:
+                    del sys.modules[name]
             from noegress_guard.network import make_handler
 
             handle = make_handler(policies)

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     arguments = _parser().parse_args(argv)
+    if arguments.command == "run":
+        from noegress_guard import run
+
+        return run.main(arguments)
     from noegress_guard import status
 
     return status.main(as_json=arguments.json)
@@ -28,6 +32,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     status = commands.add_parser("status", help="what protects this interpreter, and what does not")
     status.add_argument("--json", action="store_true", help="write JSON (format 1) instead of text")
+    from noegress_guard.run import add_arguments
+
+    add_arguments(commands.add_parser("run", help="run a program under the kernel layer (Linux)"))
     return parser
 
 

@@ -77,7 +77,7 @@ def format_event(event: dict[str, Any], **more: Any) -> bytes:
 
     now = time.time()
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
-    return json.dumps({**event, "time": stamp, **more}, ensure_ascii=True).encode() + b"\n"
+    return json.dumps({**more, **event, "time": stamp}, ensure_ascii=True).encode() + b"\n"
 
 
 def _write(count: _Count) -> None:

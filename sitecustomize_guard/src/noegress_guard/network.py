@@ -9,7 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from _thread import get_ident
 
+from noegress_guard import link
 from noegress_guard.address import format_address
 from noegress_guard.decision import Gate
 from noegress_guard.lookup import Resolver, port_number, read_host, shown
@@ -33,7 +35,8 @@ _importing: list[bool] = []
 
 def make_handler(policies: Iterable[GuardPolicy]) -> Hook:
     """Build what the audit hook calls for the events that it watches."""
-    gate = Gate(policies)
+    # while a supervisor observes, it is asked about everything; without one, this allows nothing
+    gate = Gate(() if "NOEGRESS_GUARD_OBSERVE" in os.environ else policies)
     guarded: list[tuple[Any, Resolver]] = []
 
     def patch(*_: object) -> None:
@@ -126,6 +129,8 @@ def _check_unix(gate: Gate, operation: str, address: object) -> None:
         path = bytes.__getitem__(address, slice(None))
     else:
         refuse(Attempt(operation=operation, host=f"unix:{shown(address)}", port=None), gate)
+        return
+    if path == link.NAME and get_ident() in link.asking:
         return
     if path[:1] == b"\0":
         real = "@" + os.fsdecode(path[1:])

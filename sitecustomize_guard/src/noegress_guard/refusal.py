@@ -6,6 +6,7 @@ import errno
 
 from noegress_guard.attribution import Origin, find_origin
 from noegress_guard.events import record
+from noegress_guard.link import ask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +75,11 @@ def refuse(attempt: Attempt, gate: Gate) -> None:
         "line": origin.line,
         "policy": policies,
     }
-    record(event)
+    answer = ask(event)
+    if answer == "pass":
+        return
+    if answer is None:
+        record(event)  # a supervisor has recorded it already
     refused = EgressRefused(errno.EACCES, _message(attempt, gate, origin, policies))
     refused.noegress = event
     raise refused

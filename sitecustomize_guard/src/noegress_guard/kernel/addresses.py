@@ -1,0 +1,42 @@
+"""Raw socket addresses (struct sockaddr) to what the decision understands, and back."""
+
+from noegress_guard.destination import Address, canonical_ipv6
+from noegress_guard.kernel import machine as m
+
+MAX_SIZE = 128  # sizeof(struct sockaddr_storage); the kernel refuses longer ones too
+
+
+def family_of(raw: bytes) -> int:
+    """Return the address family."""
+    return int.from_bytes(raw[:2], "little")
+
+
+def parse_ip(raw: bytes) -> tuple[Address, int] | None:
+    """Return address and port of an IPv4 or IPv6 socket address, None if it is too short or neither."""
+    family = family_of(raw)
+    port = int.from_bytes(raw[2:4], "big")
+    if family == m.AF_INET and len(raw) >= 16:
+        return (4, int.from_bytes(raw[4:8], "big")), port
+    if family == m.AF_INET6 and len(raw) >= 24:
+        return canonical_ipv6(int.from_bytes(raw[8:24], "big")), port
+    return None
+
+
+def from_packed(packed: bytes) -> Address:
+    """Return the address that a DNS record holds."""
+    number = int.from_bytes(packed, "big")
+    return (4, number) if len(packed) == 4 else canonical_ipv6(number)
+
+
+def to_raw(address: Address, port: int) -> bytes:
+    """Write a socket address for the kernel."""
+    version, number = address
+    head = port.to_bytes(2, "big")
+    if version == 4:
+        return m.AF_INET.to_bytes(2, "little") + head + number.to_bytes(4, "big") + bytes(8)
+    return m.AF_INET6.to_bytes(2, "little") + head + bytes(4) + number.to_bytes(16, "big") + bytes(4)
+
+
+def unix(path: bytes) -> bytes:
+    """Write the address of a Unix socket; an abstract name begins with NUL."""
+    return m.AF_UNIX.to_bytes(2, "little") + path + (b"" if path[:1] == b"\0" else b"\0")

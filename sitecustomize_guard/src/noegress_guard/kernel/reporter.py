@@ -1,0 +1,107 @@
+"""What the tree tried: events as they happen, and the inventory of a whole run (the report of --observe)."""
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from noegress_guard import events
+from noegress_guard.kernel.tree import describe
+
+FORMAT: Final = 1
+_MAX_ORIGINS: Final = 4096  # places in the code remembered until the kernel sees the connection that they make
+_MAX_DESTINATIONS, _MAX_PLACES = 10_000, 100
+
+
+class Reporter:
+    """Collects attempts from both layers; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        self._lock = threading.Lock()
+        self._origins: dict[tuple[int, str], dict[str, Any]] = {}
+        self._destinations: dict[str, dict[str, Any]] = {}
+        self._started = _now()
+        self._left_out = 0
+
+    def remember_origin(self, pid: int, event: dict[str, Any]) -> None:
+        """Keep where in its code a process is about to do something, for the event of the kernel layer."""
+        with self._lock:
+            if len(self._origins) >= _MAX_ORIGINS:
+                del self._origins[next(iter(self._origins))]
+            self._origins[pid, str(event.get("destination"))] = {
+                name: event.get(name) for name in ("distributions", "file", "line")
+            }
+
+    def report(self, pid: int, event: dict[str, Any], *, allowed: bool, let_through: bool) -> None:
+        """Take an attempt: into the inventory, and, unless the policy allows it, into the events."""
+        process = describe(pid)
+        with self._lock:
+            origin = self._origins.get((pid, event["destination"]), {})
+            complete = {"format": FORMAT, "layer": "kernel", "distributions": [], "file": None, "line": None}
+            complete |= {name: value for name, value in origin.items() if value is not None}
+            complete |= {name: value for name, value in event.items() if value is not None}
+            complete |= {"event": "observed" if let_through else "refused"} | process
+            if not (allowed and let_through):
+                events.record(complete)
+            self._count(complete, allowed=allowed, let_through=let_through)
+
+    def write(self, path: Path, command: list[str], mode: str, policies: list[str]) -> None:
+        """Write the inventory whole or not at all; OSError if it cannot be written."""
+        with self._lock:
+            report = {
+                "format": FORMAT,
+                "mode": mode,
+                "command": command,
+                "started": self._started,
+                "finished": _now(),
+                "policies": policies,
+                "left_out": self._left_out,
+                "destinations": [
+                    entry | {"origins": list(entry["origins"].values())}
+                    for _, entry in sorted(self._destinations.items())
+                ],
+            }
+        partial = path.with_name(path.name + ".part")
+        partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+        partial.replace(path)
+
+    def _count(self, event: dict[str, Any], *, allowed: bool, let_through: bool) -> None:
+        now = _now()
+        entry = self._destinations.get(event["destination"])
+        if entry is None:
+            if len(self._destinations) >= _MAX_DESTINATIONS:
+                self._left_out += 1
+                return
+            parts = {name: event.get(name) for name in ("destination", "host", "port", "protocol")}
+            entry = parts | {"allowed": allowed, "first_seen": now, "count": 0, "refused": 0}
+            entry |= {"addresses": [], "operations": [], "origins": {}}
+            self._destinations[event["destination"]] = entry
+        entry["count"] += 1
+        entry["refused"] += not let_through
+        entry["last_seen"] = now
+        for name, value in (("addresses", event.get("address")), ("operations", event["operation"])):
+            if value is not None and value not in entry[name] and len(entry[name]) < _MAX_PLACES:
+                entry[name].append(value)
+        place = {name: event.get(name) for name in ("executable", "command", "distributions", "file", "line", "layer")}
+        key = json.dumps(place, sort_keys=True)
+        if key in entry["origins"] or len(entry["origins"]) < _MAX_PLACES:
+            origin = entry["origins"].setdefault(key, place | {"pid": event["pid"], "first_seen": now, "count": 0})
+            origin["count"] += 1
+        else:
+            self._left_out += 1
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def check_writable(path: Path) -> None:
+    """Make sure, before anything runs, that the report can be written at the end; OSError if not."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder")
+    partial = path.with_name(path.name + ".part")
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    partial.unlink()

@@ -1,0 +1,72 @@
+"""The processes below the supervisor, as /proc shows them."""
+
+import os
+from typing import Any
+
+
+def parents() -> dict[int, int]:
+    """Return the parent of every process."""
+    found = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    found[int(name)] = int(file.read().rpartition(b")")[2].split()[1])
+            except (OSError, IndexError, ValueError):
+                continue  # gone meanwhile
+    return found
+
+
+def descendants(root: int) -> list[int]:
+    """Return every process below `root`, children before grandchildren."""
+    children: dict[int, list[int]] = {}
+    for pid, parent in parents().items():
+        children.setdefault(parent, []).append(pid)
+    found, new = [], children.get(root, [])
+    while new:
+        found += new
+        new = [pid for parent in new for pid in children.get(parent, [])]
+    return found
+
+
+def open_sockets(root: int) -> set[int]:
+    """Return the inodes of all sockets that processes below `root` hold."""
+    return {inode for pid in descendants(root) for inode in sockets_of(pid)}
+
+
+def sockets_of(pid: int) -> set[int]:
+    """Return the inodes of the sockets that a process holds."""
+    found: set[int] = set()
+    folder = f"/proc/{pid}/fd"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return found
+    for name in names:
+        inode = socket_inode(pid, int(name))
+        if inode is not None:
+            found.add(inode)
+    return found
+
+
+def socket_inode(thread: int, descriptor: int) -> int | None:
+    """Return the inode of a socket behind a thread's descriptor, None if it is no socket; OSError if it is not open.
+
+    The link is read and not followed: a file of a hostile file system is never touched.
+    """
+    target = os.readlink(f"/proc/{thread}/fd/{descriptor}")
+    return int(target[8:-1]) if target.startswith("socket:[") else None
+
+
+def describe(pid: int) -> dict[str, Any]:
+    """Return what an event says of a process."""
+    try:
+        executable = os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        executable = "?"
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            command = file.read(4096).rstrip(b"\0").decode("utf-8", "replace").split("\0")
+    except OSError:
+        command = []
+    return {"pid": pid, "executable": executable, "command": command}

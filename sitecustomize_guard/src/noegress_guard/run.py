@@ -1,0 +1,173 @@
+"""`noegress-guard run`: start a program, and everything that it starts, under the kernel layer."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import noegress_guard
+from noegress_guard import CONFIGURATION_ERROR, events
+from noegress_guard.decision import Gate
+from noegress_guard.policy import GuardPolicy, PolicyError
+
+if TYPE_CHECKING:
+    from noegress_guard.kernel.machine import Machine
+    from noegress_guard.kernel.reporter import Reporter
+    from noegress_guard.kernel.seccomp import Listener
+
+_OBSERVE_VARIABLE = "NOEGRESS_GUARD_OBSERVE"
+"""Makes the Python layer ask the supervisor about everything, so that the inventory has who tried."""
+
+
+class RunError(Exception):
+    """What was asked for cannot be done; the message says why and what to do."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the options."""
+    parser.add_argument(
+        "--policy", metavar="FILE", help="the guard policy; /etc/noegress/guard.json, if there is one, has to agree"
+    )
+    parser.add_argument(
+        "--observe", metavar="REPORT", type=Path, help="let everything through and write what was tried (JSON)"
+    )
+    parser.add_argument("--deny", action="store_true", help="with --observe: let nothing through")
+    parser.add_argument(
+        "--events", metavar="FILE", help="where refusals are written as JSON lines: a file, or fd:N (default: fd:2)"
+    )
+    parser.add_argument(
+        "--keep-fd",
+        metavar="N",
+        type=int,
+        action="append",
+        default=[],
+        help="let the program inherit this network socket",
+    )
+    parser.add_argument(
+        "--python-only", action="store_true", help="do without the kernel layer: no boundary, Python code only"
+    )
+    parser.add_argument("program", nargs=argparse.REMAINDER, metavar="-- COMMAND…", help="what to run")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the program; its exit status, or 78 with one line if it cannot be run as asked."""
+    try:
+        return _run(arguments)
+    except (RunError, PolicyError) as error:
+        sys.stderr.write(f"noegress-guard: {error}\n")
+        return CONFIGURATION_ERROR
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    command = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
+    if not command:
+        raise RunError("name a command to run: noegress-guard run [OPTIONS] -- COMMAND…")
+    environment = dict(os.environ)
+    if arguments.policy:
+        environment[noegress_guard.VARIABLE] = arguments.policy
+    policies = noegress_guard.find_policies(environment)
+    _check_consent(arguments, policies)
+    environment.update(_environment_of_the_tree(policies))
+    if arguments.python_only:
+        return _run_python_only(command, environment)
+    if arguments.observe is not None:
+        environment[_OBSERVE_VARIABLE] = "1"
+    return _run_supervised(arguments, command, environment, policies)
+
+
+def _check_consent(arguments: argparse.Namespace, policies: tuple[GuardPolicy, ...]) -> None:
+    """Contract 4: where an administrator left a policy, it has to agree to what loosens the guard."""
+    anchor = next((policy for policy in policies if policy.path == noegress_guard.ANCHOR), None)
+    if arguments.deny and arguments.observe is None:
+        raise RunError("--deny says what to do while observing; add --observe REPORT")
+    if arguments.python_only and arguments.observe is not None:
+        raise RunError("--observe needs the kernel layer; leave --python-only out")
+    if anchor is None:
+        return
+    if arguments.observe is not None and not arguments.deny and not anchor.allow_observe:
+        raise RunError(f"{anchor.path} does not allow --observe; it needs allow-observe = true under [guard]")
+    if arguments.python_only and not anchor.allow_python_only:
+        raise RunError(f"{anchor.path} does not allow --python-only; it needs allow-python-only = true under [guard]")
+
+
+def _environment_of_the_tree(policies: tuple[GuardPolicy, ...]) -> dict[str, str]:
+    """Return the kill switches, and what makes resolvers of their own use the C library's."""
+    switches = {"GRPC_DNS_RESOLVER": os.environ.get("GRPC_DNS_RESOLVER", "native")}
+    for policy in reversed(policies):
+        switches |= policy.kill_switches
+    return switches
+
+
+def _run_python_only(command: list[str], environment: dict[str, str]) -> int:
+    try:
+        os.execvpe(command[0], command, environment)  # noqa: S606 -- what we were asked to run
+    except FileNotFoundError as error:
+        sys.stderr.write(f"noegress-guard: {command[0]}: {error.strerror}\n")
+        return 127
+    except OSError as error:
+        sys.stderr.write(f"noegress-guard: {command[0]}: {error.strerror}\n")
+        return 126
+
+
+def _run_supervised(
+    arguments: argparse.Namespace, command: list[str], environment: dict[str, str], policies: tuple[GuardPolicy, ...]
+) -> int:
+    if sys.platform != "linux":
+        raise RunError("the kernel layer needs Linux; --python-only guards Python code alone")
+    from noegress_guard.kernel import machine, reporter
+    from noegress_guard.kernel.judge import DENY, ENFORCE, OBSERVE
+    from noegress_guard.kernel.launch import LaunchError, Program, launch
+
+    found = machine.this_machine()
+    if found is None:
+        raise RunError(f"the kernel layer does not know {os.uname().machine}; --python-only guards Python code alone")
+    os.environ.setdefault(events.VARIABLE, arguments.events or "fd:2")
+    if arguments.events:
+        os.environ[events.VARIABLE] = arguments.events
+    mode = ENFORCE if arguments.observe is None else DENY if arguments.deny else OBSERVE
+    reports = reporter.Reporter()
+    if arguments.observe is not None:
+        try:
+            reporter.check_writable(arguments.observe)
+        except OSError as error:
+            raise RunError(f"{arguments.observe} cannot be written: {error.strerror or error}") from error
+    program = Program(command=command, environment=environment, kept_descriptors=frozenset(arguments.keep_fd))
+    supervise = _Supervision(machine=found, policies=policies, reports=reports, mode=mode)
+    try:
+        status = launch(found, program, supervise.serve)
+    except LaunchError as error:
+        raise RunError(f"{error} (--python-only guards Python code alone, and is no boundary)") from error
+    if arguments.observe is not None:
+        reports.write(arguments.observe, command, mode, [policy.path for policy in policies])
+    events.flush()
+    return status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Supervision:
+    """What the supervisor's thread builds once the program exists, and not before: no thread survives a fork."""
+
+    machine: Machine
+    policies: tuple[GuardPolicy, ...]
+    reports: Reporter
+    mode: str
+
+    def serve(self, listener: Listener, keeper: int) -> None:
+        """Serve the tree below the keeper."""
+        from noegress_guard.kernel.broker import Broker
+        from noegress_guard.kernel.judge import OBSERVE, Judge
+        from noegress_guard.kernel.names import Names
+        from noegress_guard.kernel.resolver import Resolver
+        from noegress_guard.kernel.supervisor import Supervisor
+        from noegress_guard.kernel.unix_sockets import UnixSockets
+
+        gate = Gate(self.policies)
+        names = Names(gate, Resolver(), let_all_pass=self.mode == OBSERVE)
+        judge = Judge(gate, names, self.reports, self.mode)
+        threading.Thread(target=names.keep_fresh, daemon=True).start()
+        Supervisor(self.machine, listener, judge, Broker(names, judge), UnixSockets(gate), keeper).serve()
