@@ -6,17 +6,17 @@ import os
 import stat
 from pathlib import Path
 
-from noegress.artifact.interface import Artifact
+from noegress.artifact.interface import Archive
 from noegress.artifact.limits import LIMITS, Limits
 from noegress.artifact.sdist import Sdist
 from noegress.artifact.wheel import Wheel
 from noegress.errors import UsageError
 
-_READERS: tuple[tuple[str, type[Artifact]], ...] = ((".whl", Wheel), (".tar.gz", Sdist), (".zip", Sdist))
+_READERS: tuple[tuple[str, type[Archive]], ...] = ((".whl", Wheel), (".tar.gz", Sdist), (".zip", Sdist))
 SUFFIXES = tuple(suffix for suffix, _ in _READERS)
 
 
-def open_artifact(path: Path, limits: Limits = LIMITS) -> Artifact:
+def open_artifact(path: Path, limits: Limits = LIMITS) -> Archive:
     """The wheel or sdist at ``path``; use it as a context manager.
 
     Raises ``UsageError`` for what is neither by name, is no regular file, or cannot be read. A file that is broken
@@ -32,7 +32,7 @@ def open_artifact(path: Path, limits: Limits = LIMITS) -> Artifact:
         raise
 
 
-def _reader(path: Path) -> type[Artifact]:
+def _reader(path: Path) -> type[Archive]:
     for suffix, reader in _READERS:
         if path.name.lower().endswith(suffix):
             return reader

@@ -64,6 +64,7 @@ INTEGRITY_RULES: dict[str, IntegrityRule] = {
         ("archive-comment", Severity.LOW, "a comment behind the archive", "nothing, if it is expected"),
         ("link", Severity.LOW, "a link inside an sdist to another of its members", "nothing, if it is expected"),
         ("record-stale", Severity.LOW, "RECORD lists a file that is not there", "nothing, if it is expected"),
+        ("unowned-file", Severity.LOW, "an installed file that no distribution owns", "nothing, if it is expected"),
         ("sdist-layout", Severity.LOW, "members outside the folder NAME-VERSION", "nothing, if it is expected"),
         (
             "unsupported-nested",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from noegress.artifact.identity import Identity, check_metadata, sdist_identity
-from noegress.artifact.interface import Artifact
+from noegress.artifact.interface import Archive
 from noegress.artifact.member import Member
 from noegress.artifact.nested import expand
 from noegress.artifact.pieces import Assembler
@@ -14,7 +14,7 @@ from noegress.artifact.zip_archive import read_entries, read_entry
 from noegress.artifact.zip_directory import Entry
 
 
-class Sdist(Artifact):
+class Sdist(Archive):
     """An sdist (source distribution format), read as it streams; its name and version are those of the file name."""
 
     kind = "sdist"
@@ -30,7 +30,7 @@ class Sdist(Artifact):
             self._entries = read_entries(self._stream, self._budget, self._notes)
         return self._identity
 
-    def _files(self) -> Iterator[tuple[str, Iterator[bytes]]]:
+    def _contents(self) -> Iterator[tuple[str, Iterator[bytes]]]:
         if self._entries is None:
             self._stream.seek(0)
             yield from read_tar(Unpacked(self._stream, "gzip", self._budget), self._budget, self._notes)
@@ -38,10 +38,10 @@ class Sdist(Artifact):
         for entry in self._entries:
             yield entry.name, read_entry(self._stream, entry, self._budget)
 
-    def _members(self) -> Iterator[Member]:
+    def _files(self) -> Iterator[Member]:
         roots: set[str] = set()
         has_metadata = False
-        for name, pieces in self._files():
+        for name, pieces in self._contents():
             root, _, rest = name.partition("/")
             roots.add(root if rest else "")
             is_metadata = rest == "PKG-INFO"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from noegress.artifact.identity import Identity, check_dist_info, check_metadata, wheel_identity
-from noegress.artifact.interface import Artifact
+from noegress.artifact.interface import Archive
 from noegress.artifact.member import Member
 from noegress.artifact.nested import expand
 from noegress.artifact.pieces import Assembler
@@ -16,7 +16,7 @@ from noegress.artifact.zip_directory import Entry
 _WHEEL_VERSION = re.compile(rb"^Wheel-Version:\s*(\d+)\.\d+\s*$", re.MULTILINE | re.IGNORECASE)
 
 
-class Wheel(Artifact):
+class Wheel(Archive):
     """A wheel (binary distribution format, version 1)."""
 
     kind = "wheel"
@@ -70,7 +70,7 @@ class Wheel(Artifact):
             raise Unreadable("limit-exceeded", f"has {entry.size} bytes of metadata in {entry.name}")
         return b"".join(read_entry(self._stream, entry, self._budget))
 
-    def _members(self) -> Iterator[Member]:
+    def _files(self) -> Iterator[Member]:
         for entry in self._entries:
             algorithm = self._record.algorithm(entry.name) if self._record else "sha256"
             assembler = Assembler(entry.name, self._limits, algorithm=algorithm)

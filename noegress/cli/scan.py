@@ -1,68 +1,88 @@
-"""``noegress scan``: in which ways wheels and sdists call out, and what the policy says about it."""
+"""``noegress scan``: in which ways wheels, sdists and environments call out, and what the policy says about it."""
 
 import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from noegress.artifact.environment import find_installed
 from noegress.artifact.targets import find_targets
 from noegress.cli.command import Command, add_policy_option, today
 from noegress.cli.output import write_output
 from noegress.cli.progress import shown_progress
 from noegress.errors import UsageError
 from noegress.policy import Policy, find_policy
-from noegress.report import Report, Unread, json_report, judge, text_report
-from noegress.scan import ScanResult
+from noegress.report import FORMATS, Unread, judge
+from noegress.scan import ScanResult, scan_file, scan_installed
+from noegress.scan.cache import cache_folder
 from noegress.scan.pool import Unscanned, scan_files
-
-_FORMATS: dict[str, Callable[[Report], str]] = {"text": text_report, "json": json_report}
 
 
 def _configure(parser: ArgumentParser) -> None:
-    parser.add_argument("target", nargs="+", type=Path, metavar="TARGET", help="a wheel, an sdist, or a folder of them")
-    parser.add_argument("--format", choices=sorted(_FORMATS), default="text", help="the form of the report (text)")
+    parser.add_argument("target", nargs="*", type=Path, metavar="TARGET", help="a wheel, an sdist, or a folder of them")
+    parser.add_argument(
+        "--environment", type=Path, metavar="DIR", help="scan what is installed in a prefix or site-packages folder"
+    )
+    parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="the form of the report (text)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write the report there, not to standard output")
+    add_scan_options(parser)
+
+
+def add_scan_options(parser: ArgumentParser) -> None:
+    """Add the options of every command that scans, for ``scan_all``."""
     parser.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1, metavar="N", help="processes (all cores)")
+    parser.add_argument("--no-cache", action="store_true", help="read every member, whether it was seen before or not")
     add_policy_option(parser)
 
 
 def _jobs(text: str) -> int:
-    count = int(text)
-    if not 1 <= count <= 1024:
-        raise ValueError
-    return count
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise ArgumentTypeError(f"{text!r} is no number of processes from 1 to 1024")
+    return int(text)
 
 
 def _run(args: Namespace) -> int:
+    if not args.target and args.environment is None:
+        raise UsageError("nothing to scan", fix="name wheels, sdists, folders of them, or --environment DIR")
     found = find_policy(args.policy)
     unread: list[Unread] = []
-    paths = tuple(_paths(args.target, unread))
-    results: list[ScanResult] = []
-    for outcome in shown_progress(scan_files(paths, jobs=min(args.jobs, len(paths))), len(paths), sys.stderr):
-        if isinstance(outcome, Unscanned):
-            unread.append(Unread(target=str(outcome.path), problem=outcome.problem, fix=outcome.fix))
-        else:
-            results.append(outcome)
-    report = judge(
-        results,
-        found.policy if found else Policy(format=1),
-        today=today(),
-        path=str(found) if found else None,
-        unread=tuple(unread),
-    )
-    write_output(_FORMATS[args.format](report), args.output)
+    results = scan_all(args, tuple(_paths(args.target, find_targets, unread)), scan_file, unread)
+    if args.environment is not None:
+        installed = tuple(_paths([args.environment], find_installed, unread))
+        results += scan_all(args, installed, scan_installed, unread)
+    policy = found.policy if found else Policy(format=1)
+    report = judge(results, policy, today=today(), path=str(found) if found else None, unread=tuple(unread))
+    report = replace(report, is_environment=args.environment is not None)
+    write_output(FORMATS[args.format](report), args.output)
     for item in unread:
         print(f"noegress: {item.problem}\n  fix: {item.fix}", file=sys.stderr)
     return report.exit_status
 
 
-def _paths(targets: list[Path], unread: list[Unread]) -> Iterator[Path]:
-    """Every file once, in the order of the command line."""
+def scan_all(
+    args: Namespace, paths: tuple[Path, ...], scan: Callable[..., ScanResult], unread: list[Unread]
+) -> list[ScanResult]:
+    """Scan with the processes and the cache that the options ask for; what cannot be opened goes to ``unread``."""
+    cached = partial(scan, cache=None if args.no_cache else cache_folder())
+    results = []
+    outcomes = scan_files(paths, jobs=min(args.jobs, len(paths)), scan=cached)
+    for outcome in shown_progress(outcomes, len(paths), sys.stderr):
+        if isinstance(outcome, Unscanned):
+            unread.append(Unread(target=str(outcome.path), problem=outcome.problem, fix=outcome.fix))
+        else:
+            results.append(outcome)
+    return results
+
+
+def _paths(targets: list[Path], find: Callable[[Path], tuple[Path, ...]], unread: list[Unread]) -> Iterator[Path]:
+    """Every path once, in the order of the command line."""
     seen = set()
     for target in targets:
         try:
-            for path in find_targets(target):
+            for path in find(target):
                 if path not in seen:
                     seen.add(path)
                     yield path
@@ -70,4 +90,4 @@ def _paths(targets: list[Path], unread: list[Unread]) -> Iterator[Path]:
             unread.append(Unread(target=str(target), problem=error.problem, fix=error.fix))
 
 
-COMMAND = Command(name="scan", summary="tell in which ways wheels and sdists call out", configure=_configure, run=_run)
+COMMAND = Command(name="scan", summary="tell in which ways files call out", configure=_configure, run=_run)

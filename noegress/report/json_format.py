@@ -17,10 +17,18 @@ def json_report(report: Report) -> str:
         "rules_digest": report.rules_digest,
         "policy_digest": report.policy_digest,
         "policy": report.policy,
+        "environment": _environment(report) if report.is_environment else None,
         "artifacts": [_artifact(item) for item in report.artifacts],
         "unread": [asdict(item) for item in report.unread],
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def _environment(report: Report) -> dict[str, object]:
+    return {
+        "egress": list(report.egress),
+        "kill_switches": [_switch(switch) for switch in report.kill_switches],
+    }
 
 
 def _artifact(item: Judged) -> dict[str, object]:

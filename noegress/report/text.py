@@ -1,9 +1,10 @@
 """The report as plain text for people: verdict first, then why, where, the switch and what to do."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 
-from noegress.finding import Category, Finding
+from noegress.finding import Basis, Category, Finding
 from noegress.report.interface import Judged, Report
 from noegress.verdict import Judgement, Verdict
 
@@ -19,7 +20,23 @@ WHEN = {
 def text_report(report: Report) -> str:
     """Plain lines, no control characters, the same on a terminal and in a file."""
     lines = [line for item in report.artifacts for line in _artifact(item)]
+    if report.is_environment:
+        lines += environment(report)
     return "\n".join([*lines, *summary(report)]) + "\n"
+
+
+def environment(report: Report) -> list[str]:
+    """The egress manifest of the whole and its switches, as lines of a Dockerfile."""
+    lines = [
+        "the environment calls:",
+        *(f"  {destination}" for destination in report.egress or ("nothing that was found",)),
+    ]
+    if report.kill_switches:
+        lines.append("its kill switches, as lines of a Dockerfile:")
+    for switch in report.kill_switches:
+        line = f"ENV {switch.name}={json.dumps(switch.value)}"
+        lines.append(f"  {line}" if switch.basis is Basis.KNOWN else f"  # inferred, try it first: {line}")
+    return lines
 
 
 def summary(report: Report) -> list[str]:

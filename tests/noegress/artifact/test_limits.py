@@ -129,7 +129,11 @@ def test_a_packed_file_inside_is_opened(make_wheel: Make, read: Read) -> None:
     assert reading.members["demo/data.json.gz!/data.json"].content == b"{}"
 
 
-@pytest.mark.parametrize("content", [b"PK\x03\x04" + bytes(50), zipped(INNER)[:-30], gzip.compress(b"x" * 900)[:-9]])
+@pytest.mark.parametrize(
+    "content",
+    [b"PK\x03\x04" + bytes(50), zipped(INNER)[:-30], gzip.compress(b"x" * 900)[:-9]],
+    ids=["header-only", "no-end", "cut"],
+)
 def test_an_archive_inside_that_cannot_be_read_is_undecided(make_wheel: Make, read: Read, content: bytes) -> None:
     reading = read(make_wheel({"demo/a.zip": content}))
     assert reading.rules == {"nested-unreadable"}

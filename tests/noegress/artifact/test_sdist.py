@@ -15,9 +15,11 @@ Make = Callable[..., Path]
 Read = Callable[..., Any]
 
 
-def tar_info(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", **extra: str) -> tarfile.TarInfo:
+def tar_info(
+    name: str, kind: bytes = tarfile.REGTYPE, link: str = "", extra: dict[str, str] | None = None
+) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
-    info.type, info.linkname, info.pax_headers = kind, link, extra
+    info.type, info.linkname, info.pax_headers = kind, link, extra or {}
     return info
 
 
@@ -49,7 +51,7 @@ HOSTILE = {
     "dot-dot": (tar_info("demo-1.0/../../evil.py"), "path-unsafe"),
     "absolute": (tar_info("/evil.py"), "path-unsafe"),
     "twice": (tar_info("demo-1.0/demo.py"), "duplicate-name"),
-    "size-twice": (tar_info("demo-1.0/size.py", size="0"), "header-mismatch"),
+    "size-twice": (tar_info("demo-1.0/size.py", extra={"size": "0"}), "header-mismatch"),
 }
 
 
@@ -136,7 +138,7 @@ def test_headers_nested_without_end_are_undecided(tmp_path: Path, read: Read) ->
 
 def test_a_sparse_file_is_not_expanded(make_sdist: Make, read: Read) -> None:
     info = tar_info(
-        "demo-1.0/sparse", **{"GNU.sparse.map": "0,0", "GNU.sparse.size": str(1 << 40), "GNU.sparse.numblocks": "1"}
+        "demo-1.0/sparse", extra={"GNU.sparse.map": "0,0", "GNU.sparse.size": str(1 << 40), "GNU.sparse.numblocks": "1"}
     )
     assert "special-file" in read(make_sdist(entries=[(info, b"")])).rules
 

@@ -1,5 +1,6 @@
 """Archives whose structure lies; each is made from an honest wheel by an edit of its bytes."""
 
+import io
 import struct
 import zipfile
 import zlib
@@ -11,7 +12,7 @@ import pytest
 
 Make = Callable[..., Path]
 Read = Callable[..., Any]
-Edit = Callable[[bytearray], bytes]
+Edit = Callable[[bytearray], bytes | bytearray]
 
 LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 
@@ -164,21 +165,23 @@ def test_a_comment_is_told(make_wheel: Make, read: Read) -> None:
 def test_a_wheel_written_as_a_stream_has_data_descriptors_and_is_read(
     tmp_path: Path, make_wheel: Make, read: Read
 ) -> None:
-    class Pipe:
+    class Pipe(io.RawIOBase):
+        """What ``zipfile`` writes to where it cannot go back."""
+
         def __init__(self, path: Path) -> None:
             self.stream = path.open("wb")
 
-        def write(self, content: bytes) -> int:
-            return self.stream.write(content)
+        def writable(self) -> bool:
+            return True
 
-        def flush(self) -> None:
-            self.stream.flush()
+        def write(self, content: Any) -> int:
+            return self.stream.write(content)
 
     source = make_wheel({"demo/a.py": b"a" * 1000})
     target = tmp_path / "streamed" / source.name
     target.parent.mkdir()
     pipe = Pipe(target)
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as new:  # type: ignore[arg-type]
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as new:
         for info in old.infolist():
             new.writestr(info.filename, old.read(info))
     pipe.stream.close()

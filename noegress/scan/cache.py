@@ -1,0 +1,127 @@
+"""Facts of members that were seen before, by their digest and the set of rules; it may be deleted at any time.
+
+It is trusted as far as the account that runs the scan: a folder that others can write is not used. One set of rules
+never sees what another stored, and what does not load is read anew.
+"""
+
+import os
+import sqlite3
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from noegress.artifact.member import Member
+from noegress.errors import UsageError
+from noegress.scan.engine import rules_digest
+from noegress.scan.facts import Facts, dump_facts, load_facts
+from noegress.scan.reading import facts_key, read_facts
+
+_MAX_BYTES = 4 << 30  # of one database; a larger one is begun anew
+_MAX_AGE = 30 * 86400  # seconds after which the database of another set of rules is deleted
+_CHEAP = ("none", "type-stub", "metadata", "startup")  # readers that are done before a database has answered
+_SMALL = 4096  # bytes below which reading costs less than looking it up
+
+
+def cache_folder() -> Path:
+    """Where facts are kept: ``$XDG_CACHE_HOME/noegress``, else ``~/.cache/noegress``."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(base if Path(base).is_absolute() else Path.home() / ".cache") / "noegress"
+
+
+class FactsCache:
+    """The facts of one set of rules under one version of Python, whose syntax they depend on; a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        _make_private(folder)
+        python = f"{sys.version_info.major}{sys.version_info.minor}"
+        self._path = folder / f"facts-{rules_digest()}-{python}.sqlite"
+        _tidy(folder, self._path)
+        self._new: list[tuple[str, bytes]] = []
+        self._database: sqlite3.Connection | None = None
+        try:
+            self._database = sqlite3.connect(self._path, timeout=10)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID")
+        except sqlite3.Error:
+            self._give_up()
+
+    def facts(self, member: Member) -> Facts:
+        """From the database, or read and kept for the next time."""
+        key = facts_key(member)
+        if self._database is None or len(member.content) < _SMALL or key.endswith(_CHEAP):
+            return read_facts(member)
+        known = self._load(key, member)
+        if known is not None:
+            return known
+        facts = read_facts(member)
+        # a source that waits to be parsed is the member itself: it need not be kept a second time
+        source = facts.source if facts.source != _text(member) else "="
+        self._new.append((key, dump_facts(replace(facts, source=source))))
+        return facts
+
+    def _load(self, key: str, member: Member) -> Facts | None:
+        try:
+            row = self._database.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()  # type: ignore[union-attr]
+            facts = load_facts(row[0]) if row else None
+        except sqlite3.Error:
+            self._give_up()
+            return None
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
+        if facts is not None and facts.source == "=":
+            facts.source = _text(member)
+        return facts
+
+    def _give_up(self) -> None:
+        """A damaged database is deleted, and the scan goes on without one."""
+        if self._database is not None:
+            self._database.close()
+        self._database = None
+        self._path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._database is None:
+            return
+        try:
+            with self._database:
+                self._database.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", self._new)
+        except sqlite3.OperationalError:
+            pass  # another scan holds it for long, or the disk is full: the facts are read again the next time
+        except sqlite3.Error:
+            self._give_up()
+            return
+        self._database.close()
+
+
+def _text(member: Member) -> str:
+    return member.content.decode("utf-8", "surrogateescape")
+
+
+def _make_private(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = folder.stat()
+    except OSError as error:
+        raise UsageError(f"the cache {folder} cannot be made: {error.strerror}", fix="scan with --no-cache") from error
+    if hasattr(os, "geteuid") and (status.st_uid != os.geteuid() or status.st_mode & 0o022):
+        fix = f"chmod 700 {folder}, or scan with --no-cache"
+        raise UsageError(f"the cache {folder} can be written by other accounts, so it is not trusted", fix=fix)
+
+
+def _tidy(folder: Path, current: Path) -> None:
+    for path in folder.glob("facts-*.sqlite*"):
+        try:
+            status = path.stat()
+            is_old = not path.name.startswith(current.name) and time.time() - status.st_mtime > _MAX_AGE
+            if is_old or (path == current and status.st_size > _MAX_BYTES):
+                path.unlink()
+        except FileNotFoundError:
+            continue  # another scan tidied it
