@@ -43,7 +43,9 @@ def _sites(environment: Path) -> tuple[Path, ...]:
     if environment.name in ("site-packages", "dist-packages") or _metadata_folders(environment):
         return (environment,)
     roots = (environment, environment / "usr", environment / "usr/local")
-    found = {site.resolve(): site for root in roots for pattern in _SITES for site in sorted(root.glob(pattern))}
+    found: dict[Path, Path] = {}
+    for site in (site for root in roots for pattern in _SITES for site in sorted(root.glob(pattern))):
+        found.setdefault(site.resolve(), site)  # lib64 is often a link to lib
     return tuple(found.values())
 
 
@@ -82,15 +84,17 @@ class _Files(Artifact):
         except OSError as error:
             self._notes.add("unreadable", f"cannot be read: {error.strerror}", file=name)
             return
-        with os.fdopen(descriptor, "rb") as stream:
+        try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 self._notes.add("special-file", "is not a regular file", file=name)
                 return
             assembler = Assembler(name, self._limits, algorithm=algorithm)
             self._budget.take_entries(1)
-            for member in assembler.members(self._pieces(stream.fileno())):
+            for member in assembler.members(self._pieces(descriptor)):
                 yield from expand(member, self._budget, self._notes)
             yield assembler
+        finally:
+            os.close(descriptor)
 
     def _pieces(self, descriptor: int) -> Iterator[bytes]:
         while piece := os.read(descriptor, CHUNK):

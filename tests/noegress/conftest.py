@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 Files = dict[str, bytes]
-METADATA = b"Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n\nA demo.\n"
+METADATA = b"Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n\nA acme.\n"
 WHEEL = b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
@@ -23,11 +23,11 @@ def record_row(name: str, content: bytes) -> str:
 
 def wheel_files(files: Files, record: bytes | None = None) -> Files:
     """The members of an honest wheel; ``record`` replaces the RECORD that would be right."""
-    whole = {"demo/__init__.py": b"", **files}
-    whole = {"demo-1.0.dist-info/METADATA": METADATA, "demo-1.0.dist-info/WHEEL": WHEEL, **whole}
+    whole = {"acme/__init__.py": b"", **files}
+    whole = {"acme-1.0.dist-info/METADATA": METADATA, "acme-1.0.dist-info/WHEEL": WHEEL, **whole}
     rows = "".join(record_row(name, content) for name, content in whole.items())
-    right = (rows + "demo-1.0.dist-info/RECORD,,\n").encode()
-    return {**whole, "demo-1.0.dist-info/RECORD": right if record is None else record}
+    right = (rows + "acme-1.0.dist-info/RECORD,,\n").encode()
+    return {**whole, "acme-1.0.dist-info/RECORD": right if record is None else record}
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def make_wheel(tmp_path: Path) -> Callable[..., Path]:
     def make(
         files: Files | None = None,
         *,
-        filename: str = "demo-1.0-py3-none-any.whl",
+        filename: str = "acme-1.0-py3-none-any.whl",
         record: bytes | None = None,
         drop: Iterable[str] = (),
         entries: Iterable[tuple[Any, bytes]] = (),
@@ -62,12 +62,12 @@ def make_sdist(tmp_path: Path) -> Callable[..., Path]:
     def make(
         files: Files | None = None,
         *,
-        filename: str = "demo-1.0.tar.gz",
+        filename: str = "acme-1.0.tar.gz",
         drop: Iterable[str] = (),
         entries: Iterable[tuple[tarfile.TarInfo, bytes]] = (),
     ) -> Path:
         path = tmp_path / filename
-        whole = {"demo-1.0/PKG-INFO": METADATA, "demo-1.0/demo.py": b"x = 1\n", **(files or {})}
+        whole = {"acme-1.0/PKG-INFO": METADATA, "acme-1.0/acme.py": b"x = 1\n", **(files or {})}
         with tarfile.open(path, "w:gz") as archive:
             for name, content in whole.items():
                 if name not in drop:

@@ -44,25 +44,25 @@ def tarred(files: dict[str, bytes]) -> bytes:
 
 
 def test_a_bomb_is_refused_and_not_unpacked(make_wheel: Make, read: Read) -> None:
-    reading = read(make_wheel({"demo/zeros": bytes(40 << 20)}))
+    reading = read(make_wheel({"acme/zeros": bytes(40 << 20)}))
     assert "decompression-bomb" in reading.rules
     assert reading.is_refused
-    assert "demo/zeros" not in reading.members
+    assert "acme/zeros" not in reading.members
 
 
 def test_a_small_table_of_zeros_is_no_bomb(make_wheel: Make, read: Read) -> None:
-    assert read(make_wheel({"demo/zeros": bytes(10 << 20)})).problems == ()
+    assert read(make_wheel({"acme/zeros": bytes(10 << 20)})).problems == ()
 
 
 def test_more_bytes_than_the_limit_are_refused(make_wheel: Make, read: Read) -> None:
-    path = make_wheel({f"demo/{number}": bytes(10_000) for number in range(10)})
+    path = make_wheel({f"acme/{number}": bytes(10_000) for number in range(10)})
     reading = read(path, Limits(total_bytes=50_000))
     assert "decompression-bomb" in reading.rules
     assert len([finding for finding in reading.problems if finding.rule == "decompression-bomb"]) == 1
 
 
 def test_more_entries_than_the_limit_are_undecided(make_wheel: Make, read: Read) -> None:
-    reading = read(make_wheel({f"demo/{number}.py": b"" for number in range(50)}), Limits(entries=20))
+    reading = read(make_wheel({f"acme/{number}.py": b"" for number in range(50)}), Limits(entries=20))
     assert reading.rules == {"limit-exceeded"}
     assert reading.undecided
 
@@ -79,9 +79,9 @@ def test_time_that_runs_out_is_undecided() -> None:
 
 def test_a_long_member_comes_in_windows_that_overlap(make_wheel: Make) -> None:
     content = b"".join(b"%07d " % number for number in range(500))
-    path = make_wheel({"demo/data.bin": content})
+    path = make_wheel({"acme/data.bin": content})
     with open_artifact(path, SMALL) as artifact:
-        windows = [member for member in artifact.members() if member.name == "demo/data.bin"]
+        windows = [member for member in artifact.members() if member.name == "acme/data.bin"]
         assert artifact.problems == ()  # the hash of the whole was held against RECORD
     assert all(window.is_window and len(window.content) <= 400 for window in windows)
     assert all(content[w.offset : w.offset + len(w.content)] == w.content for w in windows)
@@ -94,25 +94,25 @@ def test_a_long_member_comes_in_windows_that_overlap(make_wheel: Make) -> None:
 
 
 def test_a_long_member_that_record_contradicts_is_refused(make_wheel: Make, read: Read) -> None:
-    path = make_wheel({"demo/data.bin": b"a" * 5000}, record=b"demo/data.bin,sha256=AAAA,5000\n")
+    path = make_wheel({"acme/data.bin": b"a" * 5000}, record=b"acme/data.bin,sha256=AAAA,5000\n")
     assert "record-mismatch" in read(path, SMALL).rules
 
 
 def test_source_too_long_to_parse_is_undecided(make_wheel: Make, read: Read) -> None:
-    reading = read(make_wheel({"demo/long.py": b"x = 1\n" * 500}), SMALL)
+    reading = read(make_wheel({"acme/long.py": b"x = 1\n" * 500}), SMALL)
     assert reading.rules == {"source-too-large"}
     assert reading.undecided
 
 
 INNER = {"inner/a.py": b"import socket\n", "inner/b.txt": b"hello"}
 PACKED: dict[str, tuple[str, bytes]] = {
-    "zip": ("demo/a.zip", zipped(INNER)),
-    "egg-by-content": ("demo/a.dat", zipped(INNER)),
-    "zip-appended": ("demo/a.exe", b"MZ stub" * 10 + zipped(INNER)),
-    "tar": ("demo/a.tar", tarred(INNER)),
-    "tar.gz": ("demo/a.tar.gz", gzip.compress(tarred(INNER))),
-    "tar.bz2": ("demo/a.tar.bz2", bz2.compress(tarred(INNER))),
-    "tar.xz": ("demo/a.tar.xz", lzma.compress(tarred(INNER))),
+    "zip": ("acme/a.zip", zipped(INNER)),
+    "egg-by-content": ("acme/a.dat", zipped(INNER)),
+    "zip-appended": ("acme/a.exe", b"MZ stub" * 10 + zipped(INNER)),
+    "tar": ("acme/a.tar", tarred(INNER)),
+    "tar.gz": ("acme/a.tar.gz", gzip.compress(tarred(INNER))),
+    "tar.bz2": ("acme/a.tar.bz2", bz2.compress(tarred(INNER))),
+    "tar.xz": ("acme/a.tar.xz", lzma.compress(tarred(INNER))),
 }
 
 
@@ -125,8 +125,8 @@ def test_an_archive_inside_is_opened(make_wheel: Make, read: Read, case: str) ->
 
 
 def test_a_packed_file_inside_is_opened(make_wheel: Make, read: Read) -> None:
-    reading = read(make_wheel({"demo/data.json.gz": gzip.compress(b"{}")}))
-    assert reading.members["demo/data.json.gz!/data.json"].content == b"{}"
+    reading = read(make_wheel({"acme/data.json.gz": gzip.compress(b"{}")}))
+    assert reading.members["acme/data.json.gz!/data.json"].content == b"{}"
 
 
 @pytest.mark.parametrize(
@@ -135,34 +135,34 @@ def test_a_packed_file_inside_is_opened(make_wheel: Make, read: Read) -> None:
     ids=["header-only", "no-end", "cut"],
 )
 def test_an_archive_inside_that_cannot_be_read_is_undecided(make_wheel: Make, read: Read, content: bytes) -> None:
-    reading = read(make_wheel({"demo/a.zip": content}))
+    reading = read(make_wheel({"acme/a.zip": content}))
     assert reading.rules == {"nested-unreadable"}
     assert reading.undecided
-    assert reading.members["demo/a.zip"].content == content
+    assert reading.members["acme/a.zip"].content == content
 
 
 def test_archives_nested_too_deep_are_undecided(make_wheel: Make, read: Read) -> None:
     content = zipped(INNER)
     for _ in range(LIMITS.depth):
         content = zipped({"inner.zip": content})
-    reading = read(make_wheel({"demo/a.zip": content}))
+    reading = read(make_wheel({"acme/a.zip": content}))
     assert reading.rules == {"nested-unreadable"}
 
 
 def test_a_bomb_inside_an_archive_is_undecided_at_least(make_wheel: Make, read: Read) -> None:
-    reading = read(make_wheel({"demo/a.zip": zipped({"zeros": bytes(40 << 20)})}))
+    reading = read(make_wheel({"acme/a.zip": zipped({"zeros": bytes(40 << 20)})}))
     assert reading.rules == {"nested-unreadable"}
     assert reading.undecided
 
 
 def test_nested_archives_draw_on_one_budget(make_wheel: Make, read: Read) -> None:
     inner = zipped({f"{number}": bytes(1000) for number in range(30)})
-    reading = read(make_wheel({"demo/a.zip": inner, "demo/b.zip": inner}), Limits(entries=50))
+    reading = read(make_wheel({"acme/a.zip": inner, "acme/b.zip": inner}), Limits(entries=50))
     assert "limit-exceeded" in reading.rules
 
 
 def test_findings_of_one_rule_are_told_up_to_the_limit_and_then_counted() -> None:
-    notes = Notes("demo.whl", 3)
+    notes = Notes("acme.whl", 3)
     for number in range(10):
         notes.add("record-unlisted", "is not listed", file=f"{number}.py")
     assert len(notes.problems) == 4

@@ -27,31 +27,31 @@ def test_an_honest_sdist_has_no_problem(make_sdist: Make, read: Read) -> None:
     path = make_sdist()
     reading = read(path)
     assert reading.problems == ()
-    assert set(reading.members) == {"demo-1.0/PKG-INFO", "demo-1.0/demo.py"}
+    assert set(reading.members) == {"acme-1.0/PKG-INFO", "acme-1.0/acme.py"}
     with open_artifact(path) as artifact:
-        assert (artifact.kind, artifact.subject.name, artifact.subject.version) == ("sdist", "demo", "1.0")
+        assert (artifact.kind, artifact.subject.name, artifact.subject.version) == ("sdist", "acme", "1.0")
 
 
 def test_a_zip_can_be_an_sdist(tmp_path: Path, read: Read) -> None:
-    path = tmp_path / "demo-1.0.zip"
+    path = tmp_path / "acme-1.0.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("demo-1.0/PKG-INFO", "Name: demo\nVersion: 1.0\n")
-        archive.writestr("demo-1.0/demo.py", "x = 1\n")
+        archive.writestr("acme-1.0/PKG-INFO", "Name: acme\nVersion: 1.0\n")
+        archive.writestr("acme-1.0/acme.py", "x = 1\n")
     reading = read(path)
     assert reading.problems == ()
-    assert "demo-1.0/demo.py" in reading.members
+    assert "acme-1.0/acme.py" in reading.members
 
 
 HOSTILE = {
-    "device": (tar_info("demo-1.0/null", tarfile.CHRTYPE), "special-file"),
-    "pipe": (tar_info("demo-1.0/pipe", tarfile.FIFOTYPE), "special-file"),
-    "absolute-link": (tar_info("demo-1.0/passwd", tarfile.SYMTYPE, "/etc/passwd"), "special-file"),
-    "link-out": (tar_info("demo-1.0/up", tarfile.SYMTYPE, "../../up"), "special-file"),
-    "hard-link-out": (tar_info("demo-1.0/up", tarfile.LNKTYPE, "../up"), "special-file"),
-    "dot-dot": (tar_info("demo-1.0/../../evil.py"), "path-unsafe"),
+    "device": (tar_info("acme-1.0/null", tarfile.CHRTYPE), "special-file"),
+    "pipe": (tar_info("acme-1.0/pipe", tarfile.FIFOTYPE), "special-file"),
+    "absolute-link": (tar_info("acme-1.0/passwd", tarfile.SYMTYPE, "/etc/passwd"), "special-file"),
+    "link-out": (tar_info("acme-1.0/up", tarfile.SYMTYPE, "../../up"), "special-file"),
+    "hard-link-out": (tar_info("acme-1.0/up", tarfile.LNKTYPE, "../up"), "special-file"),
+    "dot-dot": (tar_info("acme-1.0/../../evil.py"), "path-unsafe"),
     "absolute": (tar_info("/evil.py"), "path-unsafe"),
-    "twice": (tar_info("demo-1.0/demo.py"), "duplicate-name"),
-    "size-twice": (tar_info("demo-1.0/size.py", extra={"size": "0"}), "header-mismatch"),
+    "twice": (tar_info("acme-1.0/acme.py"), "duplicate-name"),
+    "size-twice": (tar_info("acme-1.0/size.py", extra={"size": "0"}), "header-mismatch"),
 }
 
 
@@ -63,19 +63,19 @@ def test_an_entry_that_no_sdist_needs_is_refused(make_sdist: Make, read: Read, c
     assert reading.is_refused
 
 
-@pytest.mark.parametrize(("kind", "target"), [(tarfile.SYMTYPE, "demo.py"), (tarfile.LNKTYPE, "demo-1.0/demo.py")])
+@pytest.mark.parametrize(("kind", "target"), [(tarfile.SYMTYPE, "acme.py"), (tarfile.LNKTYPE, "acme-1.0/acme.py")])
 def test_a_link_to_another_member_is_told(make_sdist: Make, read: Read, kind: bytes, target: str) -> None:
-    reading = read(make_sdist(entries=[(tar_info("demo-1.0/link.py", kind, target), b"")]))
+    reading = read(make_sdist(entries=[(tar_info("acme-1.0/link.py", kind, target), b"")]))
     assert reading.rules == {"link"}
     assert not reading.undecided
 
 
 def test_a_name_that_metadata_contradicts_is_refused(make_sdist: Make, read: Read) -> None:
-    assert read(make_sdist(filename="demo-2.0.tar.gz")).rules == {"identity-mismatch"}
+    assert read(make_sdist(filename="acme-2.0.tar.gz")).rules == {"identity-mismatch"}
 
 
 def test_an_sdist_without_pkg_info_is_undecided(make_sdist: Make, read: Read) -> None:
-    assert read(make_sdist(drop=["demo-1.0/PKG-INFO"])).rules == {"metadata-unreadable"}
+    assert read(make_sdist(drop=["acme-1.0/PKG-INFO"])).rules == {"metadata-unreadable"}
 
 
 def test_bytes_behind_the_archive_are_refused(make_sdist: Make, read: Read) -> None:
@@ -97,9 +97,9 @@ def test_zeros_behind_the_archive_are_padding(make_sdist: Make, read: Read) -> N
 
 def test_a_broken_header_in_the_middle_hides_nothing(make_sdist: Make, read: Read) -> None:
     """``tarfile`` takes it for the end and says nothing."""
-    path = make_sdist({"demo-1.0/zz.py": b"import evil"})
+    path = make_sdist({"acme-1.0/zz.py": b"import evil"})
     content = bytearray(gzip.decompress(path.read_bytes()))
-    at = content.index(b"demo-1.0/zz.py")
+    at = content.index(b"acme-1.0/zz.py")
     content[at + 148 : at + 156] = b"12345678"
     path.write_bytes(gzip.compress(bytes(content)))
     reading = read(path)
@@ -117,9 +117,9 @@ def test_every_truncation_of_an_sdist_is_never_clean(make_sdist: Make, read: Rea
 
 
 def test_a_header_of_gigabytes_is_not_allocated(tmp_path: Path, read: Read) -> None:
-    info = tarfile.TarInfo("demo-1.0/pax")
+    info = tarfile.TarInfo("acme-1.0/pax")
     info.type, info.size = tarfile.XHDTYPE, 1 << 33
-    path = tmp_path / "demo-1.0.tar.gz"
+    path = tmp_path / "acme-1.0.tar.gz"
     path.write_bytes(gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + b"\0" * 1024))
     reading = read(path)
     assert reading.rules == {"limit-exceeded"}
@@ -127,26 +127,26 @@ def test_a_header_of_gigabytes_is_not_allocated(tmp_path: Path, read: Read) -> N
 
 
 def test_headers_nested_without_end_are_undecided(tmp_path: Path, read: Read) -> None:
-    body = b"19 path=demo-1.0/a\n"
-    info = tarfile.TarInfo("demo-1.0/pax")
+    body = b"19 path=acme-1.0/a\n"
+    info = tarfile.TarInfo("acme-1.0/pax")
     info.type, info.size = tarfile.XHDTYPE, len(body)
     block = info.tobuf() + body.ljust(512, b"\0")
-    path = tmp_path / "demo-1.0.tar.gz"
+    path = tmp_path / "acme-1.0.tar.gz"
     path.write_bytes(gzip.compress(block * 5000))
     assert read(path).undecided
 
 
 def test_a_sparse_file_is_not_expanded(make_sdist: Make, read: Read) -> None:
     info = tar_info(
-        "demo-1.0/sparse", extra={"GNU.sparse.map": "0,0", "GNU.sparse.size": str(1 << 40), "GNU.sparse.numblocks": "1"}
+        "acme-1.0/sparse", extra={"GNU.sparse.map": "0,0", "GNU.sparse.size": str(1 << 40), "GNU.sparse.numblocks": "1"}
     )
     assert "special-file" in read(make_sdist(entries=[(info, b"")])).rules
 
 
 def test_a_tar_bomb_is_refused(tmp_path: Path, read: Read) -> None:
-    info = tarfile.TarInfo("demo-1.0/zeros")
+    info = tarfile.TarInfo("acme-1.0/zeros")
     info.size = 64 << 20
-    path = tmp_path / "demo-1.0.tar.gz"
+    path = tmp_path / "acme-1.0.tar.gz"
     with tarfile.open(path, "w:gz") as archive:
         archive.addfile(info, io.BytesIO(bytes(info.size)))
     reading = read(path, Limits(ratio_floor=1 << 20))
@@ -155,14 +155,14 @@ def test_a_tar_bomb_is_refused(tmp_path: Path, read: Read) -> None:
 
 
 def test_more_entries_than_the_limit_are_undecided(make_sdist: Make, read: Read) -> None:
-    path = make_sdist({f"demo-1.0/{number}.py": b"" for number in range(50)})
+    path = make_sdist({f"acme-1.0/{number}.py": b"" for number in range(50)})
     reading = read(path, Limits(entries=20))
     assert "limit-exceeded" in reading.rules
     assert reading.undecided
 
 
 def test_what_is_no_gzip_is_undecided(tmp_path: Path, read: Read) -> None:
-    path = tmp_path / "demo-1.0.tar.gz"
+    path = tmp_path / "acme-1.0.tar.gz"
     for content in (
         b"",
         b"\x1f\x8b",

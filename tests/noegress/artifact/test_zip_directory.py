@@ -93,7 +93,7 @@ DAMAGED: dict[str, tuple[Edit, str]] = {
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_structure_that_lies_is_refused(make_wheel: Make, read: Read, case: str) -> None:
     edit, rule = HOSTILE[case]
-    path = make_wheel({"demo/a.py": b"print(1)\n" * 50})
+    path = make_wheel({"acme/a.py": b"print(1)\n" * 50})
     path.write_bytes(edit(bytearray(path.read_bytes())))
     reading = read(path)
     assert rule in reading.rules
@@ -104,7 +104,7 @@ def test_a_structure_that_lies_is_refused(make_wheel: Make, read: Read, case: st
 @pytest.mark.parametrize("case", DAMAGED)
 def test_a_structure_that_does_not_hold_is_never_clean(make_wheel: Make, read: Read, case: str) -> None:
     edit, rule = DAMAGED[case]
-    path = make_wheel({"demo/a.py": b"print(1)\n" * 50})
+    path = make_wheel({"acme/a.py": b"print(1)\n" * 50})
     path.write_bytes(edit(bytearray(path.read_bytes())))
     reading = read(path)
     assert rule in reading.rules
@@ -122,7 +122,7 @@ def test_every_truncation_of_a_wheel_is_never_clean(make_wheel: Make, read: Read
 
 
 def test_content_of_another_checksum_is_refused(make_wheel: Make, read: Read) -> None:
-    path = make_wheel({"demo/a.py": b"safe = 1"}, compression=zipfile.ZIP_STORED)
+    path = make_wheel({"acme/a.py": b"safe = 1"}, compression=zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(b"safe = 1", b"evil = 1"))
     reading = read(path)
     assert "content-mismatch" in reading.rules
@@ -130,11 +130,11 @@ def test_content_of_another_checksum_is_refused(make_wheel: Make, read: Read) ->
 
 
 def test_content_longer_than_its_header_says_is_refused(make_wheel: Make, read: Read) -> None:
-    path = make_wheel({"demo/a.py": b"a" * 1000})
+    path = make_wheel({"acme/a.py": b"a" * 1000})
     content = bytearray(path.read_bytes())
     for signature, offset in ((LOCAL, 14), (CENTRAL, 16)):
-        at = content.index(signature, content.index(b"demo/a.py") - 60 if signature == LOCAL else 0)
-        while b"demo/a.py" not in content[at : at + 80]:
+        at = content.index(signature, content.index(b"acme/a.py") - 60 if signature == LOCAL else 0)
+        while b"acme/a.py" not in content[at : at + 80]:
             at = content.index(signature, at + 1)
         content[at + offset : at + offset + 4] = u32(zlib.crc32(b"a"))
         content[at + offset + 8 : at + offset + 12] = u32(1)
@@ -145,9 +145,9 @@ def test_content_longer_than_its_header_says_is_refused(make_wheel: Make, read: 
 def test_an_encrypted_member_is_undecided(make_wheel: Make, read: Read) -> None:
     path = make_wheel()
     content = bytearray(path.read_bytes())
-    at = content.index(b"demo/__init__.py")
+    at = content.index(b"acme/__init__.py")
     content[at - 24] |= 1
-    at = content.rindex(b"demo/__init__.py")
+    at = content.rindex(b"acme/__init__.py")
     content[at - 38] |= 1
     path.write_bytes(content)
     reading = read(path)
@@ -177,7 +177,7 @@ def test_a_wheel_written_as_a_stream_has_data_descriptors_and_is_read(
         def write(self, content: Any) -> int:
             return self.stream.write(content)
 
-    source = make_wheel({"demo/a.py": b"a" * 1000})
+    source = make_wheel({"acme/a.py": b"a" * 1000})
     target = tmp_path / "streamed" / source.name
     target.parent.mkdir()
     pipe = Pipe(target)
@@ -210,15 +210,15 @@ def test_zip64_fields_that_nothing_needs_are_undecided(make_wheel: Make, read: R
 
 
 def test_zip64_fields_that_contradict_the_32_bit_ones_are_refused(make_wheel: Make, read: Read) -> None:
-    info = zipfile.ZipInfo("demo/b.py")
+    info = zipfile.ZipInfo("acme/b.py")
     info.extra = struct.pack("<2H2Q", 1, 16, 5, 5)
     assert "header-mismatch" in read(make_wheel(entries=[(info, b"abc")])).rules
 
 
 def test_a_second_name_in_an_extra_field_is_refused(make_wheel: Make, read: Read) -> None:
     """Some readers take the Info-ZIP Unicode path for the name, others never look at it."""
-    info = zipfile.ZipInfo("demo/b.py")
-    body = b"\1" + struct.pack("<L", zlib.crc32(b"demo/b.py")) + b"demo/evil.py"
+    info = zipfile.ZipInfo("acme/b.py")
+    body = b"\1" + struct.pack("<L", zlib.crc32(b"acme/b.py")) + b"acme/evil.py"
     info.extra = struct.pack("<2H", 0x7075, len(body)) + body
     reading = read(make_wheel(entries=[(info, b"abc")]))
     assert "header-mismatch" in reading.rules
@@ -226,9 +226,9 @@ def test_a_second_name_in_an_extra_field_is_refused(make_wheel: Make, read: Read
 
 
 def test_a_name_in_no_declared_encoding_is_undecided(make_wheel: Make, read: Read) -> None:
-    path = make_wheel({"demo/é.py": b""})
+    path = make_wheel({"acme/é.py": b""})
     content = bytearray(path.read_bytes())
-    raw = "demo/é.py".encode()
+    raw = "acme/é.py".encode()
     at = content.index(raw)
     content[at - 23] &= ~0x08
     at = content.index(raw, at + 1)
