@@ -1,29 +1,132 @@
-"""The seam to the rules: until a set of rules is there, every file is undecided."""
+"""Members → findings: reads the facts, runs every rule, and says what could not be told."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from noegress.artifact.member import Member
-from noegress.finding import Finding, KillSwitch
+from noegress.finding import Basis, Category, Confidence, Finding, KillSwitch, Place, Severity, When
+from noegress.rules import load_rules
+from noegress.rules.interface import Rule
+from noegress.scan.evidence import findings_of, told_once
+from noegress.scan.facts import Facts
+from noegress.scan.manifest import declared
+from noegress.scan.reading import read_facts
+from noegress.scan.scene import Scene
+from noegress.scan.unread import unread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """What the rules tell about the members of one file."""
+    """What the members of one file tell."""
 
-    findings: tuple[Finding, ...] = ()
-    egress: tuple[str, ...] = ()
-    kill_switches: tuple[KillSwitch, ...] = ()
-    undecided: tuple[str, ...] = ()
-
-
-def analyse(members: Iterable[Member], *, kind: str, name: str) -> Analysis:
-    """Judge the members by no rules at all: undecided."""
-    count = sum(1 for _ in members)
-    return Analysis(undecided=(f"no rules are there to judge the {count} members of the {kind} {name}",))
+    findings: tuple[Finding, ...]
+    egress: tuple[str, ...]
+    """The destinations that the file declares, sorted."""
+    kill_switches: tuple[KillSwitch, ...]
+    undecided: tuple[str, ...]
+    """What could not be read, in sentences."""
 
 
+def analyse(members: Iterable[Member], *, kind: str, name: str, version: str = "") -> Analysis:
+    """Analyse members as they come; only their facts are kept.
+
+    ``kind`` is ``wheel``, ``sdist`` or ``environment``; ``name`` is the project, or empty where the file does not tell.
+    """
+    return analyse_facts(
+        ((member.name, read_facts(member)) for member in members), kind=kind, name=name, version=version
+    )
+
+
+def analyse_facts(facts: Iterable[tuple[str, Facts]], *, kind: str, name: str, version: str = "") -> Analysis:
+    """As ``analyse``, for facts that were read elsewhere: in another process, or taken from a cache."""
+    read = {path: each for path, each in facts if each.reader != "none"}
+    scene = Scene(_trimmed(read, kind), kind=kind, name=name, version=version or _stated_version(read))
+    findings: list[Finding] = []
+    for rule in load_rules():
+        findings += _checked(rule, scene)
+    findings = told_once(findings) + unread(scene)
+    ordered = tuple(sorted(findings, key=_order))
+    return Analysis(
+        findings=ordered,
+        egress=declared(scene, ordered),
+        kill_switches=_each_once(switch for finding in ordered for switch in finding.kill_switches),
+        undecided=tuple(
+            dict.fromkeys(
+                f.message for f in ordered if f.category is Category.INTEGRITY and f.severity is Severity.MEDIUM
+            )
+        ),
+    )
+
+
+@cache
 def rules_digest() -> str:
-    """The digest of the empty set of rules."""
-    return hashlib.sha256().hexdigest()
+    """The sha256 over everything that decides what is found: readers, engine, rules and data."""
+    total = hashlib.sha256()
+    for package in ("noegress.rules", "noegress.scan"):
+        for path, content in sorted(_sources(files(package), package)):
+            total.update(f"{path}\0{len(content)}\0".encode() + content)
+    return total.hexdigest()
+
+
+def _sources(folder: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
+    for entry in folder.iterdir():
+        if entry.is_dir() and entry.name != "__pycache__":
+            yield from _sources(entry, f"{path}/{entry.name}")
+        elif entry.name.endswith((".py", ".toml")):
+            yield f"{path}/{entry.name}", entry.read_bytes()
+
+
+def _checked(rule: Rule, scene: Scene) -> list[Finding]:
+    try:
+        return findings_of(rule, scene, list(rule.check(scene)))
+    except Exception as error:  # noqa: BLE001 - an outer edge: a rule that crashes leaves the file undecided, see below
+        return [
+            Finding(
+                rule="rule-crashed", category=Category.INTEGRITY, severity=Severity.MEDIUM, confidence=Confidence.HIGH, host="",
+                place=Place(file=scene.name, line=0), when=When.CALL, default_on=True,
+                message=f"The rule {rule.id} failed on this file ({type(error).__name__}: {str(error)[:200]}), so what it looks for is not known.",
+                remedy="Report the file's name and digest to noegress; a waiver cannot cover what was not looked at.",
+            )
+        ]  # fmt: skip
+
+
+def _trimmed(read: dict[str, Facts], kind: str) -> dict[str, Facts]:
+    """An sdist holds everything below one folder; its modules are named from there."""
+    if kind != "sdist":
+        return read
+    tops = {path.partition("/")[0] for path in read}
+    return {path.partition("/")[2]: facts for path, facts in read.items()} if len(tops) == 1 else read
+
+
+def _stated_version(read: dict[str, Facts]) -> str:
+    """The version that the metadata states."""
+    for path, facts in read.items():
+        if path.endswith((".dist-info/METADATA", "PKG-INFO")):
+            for _, line in facts.lines:
+                if line.startswith("Version:"):
+                    return line.partition(":")[2].strip()
+    return ""
+
+
+def _each_once(switches: Iterator[KillSwitch]) -> tuple[KillSwitch, ...]:
+    best: dict[str, KillSwitch] = {}
+    for switch in switches:
+        held = best.get(switch.name)
+        if held is None or (held.basis is Basis.INFERRED and switch.basis is Basis.KNOWN):
+            best[switch.name] = switch
+    return tuple(best[name] for name in sorted(best))
+
+
+def _order(finding: Finding) -> tuple[object, ...]:
+    return (
+        not finding.default_on,
+        list(Category).index(finding.category),
+        finding.place.file,
+        finding.place.line,
+        finding.host,
+        finding.rule,
+    )

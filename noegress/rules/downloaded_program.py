@@ -1,0 +1,133 @@
+"""Rule ``downloaded-program``."""
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+from noegress.finding import Category, Place, Severity
+from noegress.rules.interface import Rule
+from noegress.scan.program import Module
+from noegress.scan.scene import Evidence, Scene
+from noegress.scan.sites import SHELLS, Site
+
+_PROGRAM = re.compile(
+    r"\.(exe|sh|AppImage|msi|deb|rpm|ps1|dmg|pkg|vsix|whl|jar|so|dll|dylib)(\Z|\?)|(linux|darwin|windows|macos|win|apple|\bmac)[-_]?(x64|amd64|arm64|x86_64|aarch64|64|x86|32|musl|gnu|unknown)|"
+    r"(x64|amd64|arm64|x86_64|aarch64)[-_.]?(linux|darwin|windows|macos|win|apple|unknown)|/install(\.sh)?\Z",
+    re.IGNORECASE,
+)
+_RELEASE = re.compile(r"/releases/(download|latest)|/releases/|/dist/|/download/|/binaries?/|/builds?/")
+_MAKES_RUNNABLE = frozenset(("chmod", "make_executable", "set_executable", "fchmod"))
+_WORDS = re.compile(
+    r"install|binary|binaries|executable|(\A|_)(driver|browser|toolchain|bin|node|chromium|chrome|ffmpeg|jdk|jre|runtime|engine|cli|server)(_|\Z| )|driver|ensure|bootstrap|setup",
+    re.IGNORECASE,
+)
+_UNASKED = re.compile(
+    r"ensure|get_|find_|resolve|auto|__init__|launch|start|setup|maybe|lazy|_path|require|check|manager|load|run|open|connect|prepare|\A_",
+    re.IGNORECASE,
+)
+
+
+class DownloadedProgram(Rule):
+    """A program is fetched from the network and made runnable.
+
+    What it does
+        Finds addresses of executables (by platform names, file endings and release pages) in code that also marks files as executable,
+        unpacks archives or starts processes.
+
+    Why it matters
+        The program was never admitted, and it runs with all rights of its user.
+
+    Flagged
+        `driver.py`:
+
+            import os, subprocess
+            import urllib.request
+
+            def ensure_driver(path):
+                urllib.request.urlretrieve("https://files.vendor.dev/releases/download/v1/driver-linux-x64", path)
+                os.chmod(path, 0o755)
+                subprocess.run([path])
+
+    Allowed
+        `driver.py`:
+
+            import subprocess
+
+            def start(path):
+                return subprocess.run([path])
+
+    Fix
+        Place the program ahead of time where the package looks for it, or keep the package out.
+
+    Known misses
+        A program that arrives inside a model or a data set.
+
+    References
+    ----------
+        SLSA: the provenance of what is run.
+
+    """
+
+    id: ClassVar[str] = "downloaded-program"
+    category: ClassVar[Category] = Category.REMOTE_CODE
+    severity: ClassVar[Severity] = Severity.HIGH
+    since: ClassVar[str] = "0.1.0"
+
+    def check(self, scene: Scene) -> Iterator[Evidence]:
+        for site in scene.sites:
+            if (
+                site.kind == "blind"
+                or not scene.graph.is_loaded(site.module)
+                or "assets" in scene.vendors.purposes(site.host)
+            ):
+                continue
+            weight, on = _judge(scene, site)
+            if weight > 0:
+                yield Evidence(
+                    host=site.host, path=site.module.path, line=site.line, weight=weight, on=on, module=site.module, scope=site.scope, guard=site.guard,
+                    constant=Place(file=site.constant[0], line=site.constant[1]) if site.constant else None,
+                    message=f"The package downloads a program from {site.host} and runs it.",
+                    remedy="Place the program ahead of time where the package looks for it, or keep the package out.",
+                )  # fmt: skip
+
+
+def _judge(scene: Scene, site: Site) -> tuple[float, bool]:
+    path = site.address.path
+    program = bool(_PROGRAM.search(path))
+    release = (
+        "forge" in scene.vendors.purposes(site.host)
+        and bool(_RELEASE.search(path))
+        and not re.search(r"\.(pt|pth|onnx|csv|npz|bin|json|ckpt|safetensors|h5|weights|txt|md)\Z", path)
+    )
+    words = scene.words(site)
+    if not (program or release or (site.kind == "call" and _RELEASE.search(path) and _WORDS.search(words.near))):
+        return 0, False
+    near = scene.source_names(site.module, site.scope) if site.scope else set()
+    anywhere = _names(site.module)
+    if not (
+        anywhere & _MAKES_RUNNABLE
+        or near & SHELLS
+        or (site.module.roots & {"subprocess"} and anywhere & SHELLS and _WORDS.search(words.all))
+    ):
+        return 0, False
+    if len(site.text) > 400 or (site.kind == "text" and not scene.sends(site.module)):
+        return 0, False
+    explicit = _is_explicit(scene, site)
+    on = not explicit and not scene.is_chosen(site.module.path)
+    weight = 0.8 if site.kind == "call" and program else 0.65 if site.kind == "call" else 0.55
+    return (weight, True) if on else (min(weight, 0.6), False)
+
+
+def _is_explicit(scene: Scene, site: Site) -> bool:
+    """Whether every way to it that is seen begins at a command of the user's."""
+    module = site.module
+    chain = scene.graph.chain(module, site.scope, 5)
+    return any(scene.graph.is_command(used, scope) for used, scope, _ in chain if scope) or bool(
+        re.search(r"(\A|_)(install|download|upgrade|update)\w*\Z", scene.words(site).function)
+        and len(chain) == 1
+        and not site.module.path.endswith("__init__.py")
+    )
+
+
+def _names(module: Module) -> set[str]:
+    return set(module.tails)

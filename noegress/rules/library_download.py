@@ -1,0 +1,169 @@
+"""Rule ``library-download``."""
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+from noegress.finding import Category, Place, Severity
+from noegress.rules.interface import Rule
+from noegress.scan.address import addresses
+from noegress.scan.evaluation import Value
+from noegress.scan.facts import Call
+from noegress.scan.program import Module
+from noegress.scan.scene import Evidence, Scene
+from noegress.scan.vendors import DownloadEntry
+
+_HUBS = frozenset(
+    [
+        "transformers",
+        "diffusers",
+        "tokenizers",
+        "peft",
+        "sentence_transformers",
+        "datasets",
+        "open_clip",
+        "setfit",
+        "optimum",
+        "gliner",
+        "auto_gptq",
+        "timm",
+        "model2vec",
+        "kokoro",
+        "onnxruntime_genai",
+    ]
+)
+_MODEL = re.compile(r"\A[\w.-]+(/[\w.\0-]+)?\Z")
+_NAMED = (
+    "repo_id",
+    "pretrained_model_name_or_path",
+    "path",
+    "model_name",
+    "identifier",
+    "model",
+    "model_name_or_path",
+    "model_id",
+    "filename",
+    "tokenizer",
+    "name",
+)
+
+
+class LibraryDownload(Rule):
+    """A library of models or data is asked for something that it fetches from its hub.
+
+    What it does
+        Finds calls listed in `vendors/downloads.toml` and `from_pretrained` with a name that is written in the file, also as a default.
+
+    Why it matters
+        The host stands in the library, so this file looks harmless alone.
+
+    Flagged
+        `embed.py`:
+
+            from sentence_transformers import SentenceTransformer
+
+            def encoder():
+                return SentenceTransformer("sentence-transformers/all-mpnet-base-v2")
+
+    Allowed
+        `embed.py`:
+
+            from sentence_transformers import SentenceTransformer
+
+            def encoder(folder):
+                return SentenceTransformer(folder)
+
+    Fix
+        Set `HF_HUB_OFFLINE=1` and place the model in the cache ahead of time.
+
+    Known misses
+        A library that the data file does not name.
+
+    References
+    ----------
+        The `source` of each entry in `vendors/downloads.toml`.
+
+    """
+
+    id: ClassVar[str] = "library-download"
+    category: ClassVar[Category] = Category.MODEL_DOWNLOAD
+    severity: ClassVar[Severity] = Severity.LOW
+    since: ClassVar[str] = "0.1.0"
+
+    def check(self, scene: Scene) -> Iterator[Evidence]:
+        entries = {call: entry for entry in scene.vendors.downloads if entry.fetches != "code" for call in entry.calls}
+        for module in scene.program.active:
+            if not scene.graph.is_loaded(module) or scene.is_described(module.path):
+                continue
+            for call in module.facts.calls:
+                if call.idle:
+                    continue
+                target = scene.evaluator.absolute(module, call.function)
+                root = target.partition(".")[0]
+                if "." not in target or root in scene.program.tops:
+                    continue
+                entry = entries.get(target)
+                if entry is not None:
+                    yield from _listed(scene, module, call, entry)
+                elif target.endswith(".from_pretrained") and root in _HUBS:
+                    yield from _hub(scene, module, call, "huggingface.co")
+
+
+def _listed(scene: Scene, module: Module, call: Call, entry: DownloadEntry) -> Iterator[Evidence]:
+    values = _values(scene, module, call)
+    found = [(address.host, value) for value in values for address in addresses(value.text)]
+    if entry.host == "huggingface.co":
+        yield from _hub(scene, module, call, entry.host)
+    elif entry.host or found:
+        host, source = found[0] if found else (entry.host, None)
+        yield _evidence(scene, module, call, host, 0.75, source, on=not scene.is_chosen(module.path))
+
+
+def _hub(scene: Scene, module: Module, call: Call, host: str) -> Iterator[Evidence]:
+    nodes = [*call.arguments[:1], *(value for key, value in call.keywords if key in _NAMED)]
+    values = [value for node in nodes for value in scene.evaluator.values(module, node, call.scope)]
+    named = [
+        value for value in values if _MODEL.match(value.text) and "\0" not in value.text[:3] and len(value.text) > 3
+    ]
+    on = not scene.is_chosen(module.path) or _is_default(scene, module, call)
+    if named:
+        yield _evidence(scene, module, call, host, 0.75, named[0], on=on)
+    else:
+        yield _evidence(scene, module, call, host, 0.4, None, on=False)
+
+
+def _is_default(scene: Scene, module: Module, call: Call) -> bool:
+    """Whether the class around is what the package takes when nothing is chosen: some parameter has it as its default."""
+    owner = module.class_of(call.scope)
+    if not owner:
+        return False
+    name = module.facts.scopes[owner].name
+    for used in scene.program.active:
+        for scope in used.facts.scopes:
+            for _, default in scope.params:
+                if default is not None and default[0] == "c":
+                    function = used.facts.calls[default[1]].function
+                    if function[-1] == name or name in str(function):
+                        return True
+    return "default" in name.lower()
+
+
+def _values(scene: Scene, module: Module, call: Call) -> list[Value]:
+    return [
+        value
+        for node in (*call.arguments, *(value for _, value in call.keywords))
+        for value in scene.evaluator.values(module, node, call.scope)
+    ]
+
+
+def _evidence(
+    scene: Scene, module: Module, call: Call, host: str, weight: float, source: Value | None, *, on: bool
+) -> Evidence:
+    del scene
+    return Evidence(
+        host=host, path=module.path, line=call.line, weight=weight if on else min(weight, 0.5), on=on, module=module, scope=call.scope, guard=call.guard,
+        constant=Place(file=source.path, line=source.line) if source is not None and source.line else None,
+        message=f"The package has a library download a model or data from {host}.",
+        remedy="Place the model in the library's cache ahead of time and set the library to offline.",
+        library="huggingface_hub" if host == "huggingface.co" else "",
+    )  # fmt: skip

@@ -1,0 +1,129 @@
+"""Rule ``model-download``."""
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+from noegress.finding import Category, Place, Severity
+from noegress.rules.interface import Rule
+from noegress.scan.scene import Evidence, Scene
+from noegress.scan.sites import Site
+
+_FILE = re.compile(
+    r"\.(zip|tar|tar\.gz|tgz|gz|bz2|xz|7z|jsonl|csv|tsv|parquet|bin|pt|pth|onnx|safetensors|npz|npy|pkl|pickle|h5|hdf5|model|vocab|bpe|tiktoken|gguf|tflite|pb|ttf|otf|mat|nc|geojson|shp|"
+    r"dat|db|sqlite|ckpt|params|msgpack|bsp|wasm|mp4|wav|arrow|spm|feather|caffemodel|weights|mmdb|pdparams|keras|joblib|las|tif|tiff|nii|nii\.gz|rds|obj|ply)\Z",
+    re.IGNORECASE,
+)
+_TEXT_FILE = re.compile(r"\.(json|xml|txt|ya?ml|jpg|png|html|md|toml)\Z", re.IGNORECASE)
+_FETCH = re.compile(
+    r"download|fetch|retriev|pull|load|ensure|get_(model|data|file)|dataset|corpus|weights|checkpoint|cache|update_(db|data|list)|refresh|sync",
+    re.IGNORECASE,
+)
+_THING = re.compile(
+    r"model|dataset|weights|corpus|corpora|vocab|tokenizer|checkpoint|pretrained|shapefile|tables?|datasets|catalog|price|cost|encodings?|lexicon|embedding|database|geo|iers|ephemeris",
+    re.IGNORECASE,
+)
+_ASKED = re.compile(
+    r"(\A|_)(download|fetch)(_|\Z)|datasets?(\.|\Z|/)|(\A|[./])(datasets?|examples?|samples?|tutorials?|demo)",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"ur[il]|remote|archive|mirror|download|source|weights|checkpoint|path|href", re.IGNORECASE)
+
+
+class ModelDownload(Rule):
+    """Models, data sets or tables are fetched when the package is used.
+
+    What it does
+        Finds addresses of data files (by ending, by host, by the words around) that reach a download.
+
+    Why it matters
+        What arrives decides what the package does, and it was never admitted; without a network the call fails in production.
+
+    Flagged
+        `weights.py`:
+
+            import urllib.request
+
+            def load_model(path):
+                urllib.request.urlretrieve("https://files.vendor.dev/models/base.onnx", path)
+
+    Allowed
+        `weights.py`:
+
+            def load_model(path):
+                with open(path, "rb") as stream:
+                    return stream.read()
+
+    Fix
+        Place the file ahead of time where the package looks for it.
+
+    Known misses
+        A download that a dependency does, unless the data file of libraries names it.
+
+    References
+    ----------
+        Hugging Face's page on offline mode.
+
+    """
+
+    id: ClassVar[str] = "model-download"
+    category: ClassVar[Category] = Category.MODEL_DOWNLOAD
+    severity: ClassVar[Severity] = Severity.LOW
+    since: ClassVar[str] = "0.1.0"
+
+    def check(self, scene: Scene) -> Iterator[Evidence]:
+        for site in scene.sites:
+            if site.kind == "blind" or not scene.graph.is_loaded(site.module):
+                continue
+            score = _score(scene, site)
+            if score < 3:
+                continue
+            on = not _is_asked(scene, site)
+            yield Evidence(
+                host=site.host, path=site.module.path, line=site.line, weight=min(0.9, score / 5) if on else 0.5, on=on,
+                module=site.module, scope=site.scope, guard=site.guard,
+                constant=Place(file=site.constant[0], line=site.constant[1]) if site.constant else None,
+                message=f"The package downloads data from {site.host} when it is used.",
+                remedy="Place the file ahead of time where the package looks for it.",
+                library="huggingface_hub" if site.host == "huggingface.co" else "",
+            )  # fmt: skip
+
+
+def _score(scene: Scene, site: Site) -> float:
+    path = re.split(r"[?#]", site.address.path)[0]
+    purposes = scene.vendors.purposes(site.host)
+    if (
+        "assets" in purposes
+        or "telemetry" in purposes
+        or site.host.startswith("api.")
+        or scene.is_described(site.module.path)
+    ):
+        return 0
+    home = "data" in purposes
+    file = bool(_FILE.search(path)) or (
+        home and bool(re.search(r"/raw/|/resolve/|raw\.githubusercontent", site.host + path))
+    )
+    words = scene.words(site)
+    if not file and _TEXT_FILE.search(path):
+        file = home or bool(
+            re.search(r"download|dataset|model|corpus", f"{words.function} {words.module}", re.IGNORECASE)
+        )
+    thing = bool(_THING.search(f"{words.all} {path}"))
+    if site.kind == "call":
+        return 2 * file + bool(_FETCH.search(words.all)) + thing + home
+    if len(site.text) > 400:
+        return 0
+    score = 1.5 * file + home + bool(_NAME.search(words.tail)) + thing
+    return score + (0.5 if scene.sends(site.module) else -1.5)
+
+
+def _is_asked(scene: Scene, site: Site) -> bool:
+    """Whether its user names the download: a function or a module that is called so, a chosen integration, a command."""
+    words = scene.words(site)
+    module = site.module
+    if scene.is_chosen(module.path) or _ASKED.search(module.name.partition(".")[2]):
+        return True
+    chain = scene.graph.chain(module, site.scope, 4)
+    if any(scene.graph.is_command(used, scope) for used, scope, _ in chain if scope):
+        return True
+    return bool(_ASKED.search(words.function)) and len(chain) == 1

@@ -1,0 +1,173 @@
+"""Rule ``remote-execution``."""
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+from noegress.finding import Category, Severity
+from noegress.rules.interface import Rule
+from noegress.scan.address import addresses
+from noegress.scan.commands import commands
+from noegress.scan.facts import Call
+from noegress.scan.program import Module
+from noegress.scan.scene import Evidence, Scene
+
+NPM = "npmjs." + "org"
+INDEX = "pypi." + "org"
+_PIPED = re.compile(
+    r"(curl|wget|iwr|irm|Invoke-WebRequest)\b.*\|\s*(sudo\s+)?(ba|z|da)?sh\b|(ba)?sh -c .*(curl|wget)\b|\|\s*(iex|python3?)\b|bash <\(curl"
+)
+_RUNNERS = re.compile(r"(\A| )(npx|npx\.cmd|bunx|uvx|pnpm dlx|yarn dlx|pipx run|uv tool run|deno run|deno) ")
+_NPM = re.compile(r"(\A| )(npm|npm\.cmd|yarn|pnpm|bun|bower) (install|i|add|ci) ")
+_CLONE = re.compile(r"\bgit\b.* clone ")
+_EVALUATES = frozenset(("exec", "eval", "exec_module", "run_path"))
+
+
+class RemoteExecution(Rule):
+    """Code from the network is executed: a piped shell, a package runner, `exec` of a reply, or a hub's own code.
+
+    What it does
+        Finds shell pipes from `curl`, runners such as `npx`, `exec` and `eval` in functions that fetch, `torch.hub.load`, `evaluate.load`
+        and `trust_remote_code=True`.
+
+    Why it matters
+        Whoever answers the request decides what runs.
+
+    Flagged
+        `metric.py`:
+
+            import requests
+
+            def run_latest():
+                exec(requests.get("https://code.vendor.dev/latest.py").text)
+
+    Allowed
+        `metric.py`:
+
+            def run(source):
+                exec(source)
+
+    Fix
+        Vendor the code and pin it by digest, or keep the package out.
+
+    Known misses
+        Pickles and other data formats that execute when they are loaded.
+
+    References
+    ----------
+        CWE-494: download of code without integrity check.
+
+    """
+
+    id: ClassVar[str] = "remote-execution"
+    category: ClassVar[Category] = Category.REMOTE_CODE
+    severity: ClassVar[Severity] = Severity.HIGH
+    since: ClassVar[str] = "0.1.0"
+
+    def check(self, scene: Scene) -> Iterator[Evidence]:
+        yield from _by_command(scene)
+        yield from _by_reply(scene)
+        yield from _by_hub(scene)
+
+
+def _by_command(scene: Scene) -> Iterator[Evidence]:
+    for command in commands(scene):
+        line = command.line
+        found = addresses(line)
+        host = found[0].host if found else ""
+        on = not scene.graph.is_command(
+            command.module, command.module.function_of(command.call.scope)
+        ) and not scene.is_chosen(command.module.path)
+        if not scene.graph.is_loaded(command.module):
+            continue
+        if _PIPED.search(line):
+            yield _evidence(scene, command.module, command.call, host, 0.85, on, "pipes a download into a shell")
+        elif _RUNNERS.search(line):
+            yield _evidence(
+                scene,
+                command.module,
+                command.call,
+                NPM if re.search(r"npx|bun|pnpm|yarn|deno", line) else INDEX,
+                0.65,
+                on and _is_unasked(scene, command.module, command.call),
+                "has a package runner fetch and run code",
+            )
+        elif _NPM.search(line):
+            yield _evidence(
+                scene,
+                command.module,
+                command.call,
+                NPM,
+                0.55,
+                on and _is_unasked(scene, command.module, command.call),
+                "installs code from the npm registry while it runs",
+            )
+        elif _CLONE.search(line) and host:
+            yield _evidence(scene, command.module, command.call, host, 0.5, False, "clones a repository")
+
+
+def _by_reply(scene: Scene) -> Iterator[Evidence]:
+    for site in scene.sites:
+        if site.kind == "text" or not site.scope or not site.sure:
+            continue
+        function = site.module.function_of(site.scope)
+        for name in _EVALUATES:
+            for call in site.module.tails.get(name, ()):
+                if (
+                    site.module.function_of(call.scope) == function
+                    and call.function[0] == "n"
+                    and scene.graph.is_loaded(site.module)
+                ):
+                    yield _evidence(
+                        scene,
+                        site.module,
+                        site.call or call,
+                        site.host,
+                        0.75,
+                        not scene.is_chosen(site.module.path),
+                        "executes what it fetched",
+                    )
+
+
+def _by_hub(scene: Scene) -> Iterator[Evidence]:
+    loads = {call: entry for entry in scene.vendors.downloads if entry.fetches == "code" for call in entry.calls}
+    for module in scene.program.active:
+        if not scene.graph.is_loaded(module):
+            continue
+        for call in module.facts.calls:
+            if call.idle:
+                continue
+            entry = loads.get(scene.evaluator.absolute(module, call.function))
+            if entry is not None and not {name.partition(".")[0] for name in entry.calls} & scene.program.tops:
+                yield _evidence(
+                    scene,
+                    module,
+                    call,
+                    entry.host,
+                    0.7,
+                    not scene.is_chosen(module.path),
+                    "loads and runs code from a hub",
+                )
+            for key, value in call.keywords:
+                if key == "trust_remote_code" and value[0] == "k" and value[1] is True:
+                    yield _evidence(
+                        scene,
+                        module,
+                        call,
+                        "huggingface.co",
+                        0.6,
+                        not scene.is_chosen(module.path),
+                        "lets a hub's repository run its own code",
+                    )
+
+
+def _is_unasked(scene: Scene, module: Module, call: Call) -> bool:
+    return not any(scene.graph.is_command(used, scope) for used, scope, _ in scene.graph.chain(module, call.scope, 3))
+
+
+def _evidence(scene: Scene, module: Module, call: Call, host: str, weight: float, on: bool, what: str) -> Evidence:
+    del scene
+    return Evidence(
+        host=host, path=module.path, line=call.line, weight=weight if on else min(weight, 0.6), on=on, module=module, scope=call.scope, guard=call.guard,
+        message=f"The package {what}.", remedy="Provide the code ahead of time, or keep the package out.",
+    )  # fmt: skip

@@ -1,0 +1,164 @@
+"""Rule ``runtime-install``."""
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+from noegress.finding import Category, Severity
+from noegress.rules.interface import Rule
+from noegress.scan.address import addresses
+from noegress.scan.commands import Command, commands
+from noegress.scan.scene import Evidence, Scene
+
+INDEX = "pypi." + "org"
+_INSTALLS = re.compile(
+    r"\bpip3?\b.* install |\buv\b.* (pip install|add|tool install|tool upgrade|self update|python install|sync) |\bpipx\b.* (upgrade|install|reinstall) |\b(conda|mamba|micromamba)\b.* (install|update|upgrade) |\bbrew (install|upgrade) |"
+    r"\bpoetry\b.* (self update|add) |ensurepip.* --upgrade|apt(-get)? install |\bpip3?\b.* download "
+)
+_UPGRADES = re.compile(r" (--upgrade|-U|upgrade|update|self update|--force-reinstall) ")
+_ASKED = re.compile(
+    r"(\A|[_. ])(upgrade|update|self_?update|install|cmd|command|setup|deploy|build|create|venv|bootstrap|init)",
+    re.IGNORECASE,
+)
+_UNASKED = re.compile(
+    r"auto|check_?req|ensure|missing|background|periodic|maybe|try_?(import|install)|install_if|import_or|lazy|require(d|ment)s?|_dep(s|endenc\w+)?\Z|optional|trigger|seed|bundle|import_?(with|and)|not_?installed|"
+    r"attempt|pip_?import|safe_?import|install_package|install_and_import|install_module",
+    re.IGNORECASE,
+)
+_REQUIREMENT = re.compile(r"\A[A-Za-z][\w.-]+(\[[\w,-]+\])?(\s*[=<>~!]=?.*)?\Z")
+_TOOL_WORDS = frozenset(
+    [
+        "pip",
+        "pip3",
+        "install",
+        "uv",
+        "uvx",
+        "python",
+        "python3",
+        "tool",
+        "m",
+        "-m",
+        "upgrade",
+        "conda",
+        "mamba",
+        "brew",
+        "sync",
+        "add",
+        "download",
+        "update",
+        "self",
+        "poetry",
+        "pipx",
+        "main",
+        "apt",
+        "apt-get",
+        "sudo",
+        "exec",
+    ]
+)
+_TOOLS_OWN = re.compile(
+    r"(\A|_|-|\.)(pip|pipx|uv|pdm|poetry|hatch|hatchling|build|virtualenv|tox|nox|conda|installer|venv|env_?manager|micropip|pipenv|rye|pixi|flit|pyproject-hooks|cibuildwheel|builder|packag\w+)(\Z|_|-|\.)",
+    re.IGNORECASE,
+)
+
+
+class RuntimeInstall(Rule):
+    """The package installs or upgrades distributions while it runs.
+
+    What it does
+        Finds commands of pip, uv, pipx, conda and their like. It is on by default where the code around says that nobody asked (a check of
+        requirements, an import that is mended by installing) or where the package upgrades itself unasked; an explicit `upgrade` command
+        and a front end whose purpose is installing are told as off.
+
+    Why it matters
+        What was admitted is replaced by what was not, from an index that the code may choose.
+
+    Flagged
+        `deps.py`:
+
+            import subprocess, sys
+
+            def ensure_dependency(name):
+                try:
+                    __import__(name)
+                except ImportError:
+                    subprocess.check_call([sys.executable, "-m", "pip", "install", name])
+
+    Allowed
+        `deps.py`:
+
+            def explain(name):
+                raise ImportError(f"{name} is missing: run pip install {name}")
+
+    Fix
+        Install what it wants ahead of time, set its switch, or keep the package out.
+
+    Known misses
+        An installer that is called through a dependency.
+
+    References
+    ----------
+        The manual of pip: `pip install`.
+
+    """
+
+    id: ClassVar[str] = "runtime-install"
+    category: ClassVar[Category] = Category.SELF_UPDATE
+    severity: ClassVar[Severity] = Severity.HIGH
+    since: ClassVar[str] = "0.1.0"
+
+    def check(self, scene: Scene) -> Iterator[Evidence]:
+        for command in commands(scene):
+            if _INSTALLS.search(command.line) and scene.graph.is_loaded(command.module) and _is_run(command):
+                weight, on = _judge(scene, command)
+                found = addresses(command.line)
+                module, call = command.module, command.call
+                yield Evidence(
+                    host=found[0].host if found else INDEX, path=module.path, line=call.line, weight=weight, on=on,
+                    module=module, scope=call.scope, guard=call.guard,
+                    message="The package installs or upgrades distributions while it runs.",
+                    remedy="Install what it wants ahead of time and set its switch, or keep the package out.",
+                )  # fmt: skip
+
+
+def _is_run(command: Command) -> bool:
+    """A message that tells the user to install something is no command: a command is a list, or a text that begins with the tool."""
+    first = command.words[0].strip()
+    return len(command.words) > 1 or bool(
+        re.match(r"(\S*python\S*|\S*pip3?|\S*uv|sudo|conda|mamba|\*|\{|brew|apt)", first)
+    )
+
+
+def _judge(scene: Scene, command: Command) -> tuple[float, bool]:
+    module, scope = command.module, command.call.scope
+    function = module.function_of(scope)
+    name = module.facts.scopes[function].name if function else ""
+    owner = module.facts.scopes[module.class_of(scope)].name if module.class_of(scope) else ""
+    around = f"{name} {owner} {module.name.rpartition('.')[2]}"
+    if any(_TOOLS_OWN.search(own) for own in scene.own_names):
+        return (
+            (0.55, True)
+            if re.search(r"auto_?update|periodic|background|trigger", around, re.IGNORECASE)
+            else (0.4, False)
+        )
+    own = any(
+        re.search(rf"(?<![\w.-]){re.escape(other)}(?![\w-])", command.line.lower().replace("_", "-"))
+        for other in scene.own_names
+    )
+    callers = " ".join(used.facts.scopes[inner].name for used, inner, _ in scene.graph.chain(module, scope, 2)[1:8])
+    unasked = bool(_UNASKED.search(around) or _UNASKED.search(callers))
+    asked = scene.graph.is_command(module, function) or (bool(_ASKED.search(name)) and not unasked)
+    if scene.is_chosen(module.path) and not unasked:
+        return 0.4, False
+    if own:
+        return (0.6, False) if asked or not _UPGRADES.search(command.line) else (0.85, True)
+    if function == 0:
+        return 0.7, True
+    if unasked and not scene.graph.is_command(module, function):
+        return 0.75, True
+    literal = [
+        word
+        for word in command.words
+        if _REQUIREMENT.match(word) and word not in _TOOL_WORDS and not word.startswith("-")
+    ]
+    return (0.45, False) if literal or asked else (0.4, False)

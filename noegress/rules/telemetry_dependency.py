@@ -1,0 +1,116 @@
+"""Rule ``telemetry-dependency``."""
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+from noegress.finding import Category, Severity
+from noegress.rules.interface import Rule
+from noegress.scan.address import addresses
+from noegress.scan.facts import Call
+from noegress.scan.program import Module, tail_of
+from noegress.scan.scene import Evidence, Scene
+
+_SENDER = re.compile(
+    r"\A_?(send|track|report|log|record|emit|capture|post)_?\w*(telemetry|usage|analytics|crash)|telemetry_?(event|send|capture|client|logger)|\ATelemetry\w*\Z",
+    re.IGNORECASE,
+)
+_ROOT = re.compile(r"(\A|_)(telemetry|track|tracking|analytics|usage_stats|stats_client|anon_usage)(_|\Z)")
+_EXPORTERS = ("OTLPSpanExporter", "OTLPMetricExporter", "OTLPLogExporter", "ZipkinExporter", "JaegerExporter")
+_NOT_SENT = re.compile(
+    r"\Aopentelemetry(\.(api|trace|metrics|context|propagate|baggage|util|semconv|sdk|_logs|instrumentation))?"
+)
+
+
+class TelemetryDependency(Rule):
+    """Usage data is handed to another distribution whose purpose is to send it.
+
+    What it does
+        Finds calls into imported packages that call themselves telemetry, tracking or analytics, and OpenTelemetry exporters
+        with an endpoint that is written in the file.
+
+    Why it matters
+        The address stands in the dependency, so this file looks harmless alone.
+
+    Flagged
+        `start.py`:
+
+            from vendor_telemetry import send_telemetry_event
+
+            def start():
+                send_telemetry_event("started")
+
+    Allowed
+        `start.py`:
+
+            from opentelemetry import trace
+
+            tracer = trace.get_tracer(__name__)
+
+    Fix
+        Scan the dependency too, and set the switch that one of the two names.
+
+    Known misses
+        A dependency whose name says nothing.
+
+    References
+    ----------
+        The OpenTelemetry specification of exporters.
+
+    """
+
+    id: ClassVar[str] = "telemetry-dependency"
+    category: ClassVar[Category] = Category.TELEMETRY
+    severity: ClassVar[Severity] = Severity.HIGH
+    since: ClassVar[str] = "0.1.0"
+
+    def check(self, scene: Scene) -> Iterator[Evidence]:
+        for module in scene.program.active:
+            outside = {root for root in module.roots if root not in scene.program.tops}
+            if not outside or not scene.graph.is_loaded(module):
+                continue
+            for call in module.facts.calls:
+                if not call.idle:
+                    yield from _judge(scene, module, call, outside)
+
+
+def _judge(scene: Scene, module: Module, call: Call, outside: set[str]) -> Iterator[Evidence]:
+    name = tail_of(call.function)
+    if name in _EXPORTERS:
+        yield from _exporter(scene, module, call)
+        return
+    target = scene.evaluator.absolute(module, call.function)
+    root = target.partition(".")[0]
+    if "." not in target or root not in outside or _head(call) not in module.imports or _NOT_SENT.match(target):
+        return
+    by_root = bool(_ROOT.search(root)) and root.replace("_", "-") not in scene.own_names
+    if by_root or _SENDER.search(name):
+        on = not scene.is_chosen(module.path)
+        yield Evidence(
+            host="", path=module.path, line=call.line, weight=0.65 if on else 0.4, on=on, module=module, scope=call.scope, guard=call.guard,
+            message=f"The package hands usage data to {root}, which sends it.",
+            remedy=f"Scan {root} as well and set its kill switch, or keep the package out.", library=root,
+        )  # fmt: skip
+
+
+def _exporter(scene: Scene, module: Module, call: Call) -> Iterator[Evidence]:
+    nodes = [
+        value for key, value in call.keywords if key in ("endpoint", "agent_host_name", "collector_endpoint")
+    ] + list(call.arguments[:1])
+    for node in nodes:
+        for value in scene.evaluator.values(module, node, call.scope):
+            for address in addresses(value.text):
+                on = not scene.is_chosen(module.path)
+                yield Evidence(
+                    host=address.host, path=module.path, line=call.line, weight=0.85 if on else 0.45, on=on,
+                    module=module, scope=call.scope, guard=call.guard,
+                    message=f"The package exports traces or metrics to {address.host}.",
+                    remedy="Set its kill switch in every process, or keep the package out.",
+                )  # fmt: skip
+
+
+def _head(call: Call) -> str:
+    node = call.function
+    while node[0] == "a":
+        node = node[1]
+    return str(node[1]) if node[0] == "n" else ""

@@ -1,0 +1,193 @@
+"""Rule ``telemetry-endpoint``."""
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+from noegress.finding import Category, Place, Severity
+from noegress.rules.interface import Rule
+from noegress.scan.scene import Evidence, Scene
+from noegress.scan.sites import Site
+
+_STRONG = re.compile(
+    r"telemetr|analytic|usage_?(stats|report|data|event|info|ping|tracking|logging|metric)|phone_?home|anonymous_?(usage|id|user|data|track)|send_\w*diagnostic|diagnostic_?event|"
+    r"snowplow|(send|report|track|log|record|collect)_?usage|crash_?report|track_?event|send_?(stats|event|beacon)|do_?not_?track|report_?(crash|error|exception)|tracking|call_?home|"
+    r"event_?track|track_?usage|heartbeat|install_?ping|usage_?track|sens-o-matic|download_?ping",
+    re.IGNORECASE,
+)
+_WEAK = re.compile(
+    r"(\A|[._/-])(track|tracker|usage|stats|statistics|metric|metrics|beacon|pixel|crash|events?|ping|collect|collector|snippet|intake)([._/-]|\Z)|"
+    r"usage|collect_?(usage|stats)|anonym|(error|crash)_?report|product_?(usage|events)|Track(er|ing)?\b|stats?_",
+    re.IGNORECASE,
+)
+_INTAKE = re.compile(
+    r"api|collect|/e/?\Z|batch|capture|gtag|mp/|pixel|event|ingest|/i/v0|track|intake|metrics|send|static|log",
+    re.IGNORECASE,
+)
+_OUTER = re.compile(r"(www|docs|app|help|blog|support|learn|developers?|status)\.")
+_PAGE = re.compile(
+    r"(\A|[/.])(docs?|help|guides?|legal|privacy|policy|learn|blog|pricing|community|wiki)([/.]|\Z)|\.html|#|\.md\Z"
+)
+_FACTS = re.compile(
+    r"\A(system|python_version|machine|platform|getnode|uuid1|uuid4|uuid3|uuid5|cpu_count|release|version|node|getuser|processor|python_implementation|version_info)\Z"
+)
+_SENDING = frozenset(["post", "put", "urlopen", "head", "sendto", "request", "Request", "send"])
+_DATA_FILE = re.compile(
+    r"\.(zip|tar|gz|csv|parquet|bin|pt|onnx|npz|json|yaml|yml|txt|png|jpg|svg|js|css|whl)\Z", re.IGNORECASE
+)
+_METADATA_SERVICE = re.compile(r"\A(169\.254\.|metadata\.)|100\.100\.100\.200")
+
+
+class TelemetryEndpoint(Rule):
+    """The package itself sends usage data or crash reports to an address that it knows.
+
+    What it does
+        Weighs three kinds of words: of the address (a vendor of analytics, a path that speaks of events or usage), of the code around
+        (function, class, module, callers, the constant's name) and what is gathered beside it (platform, versions, a random identity).
+
+    Why it matters
+        Usage data names projects, users and habits to a third party, from inside the boundary.
+
+    Flagged
+        `telemetry.py`:
+
+            import platform
+            import requests
+
+            def send_usage():
+                requests.post("https://stats.vendor.dev/v1/events", json={"system": platform.system()})
+
+    Allowed
+        `client.py`:
+
+            import requests
+
+            def publish(url, rows):
+                requests.post(url, json=rows)
+
+    Fix
+        Set the switch that the finding names, or keep the package out.
+
+    Known misses
+        An address that a server hands out at run time is told without a host.
+
+    References
+    ----------
+        The `source` of each entry in `vendors/hosts.toml`.
+
+    """
+
+    id: ClassVar[str] = "telemetry-endpoint"
+    category: ClassVar[Category] = Category.TELEMETRY
+    severity: ClassVar[Severity] = Severity.HIGH
+    since: ClassVar[str] = "0.1.0"
+
+    def check(self, scene: Scene) -> Iterator[Evidence]:
+        for site in scene.sites:
+            weight, why = _judge(scene, site)
+            if weight <= 0 or not scene.graph.is_loaded(site.module):
+                continue
+            chosen = scene.is_chosen(site.module.path)
+            on = weight >= 0.5 and not chosen
+            yield Evidence(
+                host=site.host, path=site.module.path, line=site.line, weight=weight * (0.6 if chosen else 1), on=on,
+                module=site.module, scope=site.scope, guard=site.guard,
+                constant=Place(file=site.constant[0], line=site.constant[1]) if site.constant else None,
+                message=f"The package sends usage data to {site.host}, {why}." if site.host else "The package sends usage data to a host that is known at run time only.",
+                remedy="Set its kill switch in every process, or keep the package out.",
+            )  # fmt: skip
+
+
+def _judge(scene: Scene, site: Site) -> tuple[float, str]:
+    if _METADATA_SERVICE.search(site.host):
+        return 0, ""
+    purposes = scene.vendors.purposes(site.host)
+    if "telemetry" in purposes:
+        return _vendor(scene, site), "a vendor of analytics"
+    if "address-echo" in purposes:
+        return 0.65, "which answers with the address of who asks"
+    if site.kind == "blind":
+        return _blind(scene, site), ""
+    score = _score(scene, site)
+    if site.kind == "call":
+        return (
+            0.8 if score >= 4 else 0.65
+        ) if score >= 3 else 0.35 if score >= 2.5 else 0, "by the words around the call"
+    return (0.7 if score >= 4 else 0.6) if score >= 3 else 0, "by the words around the constant"
+
+
+def _vendor(scene: Scene, site: Site) -> float:
+    host, path = site.host, site.address.path
+    if len(site.text) > 400 and not path:
+        return 0
+    if (
+        (_OUTER.match(host) or host.count(".") == 1)
+        and not site.address.user
+        and not _INTAKE.search(path)
+        and not (site.kind == "call" and site.sure)
+    ):
+        return 0  # the vendor's pages for people
+    if _PAGE.search(path):
+        return 0
+    if set(re.split(r"[.-]", host)) & {part for name in scene.own_names for part in name.split("-")} - {
+        "api",
+        "io",
+        "com",
+    }:
+        return 0.45  # the vendor's own kit
+    return 0.9 if site.kind == "call" or site.address.user else 0.7
+
+
+def _score(scene: Scene, site: Site) -> float:
+    words = scene.words(site)
+    host, path = site.host, site.address.path.partition("?")[0]
+    score = 0.0
+    score += (
+        2
+        if _STRONG.search(host + path)
+        else 1.5
+        if _WEAK.search(host.partition(".")[0])
+        else 0.75
+        if _WEAK.search(path)
+        else 0
+    )
+    score += 2 if _STRONG.search(words.tail) else 1 * bool(site.kind == "text" and _WEAK.search(words.tail))
+    around = f"{words.near} {words.module}"
+    score += (
+        2
+        if _STRONG.search(around)
+        else 1
+        if _WEAK.search(words.function) or _WEAK.search(words.module) or _WEAK.search(words.owner)
+        else 0
+    )
+    if score < 1.5:
+        return 0
+    score += 0.75 * bool(_STRONG.search(words.callers))
+    score -= (
+        2 * bool(_PAGE.search(host + path))
+        + 1.5 * scene.is_described(site.module.path)
+        + 1.5 * bool(_DATA_FILE.search(path))
+    )
+    if site.kind == "call":
+        score += 0.5 * (site.tail in _SENDING)
+        score += any(_FACTS.match(name) for name in scene.source_names(site.module, site.scope))
+        return score
+    if len(site.text) > 400:
+        return 0
+    return score if scene.sends(site.module) else score - 1.5
+
+
+def _blind(scene: Scene, site: Site) -> float:
+    """A request whose host is not known, in code that calls itself telemetry."""
+    if site.tail not in _SENDING or scene.is_described(site.module.path) or not site.sure:
+        return 0
+    words = scene.words(site)
+    score = (
+        2.0 * bool(_STRONG.search(words.module))
+        + bool(_STRONG.search(words.near))
+        + bool(_STRONG.search(site.address.path))
+    )
+    score += any(_FACTS.match(name) for name in scene.source_names(site.module, site.scope)) + 0.5 * bool(
+        _STRONG.search(words.callers)
+    )
+    return 0.55 if score >= 3 else 0

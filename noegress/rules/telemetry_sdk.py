@@ -1,0 +1,130 @@
+"""Rule ``telemetry-sdk``."""
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+from noegress.finding import Category, Place, Severity
+from noegress.rules.interface import Rule
+from noegress.scan.address import addresses
+from noegress.scan.evaluation import Value
+from noegress.scan.facts import Call
+from noegress.scan.program import Module, tail_of
+from noegress.scan.scene import Evidence, Scene
+from noegress.scan.vendors import SdkEntry
+
+_KEY = re.compile(
+    r"\A(phc_\w{10,}|phx_\w+|[A-Za-z0-9_\-]{20,80}|[0-9a-f\-]{32,40}|InstrumentationKey=.*|G-[A-Z0-9]{6,12}|UA-\d+-\d+)\Z"
+)
+_VARIABLE = re.compile(r"\A[A-Z0-9_]+\Z")
+_THEME = re.compile(
+    r"telemetr|analytic|track|usage|metrics|stats|report|crash|monitor|posthog|segment|sentry|event", re.IGNORECASE
+)
+
+
+class TelemetrySdk(Rule):
+    """An analytics or crash-report kit that is started with a project key of the package's own.
+
+    What it does
+        Finds calls into the kits listed in `vendors/sdks.toml` that carry a literal project key, a DSN or an intake host, and
+        calls into kits that need none.
+
+    Why it matters
+        The key belongs to the author of the package: whatever is captured leaves for the author's account at the vendor, from
+        every machine on which the package runs.
+
+    Flagged
+        `usage.py`:
+
+            from posthog import Posthog
+
+            client = Posthog("phc_0123456789abcdefghij0123456789", host="https://us.i.posthog.com")
+
+            def begin(user):
+                client.capture(user, "started")
+
+    Allowed
+        `usage.py`:
+
+            from posthog import Posthog
+
+            def client_for(key, host):
+                return Posthog(key, host=host)
+
+    Fix
+        Set the switch that the finding names, or keep the package out.
+
+    Known misses
+        A key that is fetched at run time, and a kit that no entry of the data file names.
+
+    References
+    ----------
+        The `source` of each entry in `vendors/sdks.toml`.
+
+    """
+
+    id: ClassVar[str] = "telemetry-sdk"
+    category: ClassVar[Category] = Category.TELEMETRY
+    severity: ClassVar[Severity] = Severity.HIGH
+    since: ClassVar[str] = "0.1.0"
+
+    def check(self, scene: Scene) -> Iterator[Evidence]:
+        for entry in scene.vendors.sdks:
+            if {module.partition(".")[0] for module in entry.modules} & scene.program.tops:
+                continue  # the kit itself
+            for module, call in scene.calls(*entry.starts):
+                if _is_of(scene, module, call, entry):
+                    yield from self._judge(scene, module, call, entry)
+
+    def _judge(self, scene: Scene, module: Module, call: Call, entry: SdkEntry) -> Iterator[Evidence]:
+        values = _values(scene, module, call, entry)
+        hosts = [(address.host, value) for value in values for address in addresses(value.text)]
+        keys = [
+            value
+            for value in values
+            if _KEY.match(value.text) and not _VARIABLE.match(value.text) and re.search(r"\d", value.text)
+        ]
+        dsn = [pair for pair in hosts if "@" in pair[1].text]
+        if entry.keyed and not entry.host:
+            hosts = dsn or [pair for pair in hosts if keys]
+        host, source = hosts[0] if hosts else (entry.host, keys[0] if keys else None)
+        loaded = scene.graph.is_loaded(module)
+        if not entry.keyed or keys or hosts:
+            weight, on = (0.9, loaded) if loaded else (0.3, False)
+        elif _THEME.search(module.name.rpartition(".")[2]) and entry.host and tail_of(call.function)[:1].isupper():
+            weight, on = 0.6, loaded
+        else:
+            return
+        if scene.is_chosen(module.path) or scene.is_described(module.path):
+            weight, on = weight * 0.6, False
+        yield Evidence(
+            host=host, path=module.path, line=call.line, weight=weight, on=on, module=module, scope=call.scope, guard=call.guard,
+            message=f"The package starts {entry.modules[0]} with a project of its own, so usage data goes to {host or 'the account of its author'}.",
+            remedy="Set its kill switch in every process, or keep the package out.",
+            constant=Place(file=source.path, line=source.line) if source and source.line and source.path else None,
+            library=entry.modules[0],
+        )  # fmt: skip
+
+
+def _is_of(scene: Scene, module: Module, call: Call, entry: SdkEntry) -> bool:
+    """Whether a call goes into the kit: by its imported name, or on an object that the kit made."""
+    target = scene.evaluator.absolute(module, call.function)
+    head = target.partition(".")[0]
+    if head in {name.partition(".")[0] for name in entry.modules} and any(
+        name == head or target.startswith(f"{name}.") for name in entry.modules
+    ):
+        root = call.function
+        while root[0] == "a":
+            root = root[1]
+        return root[0] == "n" and root[1] in module.imports
+    return False
+
+
+def _values(scene: Scene, module: Module, call: Call, entry: SdkEntry) -> list[Value]:
+    """What the call carries, and what is set on the kit's module beside it."""
+    nodes = [(node, call.scope) for node in (*call.arguments, *(value for _, value in call.keywords))]
+    for binding in module.facts.bindings:
+        head, dot, _ = binding.name.partition(".")
+        if dot and module.imports.get(head, "").partition(".")[0] in {name.partition(".")[0] for name in entry.modules}:
+            nodes.append((binding.value, binding.scope))
+    return [value for node, scope in nodes for value in scene.evaluator.values(module, node, scope)]

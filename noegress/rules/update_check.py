@@ -1,0 +1,150 @@
+"""Rule ``update-check``."""
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+from noegress.finding import Category, Place, Severity
+from noegress.rules.interface import Rule
+from noegress.scan.scene import Evidence, Scene
+from noegress.scan.sites import Site
+
+_INDEX_HOST = re.compile(r"(\A|\.)(pypi\.(python\.)?org|pypi\.io)\Z")
+_INDEX_PATH = re.compile(
+    r"\A/(?:pypi/([^/]+)(?:/[^/]+)?/json|simple/([^/]*)|rss/project/([^/]+)|project/([^/]+)/(?:json)?\Z|pypi\Z|p/([^/]+))"
+)
+_REGISTRY = re.compile(r"(\A|\.)(npmjs\.(org|com)|formulae\.brew\.sh|anaconda\.org|crates\.io)\Z")
+_RELEASES = re.compile(
+    r"/repos/[^/]+/[^/]+/(releases|tags|git/refs|commits|contents)|/[^/]+/[^/]+/releases(/latest|\.atom)|/releases/latest|"
+    r"latest[-_.]?(version|release|stable)?(\.json|\.txt|\.ya?ml)?\Z|/versions?(\.json|\.txt)?\Z|version[-_]?check|check[-_]?(for[-_])?(update|version)|"
+    r"/updates?(/|\.json|\.xml|\Z)|/VERSION\Z|/version\.py|setup\.py|pyproject\.toml|__init__\.py|__version__|latest[-_]?version|current[-_]?version|/dist-tags|feed\.xml|/announcements?",
+    re.IGNORECASE,
+)
+_STRONG = re.compile(
+    r"(check|notify|warn|find|has|is|poll|maybe|auto|fetch|get|print|show)_?\w*?(update|upgrade|outdated|newer|new_?version|latest)|(update|upgrade|version)_?(check|notif|warn|avail|remind)|"
+    r"latest_?\w*(version|release|stable|available|tag|pypi)|(pypi|remote|newest|available|current)[_-]?(latest_?)?version(?!s)|version[_-]?(check[_-]?)?(url|endpoint|uri)|check[_-]version|"
+    r"check_?(pypi|version|release|latest)|version_?(checker|notif|warn)|outdated|update_?notif|upgrade_?notif|new_?version|newer_?version|get_latest|is_latest",
+    re.IGNORECASE,
+)
+_WEAK = re.compile(r"update|upgrade|latest|outdated|newer|newest|stale|version", re.IGNORECASE)
+_COMPARES = frozenset(
+    [
+        "parse_version",
+        "Version",
+        "parse",
+        "LooseVersion",
+        "StrictVersion",
+        "compare",
+        "version_compare",
+        "is_newer",
+        "version",
+        "distribution",
+        "get_distribution",
+    ]
+)
+_SAYS = re.compile(
+    r"newer|upgrade|is available|latest version|out of date|outdated|new version|up[- ]to[- ]date|pip install",
+    re.IGNORECASE,
+)
+_PAGE = re.compile(r"(\A|[/.])(docs?|help|guides?|blog|migration|changelog|wiki)([/.]|\Z)|#")
+_ASKED = re.compile(r"^(upgrade|update|self_update|do_update|cmd_update|install)\Z")
+
+
+class UpdateCheck(Rule):
+    """The package asks whether a newer version of itself exists.
+
+    What it does
+        Weighs the address that is called (an index's page of the project, a forge's releases, a path that speaks of versions), the names
+        of the function, its class, module and callers, and whether versions are compared or announced beside it.
+
+    Why it matters
+        The request says who uses which version and when, from every machine, and a build that cannot reach the outside hangs on it.
+
+    Flagged
+        `notice.py`:
+
+            import urllib.request
+
+            def check_for_update():
+                reply = urllib.request.urlopen("https://updates.vendor.dev/latest-version.json")
+                return reply.read()
+
+    Allowed
+        `search.py`:
+
+            import urllib.request
+
+            def search(host, words):
+                return urllib.request.urlopen(f"https://{host}/search?q={words}").read()
+
+    Fix
+        Set the switch that the finding names, or keep the package out.
+
+    Known misses
+        A check whose address is a response header, and one inside a dependency.
+
+    References
+    ----------
+        The simple repository API (PEP 503, PEP 691) and the release pages of code forges.
+
+    """
+
+    id: ClassVar[str] = "update-check"
+    category: ClassVar[Category] = Category.UPDATE_CHECK
+    severity: ClassVar[Severity] = Severity.MEDIUM
+    since: ClassVar[str] = "0.1.0"
+
+    def check(self, scene: Scene) -> Iterator[Evidence]:
+        for site in scene.sites:
+            if site.kind == "blind":
+                continue
+            score = _score(scene, site)
+            if score < 2.5 or not scene.graph.is_loaded(site.module):
+                continue
+            on = score >= 3.5 and not scene.is_chosen(site.module.path)
+            yield Evidence(
+                host=site.host, path=site.module.path, line=site.line, weight=min(0.95, score / 6) if on else 0.4, on=on,
+                module=site.module, scope=site.scope, guard=site.guard,
+                constant=Place(file=site.constant[0], line=site.constant[1]) if site.constant else None,
+                message=f"The package asks {site.host} whether a newer version exists.",
+                remedy="Set its kill switch in every process, or keep the package out.",
+            )  # fmt: skip
+
+
+def _score(scene: Scene, site: Site) -> float:
+    path = site.address.path
+    words = scene.words(site)
+    score = _address_score(scene, site)
+    ours = score >= 1
+    score += 2 if _STRONG.search(words.near) else 1 if _WEAK.search(words.near) else 0
+    score += 1.5 * bool(_STRONG.search(words.tail))
+    score += 1.5 if _STRONG.search(words.module) else 0.5 if _WEAK.search(words.module) else 0
+    score += 1.5 * bool(_STRONG.search(words.callers)) + bool(_STRONG.search(path))
+    if score < 1.5:
+        return 0
+    if site.scope:
+        score += bool(_COMPARES & scene.source_names(site.module, site.scope))
+        score += any(_SAYS.search(text) for text in scene.texts_in(site.module, site.scope))
+    if site.kind == "text":
+        score -= 0.5
+        score += 1.5 * bool(_STRONG.search(site.tail) and (_STRONG.search(path) or _RELEASES.search(path)))
+        if not scene.sends(site.module):
+            score -= 1
+    if _PAGE.search(site.host + path):
+        score -= 2
+    return score if ours else score - 0.5
+
+
+def _address_score(scene: Scene, site: Site) -> float:
+    path = site.address.path
+    index = _INDEX_PATH.match(path) if _INDEX_HOST.search(site.host) else None
+    if index is not None:
+        project = re.sub(r"[-_.]+", "-", next((part for part in index.groups() if part), "").lower())
+        if project in scene.own_names:
+            return 4
+        return 2.5 if project and "\0" not in project and "{" not in project and "%" not in project else 2
+    if _REGISTRY.search(site.host):
+        return 1.5
+    if _RELEASES.search(path):
+        return 1.5 if "forge" in scene.vendors.purposes(site.host) else 1
+    return 0

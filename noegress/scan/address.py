@@ -1,0 +1,111 @@
+"""Addresses inside text: URLs, bare hosts and base64 of them; and which of them are prose rather than a destination."""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+HOLE = "\0"
+"""Stands for the part of a text that is known at run time only."""
+
+_SUFFIXES = (
+    "com|io|org|net|dev|ai|sh|app|co|cloud|us|eu|fr|de|uk|cn|me|tech|xyz|run|gov|edu|so|tools|site|chat|jp|ru|in|is|nl|"
+    "ch|se|at|ca|link|info|pro|digital|systems|services|one|ms|gg|ly|to|int|page|space|live|world|network|online|hk|kr|au|br|es|it"
+)
+_URL = re.compile(
+    r"(?:https?|wss?|grpcs?|ftp):\\?/\\?/(?P<user>[^\s/@\"'<>]{1,200}@)?(?P<host>[\w.\-\0{}$]{3,255})(?P<port>:\d+)?"
+    r"(?P<path>[^\s\"'<>`\\|)]*)",
+    re.IGNORECASE | re.ASCII,
+)
+_RELATIVE = re.compile(r"\A//(?P<host>[\w-]+(?:\.[\w-]+)+)(?P<path>/[^\s\"'<>`\\|)]*)?\Z", re.ASCII)
+_BARE = re.compile(
+    rf"\A(?P<host>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+)*\.(?:{_SUFFIXES}))(?P<port>:\d+)?(?P<path>/\S*)?\Z"
+)
+_HOST = re.compile(rf"(?:[a-z0-9_*-]+\.)+(?:{_SUFFIXES}|[a-z]{{2,3}})\Z")
+_NUMERIC = re.compile(r"\d+\.\d+\.\d+\.\d+\Z")
+# documentation names (RFC 2606), this machine, and the homes of standards: never where data goes
+_PROSE = re.compile(
+    r"(localhost|127\.|0\.0\.0\.0|10\.|192\.168\.|255\.|"
+    r"(.*\.)?example\.(com|org|net|edu)\Z|.*\.(local|test|invalid|example|internal|localdomain)\Z|host\Z|hostname\Z|(www\.)?w3\.org\Z|"
+    r"(.*\.)?json-schema\.org\Z|schemas?\.|(www\.)?apache\.org\Z|(www\.)?opensource\.org\Z|(.*\.)?creativecommons\.org\Z|(.*\.)?readthedocs\.(io|org)\Z|"
+    r"docs?\.|(.*\.)?stackoverflow\.com\Z|(.*\.)?wikipedia\.org\Z|(.*\.)?arxiv\.org\Z|(.*\.)?doi\.org\Z|(.*\.)?ietf\.org\Z|(www\.)?rfc-editor\.org\Z|"
+    r"(www\.|bugs\.|peps\.|legacy\.|mail\.)?python\.org\Z|opentelemetry\.io\Z|(www\.)?gnu\.org\Z|(.*\.)?purl\.org\Z|purl\.|spdx\.org\Z|(your|my|some|foo|bar|company|acme)[.-]|"
+    r"(.*\.)?(mycompany|yourcompany|yourdomain|mydomain|domain|foo|bar|test|company|myorg|example|acme|server|site|website)\.(com|org|net|io|co)\Z)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and what follows it, as far as the text tells; ``*`` stands for what is known at run time."""
+
+    host: str
+    path: str = ""
+    user: str = ""
+    """Credentials in the URL, which is how some vendors carry a project key."""
+    bare: bool = False
+    """Written without a scheme."""
+
+
+def addresses(text: str) -> list[Address]:
+    """Every URL in a text, in order; prose hosts are left out."""
+    found = []
+    if "//" in text:
+        for match in _URL.finditer(text):
+            host = clean_host(match["host"])
+            if host:
+                found.append(Address(host, match["path"], (match["user"] or "").rstrip("@")))
+        if not found and (relative := _RELATIVE.match(text)):
+            host = clean_host(relative["host"])
+            if host and _HOST.match(host):
+                found.append(Address(host, relative["path"] or ""))
+    return found
+
+
+def bare_address(text: str) -> Address | None:
+    """A host without a scheme that is the whole text."""
+    match = _BARE.match(text) if len(text) < 200 and "." in text else None
+    if match is None:
+        return None
+    host = clean_host(match["host"])
+    return Address(host, match["path"] or "", bare=True) if host else None
+
+
+def hidden_addresses(text: str) -> list[Address]:
+    """URLs inside a base64 literal."""
+    if not text.startswith(("aHR0c", "d3NzOi", "Ly9")) or len(text) < 12:
+        return []
+    try:
+        return addresses(base64.b64decode(text + "=" * (-len(text) % 4)).decode("latin-1"))
+    except (ValueError, binascii.Error):
+        return []
+
+
+def clean_host(host: str) -> str:
+    """In lower case, run-time parts as ``*``; empty for what is no destination."""
+    host = re.sub(r"\$?\{[^{}]*\}|\0", "*", host).lower().strip(".-")
+    host = re.sub(r"\*+", "*", host)
+    if (
+        "." not in host
+        or _PROSE.match(host)
+        or (host.startswith("*") and host.count(".") < 1)
+        or "{" in host
+        or "$" in host
+    ):
+        return ""
+    if _NUMERIC.match(host):
+        return host
+    return host if re.search(r"[a-z]", host.rpartition(".")[2]) and not host.endswith(".*") else ""
+
+
+def is_public_name(host: str) -> bool:
+    """Whether it ends as host names of the internet do; native strings hold much that does not."""
+    return bool(_HOST.match(host))
+
+
+def under(host: str, suffixes: frozenset[str]) -> bool:
+    """Whether a host is one of the names or below one."""
+    while host:
+        if host in suffixes:
+            return True
+        host = host.partition(".")[2]
+    return False

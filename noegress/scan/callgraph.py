@@ -1,0 +1,187 @@
+"""Who runs what: callers by name, entry points, modules that nothing loads, and from these what makes a call happen."""
+
+import re
+from collections import defaultdict
+
+from noegress.finding import When
+from noegress.scan.evaluation import Evaluator, dotted_of
+from noegress.scan.facts import Call, Expression, Facts
+from noegress.scan.program import Module, Program, is_aside, module_name, tail_of
+
+_COMMON = {"get", "post", "run", "call", "main", "__init__", "", "open", "send", "update", "start", "close", "setup", "init", "execute", "load", "read", "write", "items", "add", "set", "pop", "append", "format", "join", "put", "request", "fetch", "process", "check", "build", "create", "invoke", "forward", "__call__"}  # fmt: skip
+_COMMAND = re.compile(
+    r"(^|\.)(command|group|callback|app\.command|cli)$|(^|\.)\w*(cli|app|main|typer)\w*\.(command|callback|group)$"
+)
+_ENTRY = re.compile(r"^([\w.-]+)\s*=\s*([\w.]+)(?::([\w.]+))?")
+MAX_HOPS = 6
+MAX_CALLERS = 40
+
+
+class CallGraph:
+    """Callers and loaders; every answer is kept."""
+
+    def __init__(self, program: Program, evaluator: Evaluator) -> None:
+        self.program = program
+        self.evaluator = evaluator
+        self.entries = _entry_points(program.files)
+        self._uses: dict[str, list[tuple[Module, Call]]] = defaultdict(list)
+        for module in program.active:
+            for name, calls in module.tails.items():
+                self._uses[name] += [(module, call) for call in calls]
+            for call in module.facts.calls:
+                for node in (*call.arguments, *(value for _, value in call.keywords)):
+                    handed = tail_of(node)
+                    if handed:
+                        self._uses[handed].append((module, call))
+        self._words = self._import_words()
+        self._loaded: dict[str, bool] = {}
+        self._callers: dict[tuple[str, int], list[tuple[Module, Call]]] = {}
+
+    def _import_words(self) -> dict[str, set[str]]:
+        words: dict[str, set[str]] = defaultdict(set)
+        for path, facts in self.program.files.items():
+            if facts.imports and not is_aside(path):
+                for word in facts.imports:
+                    for part in word.split("."):
+                        words[part].add(path)
+        return words
+
+    def is_loaded(self, module: Module) -> bool:
+        """Whether something of the file imports the module, names it as an entry point, or it is a package or a top module."""
+        return self.is_loaded_path(module.path)
+
+    def is_loaded_path(self, path: str) -> bool:
+        if path not in self._loaded:
+            name, package = module_name(path)
+            last = name.rpartition(".")[2]
+            self._loaded[path] = (
+                package
+                or "." not in name
+                or last == "__main__"
+                or any(target == name for target, _, _ in self.entries)
+                or bool(self._words.get(last, set()) - {path})
+            )
+        return self._loaded[path]
+
+    def callers(self, module: Module, scope: int) -> list[tuple[Module, Call]]:
+        """The calls that run a function, or hand it on to be run."""
+        key = (module.path, scope)
+        if key not in self._callers:
+            self._callers[key] = self._find_callers(module, scope)
+        return self._callers[key]
+
+    def _find_callers(self, module: Module, scope: int) -> list[tuple[Module, Call]]:
+        record = module.facts.scopes[scope]
+        owner = module.class_of(scope)
+        names = [record.name]
+        if record.name in ("__init__", "__call__", "__enter__", "__post_init__", "run", "__new__") and owner:
+            names.append(module.facts.scopes[owner].name)
+        found = []
+        for name in names:
+            if name == "__init__":
+                continue
+            for used, call in self._uses.get(name, ())[:600]:
+                if call.idle or (used is module and call.scope == scope):
+                    continue
+                if self._runs(used, call, name, module, scope, owner):
+                    found.append((used, call))
+                if len(found) >= MAX_CALLERS:
+                    return found
+        return found
+
+    def _runs(self, used: Module, call: Call, name: str, module: Module, scope: int, owner: int) -> bool:
+        if tail_of(call.function) != name:  # handed on: a thread's target, an exit handler
+            node = next((n for n in (*call.arguments, *(v for _, v in call.keywords)) if tail_of(n) == name), None)
+            return node is not None and self._means(used, node, module, name)
+        target = self.evaluator.function(used, call)
+        if target is not None:
+            return target[0] is module and (
+                target[1] == scope or (bool(owner) and name == module.facts.scopes[owner].name)
+            )
+        if call.function[0] == "n":
+            return self._means(used, call.function, module, name)
+        return (
+            bool(owner)
+            and name not in _COMMON
+            and (used is module or _knows(used, module) or len(self._uses[name]) < 30)
+        )
+
+    def _means(self, used: Module, node: Expression, module: Module, name: str) -> bool:
+        if used is module:
+            return True
+        dotted = self.evaluator.absolute(used, node)
+        symbol = self.program.lookup(dotted) if dotted else None
+        if symbol is not None:
+            return symbol.module is module
+        return name not in _COMMON and _knows(used, module)
+
+    def chain(self, module: Module, scope: int, hops: int = MAX_HOPS) -> list[tuple[Module, int, Call | None]]:
+        """The functions that lead to a place, nearest first, each with the call in it; scope 0 means module level."""
+        start = module.function_of(scope)
+        found: list[tuple[Module, int, Call | None]] = [(module, start, None)]
+        seen = {(module.path, start)}
+        border = [(module, start)]
+        for _ in range(hops):
+            following = []
+            for owner, inner in border:
+                if inner == 0:
+                    continue
+                for used, call in self.callers(owner, inner):
+                    outer = used.function_of(call.scope)
+                    if (used.path, outer) not in seen and len(found) < 60:
+                        seen.add((used.path, outer))
+                        found.append((used, outer, call))
+                        following.append((used, outer))
+            border = following
+            if not border:
+                break
+        return found
+
+    def when(self, module: Module, scope: int) -> When:
+        """What makes the code at a place run."""
+        chain = self.chain(module, scope)
+        for used, function, _ in chain:
+            if self.is_command(used, function):
+                return When.CLI
+        for used, function, call in chain:
+            if function == 0 and (call is None or not call.idle) and self.is_loaded(used):
+                return When.IMPORT
+        for used, function, _ in chain:
+            if used.facts.scopes[function].name in ("__init__", "__enter__", "__post_init__", "__new__"):
+                return When.FIRST_USE
+        return When.CALL
+
+    def is_command(self, module: Module, scope: int) -> bool:
+        """Whether a function is what a console script or a subcommand runs."""
+        if scope == 0:
+            return module.name.endswith("__main__")
+        record = module.facts.scopes[scope]
+        for target, function, console in self.entries:
+            if console and target == module.name and function.partition(".")[0] == record.name:
+                return True
+        for decorator in record.decorators:
+            node = module.facts.calls[decorator[1]].function if decorator[0] == "c" else decorator
+            if _COMMAND.search(dotted_of(node)):
+                return True
+        return False
+
+
+def _knows(used: Module, module: Module) -> bool:
+    top = module.name.rpartition(".")[0] or module.name
+    return any(reference.startswith(top) for reference in used.references)
+
+
+def _entry_points(files: dict[str, Facts]) -> list[tuple[str, str, bool]]:
+    """Module, function and whether it is a console script."""
+    found = []
+    for path, facts in files.items():
+        if not path.endswith("entry_points.txt"):
+            continue
+        console = False
+        for _, line in facts.lines:
+            text = line.strip()
+            if text.startswith("["):
+                console = text in ("[console_scripts]", "[gui_scripts]")
+            elif match := _ENTRY.match(text):
+                found.append((match[2], match[3] or "", console))
+    return found

@@ -1,0 +1,89 @@
+"""Evidence → findings: merged by host and file, with what makes it happen and which switches turn it off."""
+
+from noegress.finding import Basis, Category, Confidence, Finding, KillSwitch, Place, When
+from noegress.rules.interface import Rule
+from noegress.scan.scene import Evidence, Scene
+from noegress.scan.switches import switch_value
+
+SWITCHED = frozenset(
+    {
+        Category.TELEMETRY,
+        Category.UPDATE_CHECK,
+        Category.SELF_UPDATE,
+        Category.REMOTE_CODE,
+        Category.MODEL_DOWNLOAD,
+        Category.HOSTED_EMBEDDING,
+    }
+)
+MEDIUM, HIGH = 0.5, 0.75
+
+
+def findings_of(rule: Rule, scene: Scene, pieces: list[Evidence]) -> list[Finding]:
+    """One finding for each host and file; the weightiest evidence speaks, and what is on goes before what is off."""
+    best: dict[tuple[str, str], Evidence] = {}
+    for piece in pieces:
+        key = (piece.host, piece.path)
+        held = best.get(key)
+        if held is None or (piece.on, piece.weight) > (held.on, held.weight):
+            best[key] = piece
+    named = {path for host, path in best if host}
+    return [_finding(rule, scene, piece) for (host, path), piece in best.items() if host or path not in named]
+
+
+def _finding(rule: Rule, scene: Scene, piece: Evidence) -> Finding:
+    when = piece.when or (scene.graph.when(piece.module, piece.scope) if piece.module is not None else When.FIRST_USE)
+    return Finding(
+        rule=rule.id,
+        category=rule.category,
+        severity=rule.severity,
+        confidence=confidence(piece.weight),
+        host=piece.host,
+        place=Place(file=piece.path, line=piece.line),
+        when=when,
+        default_on=piece.on,
+        kill_switches=_switches(rule, scene, piece) if rule.category in SWITCHED else (),
+        message=piece.message,
+        remedy=piece.remedy,
+        constant=piece.constant,
+    )
+
+
+def confidence(weight: float) -> Confidence:
+    return Confidence.HIGH if weight >= HIGH else Confidence.MEDIUM if weight >= MEDIUM else Confidence.LOW
+
+
+def _switches(rule: Rule, scene: Scene, piece: Evidence) -> tuple[KillSwitch, ...]:
+    known = list(scene.vendors.known_switches(scene.name, scene.version, rule.category))
+    if piece.library:
+        known += scene.vendors.library_switches(piece.library, rule.category)
+    inferred: list[KillSwitch] = []
+    if piece.module is not None:
+        inferred = scene.switches.deciding(piece.module, piece.scope, piece.guard, rule.category)
+    inferred += [
+        KillSwitch(name=name, value=switch_value(name), basis=Basis.INFERRED, source=f"{piece.path}:{piece.line}")
+        for name in piece.variables
+    ]
+    best: dict[str, KillSwitch] = {}
+    for switch in (*known, *inferred):
+        best.setdefault(switch.name, switch)
+    return tuple(list(best.values())[: max(3, len(known))])
+
+
+def told_once(findings: list[Finding]) -> list[Finding]:
+    """The same host in the same file under the same category is told once, and not again as a mere service."""
+    best: dict[tuple[Category, str, str], Finding] = {}
+    for finding in findings:
+        key = (finding.category, finding.host, finding.place.file)
+        held = best.get(key)
+        if held is None or _rank(finding) > _rank(held):
+            best[key] = finding
+    taken = {(host, file) for category, host, file in best if category is not Category.HOSTED_SERVICE and host}
+    return [
+        f
+        for (category, host, file), f in best.items()
+        if category is not Category.HOSTED_SERVICE or (host, file) not in taken
+    ]
+
+
+def _rank(finding: Finding) -> tuple[bool, int]:
+    return finding.default_on, list(Confidence).index(finding.confidence)

@@ -1,0 +1,217 @@
+"""Expressions of Python source as short lists, and the walk that takes them from a syntax tree.
+
+A list begins with its tag: ``s`` text and line, ``k`` constant, ``n`` name, ``a`` attribute of, ``j`` joined parts, ``b`` operator with two sides,
+``l`` items, ``d`` pairs, ``x`` subscript, ``o`` alternatives, ``u`` not, ``m`` comparison, ``c`` number of a call, ``?`` anything else.
+"""
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from noegress.scan.facts import Binding, Call, Expression, Guard, PythonFacts, Text
+
+UNKNOWN: Expression = ("?",)
+MAX_TEXT = 60_000  # characters; longer constants are data, not addresses
+_OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Div: "/", ast.Mod: "%"}
+_COMPARISONS: dict[type[ast.cmpop], str] = {
+    ast.Eq: "==", ast.NotEq: "!=", ast.In: "in", ast.NotIn: "not in", ast.Is: "==", ast.IsNot: "!=",
+}  # fmt: skip
+_TRANSPARENT = ("default", "default_value", "value", "factory", "default_factory", "initial", "fallback")
+
+
+class ExpressionReader:
+    """Takes expressions from a tree and notes calls, texts and environment reads on the way."""
+
+    def __init__(self, facts: PythonFacts) -> None:
+        self.facts = facts
+        self.scope = 0
+        self.guard = -1
+        self.idle = False
+        self.context = ""
+        self.class_of_scope: dict[int, int] = {}
+        self.globals_of: dict[int, set[str]] = {}
+        self._take: dict[type[Any], Callable[[Any], Expression]] = {
+            ast.Constant: self._constant,
+            ast.Name: lambda node: ("n", node.id),
+            ast.Attribute: lambda node: ("a", self.take(node.value), node.attr),
+            ast.Call: self._call,
+            ast.JoinedStr: lambda node: ("j", [self.take(part) for part in node.values]),
+            ast.FormattedValue: lambda node: self.take(node.value),
+            ast.BinOp: self._operation,
+            ast.BoolOp: lambda node: (
+                "o", "and" if isinstance(node.op, ast.And) else "or", [self.take(value) for value in node.values]
+            ),
+            ast.IfExp: self._choice,
+            ast.UnaryOp: lambda node: ("u" if isinstance(node.op, ast.Not) else "?", self.take(node.operand)),
+            ast.Compare: self._comparison,
+            ast.List: self._items, ast.Tuple: self._items, ast.Set: self._items,
+            ast.Dict: self._pairs,
+            ast.Subscript: self._subscript,
+            ast.Starred: lambda node: self.take(node.value),
+            ast.Await: lambda node: self.take(node.value),
+            ast.NamedExpr: self._walrus,
+            ast.Lambda: lambda node: ("f", self.take(node.body)),
+            ast.ListComp: self._comprehension, ast.SetComp: self._comprehension,
+            ast.GeneratorExp: self._comprehension, ast.DictComp: self._comprehension,
+        }  # fmt: skip
+
+    def take(self, node: ast.expr | None) -> Expression:
+        """The expression, short; everything inside it is noted."""
+        if node is None:
+            return UNKNOWN
+        take = self._take.get(node.__class__)
+        if take is not None:
+            return take(node)
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.take(child)
+        return UNKNOWN
+
+    def take_as(self, node: ast.expr | None, context: str) -> Expression:
+        """As ``take``, for what stands under a name."""
+        outer, self.context = self.context, context or self.context
+        taken = self.take(node)
+        self.context = outer
+        return taken
+
+    def bind(self, target: ast.expr, value: Expression, line: int) -> None:
+        """Note what an assignment binds."""
+        if isinstance(target, ast.Name):
+            owner = 0 if target.id in self.globals_of.get(self.scope, ()) else self.scope
+            self._bind(owner, target.id, value, line)
+        elif isinstance(target, ast.Attribute):
+            holder = target.value
+            if isinstance(holder, ast.Name) and holder.id in ("self", "cls") and self.scope in self.class_of_scope:
+                self._bind(self.class_of_scope[self.scope], target.attr, value, line)
+            else:
+                self._bind(self.scope, f"{dotted(holder)}.{target.attr}", value, line)
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            parts = value[1] if value[0] == "l" and len(value[1]) == len(target.elts) else None
+            for index, element in enumerate(target.elts):
+                self.bind(element, parts[index] if parts else UNKNOWN, line)
+        elif isinstance(target, ast.Subscript):
+            holder = target.value
+            key = self.take(target.slice)
+            if key[0] == "s":
+                self._bind(self.scope, f"{dotted(holder)}[{key[1]}]", value, line)
+
+    def under(self, test: Expression, *, holds: bool) -> int:
+        """Enter a condition; the number of the guard outside is given back."""
+        outer = self.guard
+        self.facts.guards.append(Guard(test, holds, outer, self.scope))
+        self.guard = len(self.facts.guards) - 1
+        return outer
+
+    def _bind(self, owner: int, name: str, value: Expression, line: int) -> None:
+        self.facts.bindings.append(Binding(owner, name, value, self.scope, line, self.guard))
+
+    def _constant(self, node: ast.Constant) -> Expression:
+        value = node.value
+        if isinstance(value, bytes) and len(value) <= MAX_TEXT:
+            value = value.decode("latin-1")
+        if isinstance(value, str):
+            if len(value) > MAX_TEXT:
+                return UNKNOWN
+            if len(value) > 4 and ("." in value or "_" in value or "/" in value or value.startswith("aHR0c")):
+                self.facts.texts.append(Text(value, self.scope, node.lineno, self.guard, self.idle, self.context))
+            return ("s", value, node.lineno)
+        return ("k", value) if value is None or isinstance(value, (bool, int, float)) else UNKNOWN
+
+    def _call(self, node: ast.Call) -> Expression:
+        name = tail(node.func)
+        function = self.take(node.func)
+        inner = self.context or name
+        arguments = [self.take_as(argument, inner) for argument in node.args]
+        keywords = []
+        for keyword in node.keywords:
+            named = keyword.arg or ""
+            keywords.append((named, self.take_as(keyword.value, inner if named in _TRANSPARENT else named)))
+        return self.note_call(function, arguments, keywords, node.lineno)
+
+    def note_call(
+        self, function: Expression, arguments: list[Expression], keywords: list[tuple[str, Expression]], line: int
+    ) -> Expression:
+        """Note a call, or something that acts like one."""
+        calls = self.facts.calls
+        calls.append(Call(function, arguments, keywords, self.scope, line, self.guard, self.idle, self.context))
+        return ("c", len(calls) - 1)
+
+    def _operation(self, node: ast.BinOp) -> Expression:
+        # a long chain of additions leans to the left: unrolled, so that it cannot overflow the stack
+        chain: list[ast.BinOp] = [node]
+        while isinstance(chain[-1].left, ast.BinOp):
+            chain.append(chain[-1].left)
+        result = self.take(chain[-1].left)
+        for link in reversed(chain):
+            right = self.take(link.right)
+            operator = _OPERATORS.get(type(link.op))
+            result = ("b", operator, result, right) if operator else UNKNOWN
+        return result
+
+    def _choice(self, node: ast.IfExp) -> Expression:
+        test = self.take(node.test)
+        outer = self.under(test, holds=True)
+        body = self.take(node.body)
+        self.guard = outer
+        self.under(test, holds=False)
+        orelse = self.take(node.orelse)
+        self.guard = outer
+        return ("o", "if", [body, orelse], test)
+
+    def _comparison(self, node: ast.Compare) -> Expression:
+        left = self.take(node.left)
+        rights = [self.take(comparator) for comparator in node.comparators]
+        operator = _COMPARISONS.get(type(node.ops[0]), "?")
+        if operator in ("in", "not in") and tail(node.comparators[0]) == "environ":
+            read = self.note_call(("a", rights[0], "get"), [left], [], node.lineno)
+            return read if operator == "in" else ("u", read)
+        return ("m", operator, left, rights[0])
+
+    def _items(self, node: ast.List | ast.Tuple | ast.Set) -> Expression:
+        return ("l", [self.take(element) for element in node.elts])
+
+    def _pairs(self, node: ast.Dict) -> Expression:
+        pairs = []
+        for key, value in zip(node.keys, node.values, strict=True):
+            taken = self.take(key)
+            pairs.append((taken, self.take_as(value, taken[1] if taken[0] == "s" and len(taken[1]) < 80 else "")))
+        return ("d", pairs)
+
+    def _subscript(self, node: ast.Subscript) -> Expression:
+        base, index = self.take(node.value), self.take(node.slice)
+        if tail(node.value) == "environ":
+            return self.note_call(("a", base, "get"), [index], [], node.lineno)
+        return ("x", base, index)
+
+    def _walrus(self, node: ast.NamedExpr) -> Expression:
+        value = self.take_as(node.value, node.target.id)
+        self.bind(node.target, value, node.lineno)
+        return value
+
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Expression:
+        for generator in node.generators:
+            source = self.take(generator.iter)
+            self.bind(generator.target, ("i", source), node.lineno)
+            for condition in generator.ifs:
+                self.take(condition)
+        if isinstance(node, ast.DictComp):
+            self.take(node.key)
+            return ("l", [self.take(node.value)])
+        return ("l", [self.take(node.elt)])
+
+
+def tail(node: ast.AST) -> str:
+    """The last name of a dotted expression."""
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def dotted(node: ast.AST) -> str:
+    """``a.b.c`` as text, as far as it is made of names."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    parts.append(node.id if isinstance(node, ast.Name) else "?")
+    return ".".join(reversed(parts))

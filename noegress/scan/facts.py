@@ -1,0 +1,190 @@
+"""What one member tells, read once: plain values that can be stored, sent to another process and read again.
+
+Facts depend on the bytes of a member and on which reader its name chooses, on nothing else; ``facts_key`` names both,
+so facts may be kept by that key together with ``noegress.scan.engine.rules_digest()``.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Any
+
+Expression = Sequence[Any]
+"""A tag and its parts, see ``noegress.scan.expressions``; lists and tuples are read alike."""
+
+
+@dataclasses.dataclass(slots=True)
+class Scope:
+    """A module, a class or a function; the first scope of a file is the module."""
+
+    kind: str
+    """``module``, ``class``, ``function`` or ``lambda``."""
+    name: str
+    parent: int
+    line: int
+    end: int
+    params: list[tuple[str, Expression | None]] = dataclasses.field(default_factory=list)
+    bases: list[Expression] = dataclasses.field(default_factory=list)
+    decorators: list[Expression] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True)
+class Import:
+    """One name that an import binds; ``name`` is empty for ``import module`` and ``*`` for a star."""
+
+    local: str
+    module: str
+    level: int
+    name: str
+    scope: int
+    line: int
+    idle: bool
+    """Under ``TYPE_CHECKING`` or ``__main__``: not part of what a user runs."""
+
+
+@dataclasses.dataclass(slots=True)
+class Binding:
+    """A value bound to a name: of a scope, or as ``object.attribute`` of something else."""
+
+    owner: int
+    name: str
+    value: Expression
+    scope: int
+    """Where the value is written, which decides what its names mean."""
+    line: int
+    guard: int
+
+
+@dataclasses.dataclass(slots=True)
+class Call:
+    """One call; ``guard`` is the innermost condition that it stands under, -1 for none."""
+
+    function: Expression
+    arguments: list[Expression]
+    keywords: list[tuple[str, Expression]]
+    scope: int
+    line: int
+    guard: int
+    idle: bool
+    context: str
+    """The name that the result is bound to, or the keyword or key that it stands under."""
+
+
+@dataclasses.dataclass(slots=True)
+class Text:
+    """A string constant that may hold an address, a command or the name of a variable."""
+
+    text: str
+    scope: int
+    line: int
+    guard: int
+    idle: bool
+    context: str
+
+
+@dataclasses.dataclass(slots=True)
+class Guard:
+    """A condition; ``holds`` says whether it is true or false where it guards."""
+
+    test: Expression
+    holds: bool
+    parent: int
+    scope: int
+
+
+@dataclasses.dataclass(slots=True)
+class Return:
+    """What a function gives back."""
+
+    value: Expression
+    scope: int
+    guard: int
+
+
+@dataclasses.dataclass(slots=True)
+class PythonFacts:
+    """A Python module without its tree."""
+
+    scopes: list[Scope] = dataclasses.field(default_factory=list)
+    imports: list[Import] = dataclasses.field(default_factory=list)
+    bindings: list[Binding] = dataclasses.field(default_factory=list)
+    calls: list[Call] = dataclasses.field(default_factory=list)
+    texts: list[Text] = dataclasses.field(default_factory=list)
+    guards: list[Guard] = dataclasses.field(default_factory=list)
+    returns: list[Return] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(slots=True)
+class Mention:
+    """An address in a member that is no Python: a script, a page, a settings file, a native library."""
+
+    host: str
+    path: str
+    line: int
+    before: str
+    """The text just before it, one line at most three lines up."""
+    after: str
+
+
+@dataclasses.dataclass(slots=True)
+class Facts:
+    """What one member tells."""
+
+    reader: str
+    """``python``, ``script``, ``page``, ``settings``, ``native``, ``startup``, ``metadata`` or ``none``."""
+    python: PythonFacts | None = None
+    source: str = ""
+    """Of a Python file that no rule asked for yet: it is parsed when another module refers to it."""
+    imports: list[str] = dataclasses.field(default_factory=list)
+    """Of such a file: the words of its import lines."""
+    mentions: list[Mention] = dataclasses.field(default_factory=list)
+    variables: list[str] = dataclasses.field(default_factory=list)
+    """Names of environment variables in a native file or in settings."""
+    marks: list[str] = dataclasses.field(default_factory=list)
+    """What else a reader noticed, as words of its own."""
+    lines: list[tuple[int, str]] = dataclasses.field(default_factory=list)
+    """The lines of a start-up file or of metadata that matter, with their numbers."""
+    problem: str = ""
+    """Why the member could not be read as what its name says; empty where it could."""
+
+
+_ROWS: dict[str, type[Any]] = {
+    "scopes": Scope,
+    "imports": Import,
+    "bindings": Binding,
+    "calls": Call,
+    "texts": Text,
+    "guards": Guard,
+    "returns": Return,
+}
+_FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in (*_ROWS.values(), Mention)}
+
+
+def dump_facts(facts: Facts) -> bytes:
+    """Facts as JSON; ``load_facts`` reads them back."""
+    plain = {
+        field.name: getattr(facts, field.name)
+        for field in dataclasses.fields(facts)
+        if field.name not in ("python", "mentions")
+    }
+    plain["mentions"] = [_row(mention) for mention in facts.mentions]
+    if facts.python is not None:
+        plain["python"] = {name: [_row(item) for item in getattr(facts.python, name)] for name in _ROWS}
+    return json.dumps(plain, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def load_facts(stored: bytes) -> Facts:
+    """Read what ``dump_facts`` wrote; a ``ValueError`` or ``TypeError`` where it is something else."""
+    plain = json.loads(stored.decode("utf-8", "surrogatepass"))
+    if not isinstance(plain, dict):
+        raise TypeError("no facts")
+    python = plain.pop("python", None)
+    plain["mentions"] = [Mention(*row) for row in plain.get("mentions", ())]
+    facts = Facts(**plain)
+    if python is not None:
+        facts.python = PythonFacts(**{name: [_ROWS[name](*row) for row in rows] for name, rows in python.items()})
+    return facts
+
+
+def _row(item: Any) -> list[Any]:
+    return [getattr(item, name) for name in _FIELDS[type(item)]]

@@ -1,0 +1,187 @@
+"""The modules of one file, linked by name: what a dotted name means, who imports whom, which modules nothing ever loads."""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from noegress.scan.facts import Binding, Call, Expression, Facts, Import, PythonFacts
+from noegress.scan.python_reader import read_python
+
+_ROOT = re.compile(r"\A[^/]+\.data/(purelib|platlib)/|\Asrc/|\Alib/")
+_ASIDE = re.compile(
+    r"(\A|/)(tests?|testing|test_?utils?|testing_utils?|test_suite|_tests?|examples?|docs?|doc|benchmarks?|samples?|fixtures|testdata|"
+    r"conftest\.py|test_[^/]*\.py|[^/]*_test\.py|cookiecutter\.[^/]*|demos?|tutorials?)(/|\Z)|\{\{|/node_modules/"
+)
+
+
+def is_aside(path: str) -> bool:
+    """Tests, documentation, examples and templates: not what the installed package runs."""
+    return bool(_ASIDE.search(path))
+
+
+@dataclass(slots=True, eq=False)
+class Module:
+    """A module that was parsed, with indexes over its facts."""
+
+    path: str
+    name: str
+    package: bool
+    facts: PythonFacts
+    imports: dict[str, str] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)
+    references: set[str] = field(default_factory=set)
+    functions: dict[str, int] = field(default_factory=dict)
+    classes: dict[str, int] = field(default_factory=dict)
+    bindings: dict[tuple[int, str], list[Binding]] = field(default_factory=lambda: defaultdict(list))
+    tails: dict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
+    quals: list[str] = field(default_factory=list)
+    returns: dict[int, list[Expression]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def roots(self) -> set[str]:
+        """The top names that are imported."""
+        return {name.partition(".")[0] for name in self.references}
+
+    def function_of(self, scope: int) -> int:
+        """The innermost function around a scope; 0 outside of functions."""
+        scopes = self.facts.scopes
+        while scope > 0 and scopes[scope].kind != "function":
+            scope = scopes[scope].parent
+        return max(scope, 0)
+
+    def class_of(self, scope: int) -> int:
+        """The innermost class around a scope; 0 outside of classes."""
+        scopes = self.facts.scopes
+        while scope > 0 and scopes[scope].kind != "class":
+            scope = scopes[scope].parent
+        return max(scope, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """What a dotted name stands for inside the file: ``module``, ``value``, ``class``, ``function`` or ``member`` of a class."""
+
+    kind: str
+    module: Module
+    name: str = ""
+    rest: tuple[str, ...] = ()
+
+
+class Program:
+    """All Python modules of a file; those that were set aside at first are parsed when a name leads to them."""
+
+    def __init__(self, files: dict[str, Facts]) -> None:
+        self.files = files
+        self.paths: dict[str, str] = {}
+        self.modules: dict[str, Module | None] = {}
+        for path, facts in files.items():
+            if facts.reader in ("python", "broken") and path.endswith(".py"):
+                name, _ = module_name(path)
+                self.paths.setdefault(name, path)
+        self.tops = {name.partition(".")[0] for name in self.paths}
+        for name, path in self.paths.items():
+            if files[path].python is not None and not is_aside(path):
+                self.module(name)
+        self.active = [module for module in self.modules.values() if module is not None]
+
+    def module(self, name: str) -> Module | None:
+        """The module of that name, parsed now if it was not yet; None where there is none or it cannot be parsed."""
+        if name in self.modules:
+            return self.modules[name]
+        path = self.paths.get(name)
+        if path is None:
+            return None
+        self.modules[name] = None
+        facts = self.files[path]
+        if facts.python is None and facts.source:
+            try:
+                facts.python = read_python(facts.source.encode("utf-8", "surrogateescape"))
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                facts.problem = facts.problem or "its source does not parse"
+        if facts.python is not None:
+            self.modules[name] = _link(path, facts.python)
+        return self.modules[name]
+
+    def lookup(self, dotted: str, depth: int = 0) -> Symbol | None:
+        """What an absolute dotted name stands for, through re-exports."""
+        parts = dotted.split(".")
+        if depth > 6 or parts[0] not in self.tops:
+            return None
+        for cut in range(len(parts), 0, -1):
+            module = self.module(".".join(parts[:cut]))
+            if module is not None:
+                return self._within(module, parts[cut:], dotted, depth)
+        return None
+
+    def _within(self, module: Module, rest: list[str], dotted: str, depth: int) -> Symbol | None:
+        if not rest:
+            return Symbol("module", module)
+        head, tail = rest[0], tuple(rest[1:])
+        if head in module.classes:
+            return Symbol("member" if tail else "class", module, head, tail)
+        if head in module.functions:
+            return Symbol("function", module, head, tail)
+        if (0, head) in module.bindings:
+            return Symbol("value", module, head, tail)
+        target = module.imports.get(head)
+        if target is not None and target != dotted:
+            return self.lookup(".".join((target, *tail)), depth + 1)
+        for star in module.stars:
+            found = self.lookup(".".join((star, head, *tail)), depth + 1)
+            if found is not None:
+                return found
+        return None
+
+
+def module_name(path: str) -> tuple[str, bool]:
+    """The dotted name of a member and whether it is a package."""
+    stem = _ROOT.sub("", path).removesuffix(".py")
+    package = stem.endswith("/__init__") or stem == "__init__"
+    return stem.removesuffix("__init__").rstrip("/").replace("/", "."), package
+
+
+def _link(path: str, facts: PythonFacts) -> Module:
+    name, package = module_name(path)
+    module = Module(path, name, package, facts)
+    for row in facts.imports:
+        _link_import(module, row)
+    for number, scope in enumerate(facts.scopes):
+        parent = module.quals[scope.parent] if scope.parent >= 0 else ""
+        module.quals.append(f"{parent}.{scope.name}" if parent else scope.name)
+        if scope.kind == "class":
+            module.classes.setdefault(module.quals[number], number)
+        elif scope.kind == "function":
+            module.functions.setdefault(module.quals[number], number)
+    for binding in facts.bindings:
+        module.bindings[binding.owner, binding.name].append(binding)
+    for call in facts.calls:
+        module.tails[tail_of(call.function)].append(call)
+    for given in facts.returns:
+        module.returns[given.scope].append(given.value)
+    return module
+
+
+def _link_import(module: Module, row: Import) -> None:
+    base = row.module
+    if row.level:
+        parts = module.name.split(".")
+        if not module.package:
+            parts = parts[:-1]
+        parts = parts[: len(parts) - (row.level - 1)]
+        base = ".".join([*parts, row.module] if row.module else parts)
+    if row.idle:
+        module.imports.setdefault(row.local, f"{base}.{row.name}" if row.name else base)
+        return
+    module.references.add(base)
+    if row.name == "*":
+        module.stars.append(base)
+    elif row.name:
+        module.references.add(f"{base}.{row.name}")
+        module.imports.setdefault(row.local, f"{base}.{row.name}")
+    elif row.local:
+        module.imports.setdefault(row.local, base)
+
+
+def tail_of(expression: Expression) -> str:
+    """The last name of a dotted expression; empty where it has none."""
+    return expression[1] if expression[0] == "n" else expression[2] if expression[0] == "a" else ""

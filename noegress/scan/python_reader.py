@@ -1,0 +1,203 @@
+"""Python source → facts: one parse, one walk, no tree kept."""
+
+import ast
+import re
+import warnings
+
+from noegress.scan.expressions import UNKNOWN, ExpressionReader, dotted
+from noegress.scan.facts import Expression, Import, PythonFacts, Return, Scope
+
+MAX_SOURCE = 10_000_000  # bytes; the tree of a larger one would take gigabytes
+_ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+_EXITS = re.compile(r"^(exit|_exit|abort)$")
+
+
+def read_python(source: str | bytes) -> PythonFacts:
+    """Parse and walk; raises SyntaxError, ValueError, RecursionError or MemoryError for what cannot be parsed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes are their author's business
+        tree = ast.parse(source)
+    facts = PythonFacts()
+    _Walk(facts).module(tree)
+    return facts
+
+
+class _Walk:
+    """The statements; expressions are left to the expression reader."""
+
+    def __init__(self, facts: PythonFacts) -> None:
+        self.facts = facts
+        self.reader = ExpressionReader(facts)
+
+    def module(self, tree: ast.Module) -> None:
+        self.facts.scopes.append(Scope("module", "", -1, 1, 1 << 30))
+        self.block(tree.body)
+
+    def block(self, body: list[ast.stmt]) -> None:
+        """A list of statements; a condition that ends in leaving guards all that follows it."""
+        reader = self.reader
+        outer = reader.guard
+        for statement in body:
+            self.statement(statement)
+            if isinstance(statement, ast.If) and not statement.orelse and leaves(statement.body):
+                reader.under(self._last_test, holds=False)
+        reader.guard = outer
+
+    def statement(self, node: ast.stmt) -> None:
+        reader = self.reader
+        if isinstance(node, ast.Expr):
+            if not isinstance(node.value, ast.Constant):  # a docstring is prose
+                reader.take(node.value)
+        elif isinstance(node, ast.Assign):
+            value = reader.take_as(node.value, _name_of(node.targets[0]))
+            for target in node.targets:
+                reader.bind(target, value, node.lineno)
+        elif isinstance(node, (ast.AnnAssign, ast.AugAssign)):
+            if node.value is not None:
+                reader.bind(node.target, reader.take_as(node.value, _name_of(node.target)), node.lineno)
+        elif isinstance(node, ast.If):
+            self._if(node)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            self._import(node)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            self._function(node)
+        elif isinstance(node, ast.ClassDef):
+            self._class(node)
+        elif isinstance(node, ast.Return):
+            value = reader.take(node.value)
+            self.facts.returns.append(Return(value, reader.scope, reader.guard))
+        elif isinstance(node, ast.Global):
+            reader.globals_of.setdefault(reader.scope, set()).update(node.names)
+        else:
+            self._other(node)
+
+    def _other(self, node: ast.stmt) -> None:
+        """Loops, ``with``, ``try``, ``match`` and the rest: their blocks and expressions, in order."""
+        reader = self.reader
+        if isinstance(node, (ast.For, ast.AsyncFor)):
+            reader.bind(node.target, ("i", reader.take(node.iter)), node.lineno)
+            self.block(node.body)
+            self.block(node.orelse)
+            return
+        if isinstance(node, (ast.With, ast.AsyncWith)):
+            for item in node.items:
+                value = reader.take(item.context_expr)
+                if item.optional_vars is not None:
+                    reader.bind(item.optional_vars, value, node.lineno)
+            self.block(node.body)
+            return
+        for name, value in ast.iter_fields(node):
+            del name
+            if isinstance(value, ast.expr):
+                reader.take(value)
+            elif isinstance(value, list) and value:
+                self._field(value)
+
+    def _field(self, items: list[ast.AST]) -> None:
+        first = items[0]
+        if isinstance(first, ast.stmt):
+            self.block([item for item in items if isinstance(item, ast.stmt)])
+        elif isinstance(first, (ast.ExceptHandler, ast.match_case)):
+            for item in items:
+                if isinstance(item, (ast.ExceptHandler, ast.match_case)):
+                    self.block(item.body)
+        else:
+            for item in items:
+                if isinstance(item, ast.expr):
+                    self.reader.take(item)
+
+    def _if(self, node: ast.If) -> None:
+        reader = self.reader
+        test = reader.take(node.test)
+        idle = reader.idle
+        written = ast.dump(node.test) if reader.scope == 0 else ""
+        outer = reader.under(test, holds=True)
+        reader.idle = idle or "'TYPE_CHECKING'" in written or "'__main__'" in written
+        self.block(node.body)
+        reader.guard, reader.idle = outer, idle
+        if node.orelse:
+            reader.under(test, holds=False)
+            self.block(node.orelse)
+            reader.guard = outer
+        self._last_test: Expression = test
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
+        reader = self.reader
+        for alias in node.names:
+            if isinstance(node, ast.Import):
+                local = alias.asname or alias.name.partition(".")[0]
+                module = alias.name if alias.asname else alias.name.partition(".")[0]
+                row = Import(local, module, 0, "", reader.scope, node.lineno, reader.idle)
+                self.facts.imports.append(row)
+                if module != alias.name:  # import a.b binds a and loads a.b
+                    self.facts.imports.append(Import("", alias.name, 0, "", reader.scope, node.lineno, reader.idle))
+            else:
+                local = alias.asname or alias.name
+                row = Import(local, node.module or "", node.level, alias.name, reader.scope, node.lineno, reader.idle)
+                self.facts.imports.append(row)
+
+    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        reader = self.reader
+        scope = Scope("function", node.name, reader.scope, node.lineno, node.end_lineno or node.lineno)
+        scope.decorators = [reader.take(decorator) for decorator in node.decorator_list]
+        scope.params = self._params(node.args)
+        number = self._enter(scope)
+        if self.facts.scopes[reader.scope].kind == "class":
+            reader.class_of_scope[number] = reader.scope
+        elif reader.scope in reader.class_of_scope:
+            reader.class_of_scope[number] = reader.class_of_scope[reader.scope]
+        self._inside(number, node.body)
+
+    def _class(self, node: ast.ClassDef) -> None:
+        reader = self.reader
+        scope = Scope("class", node.name, reader.scope, node.lineno, node.end_lineno or node.lineno)
+        scope.decorators = [reader.take(decorator) for decorator in node.decorator_list]
+        scope.bases = [reader.take(base) for base in node.bases]
+        for keyword in node.keywords:
+            scope.params.append((keyword.arg or "", reader.take_as(keyword.value, keyword.arg or "")))
+        self._inside(self._enter(scope), node.body)
+
+    def _params(self, args: ast.arguments) -> list[tuple[str, Expression | None]]:
+        plain = [*args.posonlyargs, *args.args]
+        padding: list[ast.expr | None] = [None] * (len(plain) - len(args.defaults))
+        pairs = [
+            *zip(plain, [*padding, *args.defaults], strict=True),
+            *zip(args.kwonlyargs, args.kw_defaults, strict=True),
+        ]
+        return [(arg.arg, None if default is None else self.reader.take_as(default, arg.arg)) for arg, default in pairs]
+
+    def _enter(self, scope: Scope) -> int:
+        self.facts.scopes.append(scope)
+        return len(self.facts.scopes) - 1
+
+    def _inside(self, number: int, body: list[ast.stmt]) -> None:
+        reader = self.reader
+        outer = (reader.scope, reader.guard, reader.context)
+        reader.scope, reader.context = number, ""
+        if self.facts.scopes[number].kind == "function":
+            reader.guard = -1  # what guards the definition does not guard the call
+        self.block(body)
+        reader.scope, reader.guard, reader.context = outer
+
+
+def leaves(body: list[ast.stmt]) -> bool:
+    """Whether a block never reaches its end."""
+    if not body:
+        return False
+    last = body[-1]
+    if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call):
+        return bool(_EXITS.match(dotted(last.value.func).rpartition(".")[2]))
+    return isinstance(last, _ENDS)
+
+
+def _name_of(target: ast.expr) -> str:
+    if isinstance(target, ast.Name):
+        return target.id
+    if isinstance(target, ast.Attribute):
+        return target.attr
+    if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+        return str(target.slice.value)[:80]
+    return ""
+
+
+__all__ = ["MAX_SOURCE", "UNKNOWN", "leaves", "read_python"]

@@ -1,0 +1,175 @@
+"""What a rule sees of one file: its sites, calls, mentions and start-up lines, and the questions that can be asked about them."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from noegress.finding import Place, When
+from noegress.scan.callgraph import CallGraph
+from noegress.scan.evaluation import Evaluator
+from noegress.scan.facts import Call, Facts, Mention
+from noegress.scan.program import Module, Program, is_aside
+from noegress.scan.sites import CLIENTS, Site, SiteFinder
+from noegress.scan.switches import SwitchFinder
+from noegress.scan.vendors import VendorData, vendor_data
+
+# folders whose classes run only when their user picks them
+_CHOSEN = re.compile(
+    r"(\A|/)(integrations?|callbacks?|contrib|plugins?|extractors?|providers?|document_loaders|presets|adapters|loggers?|backends?|vector_?stores?|llms?|connectors?|"
+    r"embeddings|embedders?|chat_models|cross_encoders|retrievers|exporters?|instrumentations?|mcp|embedding_functions|llm_providers|tools|partners|community|hooks|readers|"
+    r"third_party|drivers|destinations|sources|toolkits?|skills|recipes|model_providers|auth_providers|rerankers?)(/|\Z)"
+)
+_DESCRIBED = re.compile(
+    r"(\A|/)(resources|types|models|api|services_api|generated|schemas|openapi|apis|_generated|endpoints|rest)/"
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Evidence:
+    """What a rule says about one place; the engine makes the finding of it."""
+
+    host: str
+    path: str
+    line: int
+    weight: float
+    """0 to 1: how sure the rule is that code does this."""
+    on: bool
+    """Whether it happens without its user asking for it."""
+    message: str
+    remedy: str
+    module: Module | None = None
+    scope: int = 0
+    guard: int = -1
+    constant: Place | None = None
+    when: When | None = None
+    library: str = ""
+    """The library whose known switches apply as well."""
+    variables: tuple[str, ...] = ()
+    """Names of switches that the evidence itself carries, as native strings do."""
+
+
+@dataclass(slots=True)
+class Words:
+    """The names around a site, which say what it is for."""
+
+    function: str
+    owner: str
+    module: str
+    tail: str
+    callers: str
+
+    @property
+    def near(self) -> str:
+        return f"{self.function} {self.owner}"
+
+    @property
+    def all(self) -> str:
+        return f"{self.function} {self.owner} {self.module} {self.tail} {self.callers}"
+
+
+class Scene:
+    """One file, read."""
+
+    def __init__(self, files: dict[str, Facts], *, kind: str, name: str, version: str) -> None:
+        self.files = files
+        self.kind = kind
+        self.name = name
+        self.version = version
+        self.program = Program(files)
+        self.evaluator = Evaluator(self.program)
+        self.graph = CallGraph(self.program, self.evaluator)
+        self.switches = SwitchFinder(self.program, self.evaluator, self.graph)
+        self.vendors: VendorData = vendor_data()
+        self._words: dict[tuple[str, int, str], Words] = {}
+        self._sending: dict[str, bool] = {}
+
+    @cached_property
+    def sites(self) -> list[Site]:
+        return SiteFinder(self.program, self.evaluator, self.graph).find()
+
+    @cached_property
+    def finder(self) -> SiteFinder:
+        finder = SiteFinder(self.program, self.evaluator, self.graph)
+        self.__dict__["sites"] = finder.find()
+        return finder
+
+    @cached_property
+    def own_names(self) -> frozenset[str]:
+        """The project and its top packages, normalised."""
+        return frozenset(re.sub(r"[-_.]+", "-", name.lower()) for name in (self.name, *self.program.tops) if name)
+
+    def mentions(self, *readers: str) -> Iterator[tuple[str, Facts, Mention]]:
+        """Addresses in members that are no Python, by the readers that found them; tests and documentation are left out."""
+        for path, facts in self.files.items():
+            if facts.reader in readers and facts.mentions and not is_aside(path):
+                for mention in facts.mentions:
+                    yield path, facts, mention
+
+    def calls(self, *names: str) -> Iterator[tuple[Module, Call]]:
+        """Calls by the last name of what is called."""
+        for module in self.program.active:
+            for name in names:
+                for call in module.tails.get(name, ()):
+                    if not call.idle:
+                        yield module, call
+
+    def words(self, site: Site) -> Words:
+        key = (site.module.path, site.scope, site.tail)
+        if key not in self._words:
+            module = site.module
+            function = module.function_of(site.scope)
+            owner = module.class_of(site.scope)
+            names = (
+                {used.facts.scopes[scope].name for used, scope, _ in self.graph.chain(module, site.scope, 2)[1:12]}
+                if function
+                else set()
+            )
+            self._words[key] = Words(
+                module.facts.scopes[function].name if function else "",
+                module.facts.scopes[owner].name if owner else "",
+                module.name.partition(".")[2].rpartition(".")[2],
+                site.tail,
+                " ".join(sorted(names)),
+            )
+        return self._words[key]
+
+    def is_chosen(self, path: str) -> bool:
+        """Whether the path says that its code runs only when it is picked."""
+        return bool(_CHOSEN.search(path.partition("/")[2]))
+
+    def is_described(self, path: str) -> bool:
+        """Whether the path holds generated types and resources of an API client."""
+        return bool(_DESCRIBED.search(path))
+
+    def sends(self, module: Module) -> bool:
+        """Whether a module, one it imports, or one that imports it, uses an HTTP client."""
+        if module.path not in self._sending:
+            self._sending[module.path] = self._uses_client(module) or any(
+                self._uses_client(other)
+                for other in self.program.active
+                if any(ref == module.name or ref.startswith(f"{module.name}.") for ref in other.references)
+                or any(ref == other.name or ref.rpartition(".")[0] == other.name for ref in module.references)
+            )
+        return self._sending[module.path]
+
+    def _uses_client(self, module: Module) -> bool:
+        return bool(module.roots & (CLIENTS - {"socket"}))
+
+    def source_names(self, module: Module, scope: int) -> set[str]:
+        """The last names of everything called inside the function around a scope, and the names it reads."""
+        function = module.function_of(scope)
+        return {_tail(call) for call in module.facts.calls if module.function_of(call.scope) == function}
+
+    def texts_in(self, module: Module, scope: int) -> list[str]:
+        """The string constants inside the function around a scope."""
+        function = module.function_of(scope)
+        return [text.text for text in module.facts.texts if module.function_of(text.scope) == function]
+
+
+def _tail(call: Call) -> str:
+    node = call.function
+    return str(node[1]) if node[0] == "n" else str(node[2]) if node[0] == "a" else ""
+
+
+__all__ = ["Evidence", "Scene", "Words", "field"]

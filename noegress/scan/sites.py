@@ -1,0 +1,384 @@
+"""Places where a file names or calls an address: network calls with the address that reaches them, and constants that hold one."""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+
+from noegress.scan.address import Address, addresses, bare_address, hidden_addresses
+from noegress.scan.callgraph import CallGraph
+from noegress.scan.evaluation import Evaluator, Value, dotted_of
+from noegress.scan.facts import Call, Expression
+from noegress.scan.program import Module, Program, tail_of
+
+CLIENTS = frozenset(
+    [
+        "requests",
+        "httpx",
+        "urllib",
+        "urllib3",
+        "urllib2",
+        "aiohttp",
+        "http",
+        "httplib",
+        "httplib2",
+        "socket",
+        "niquests",
+        "curl_cffi",
+        "pycurl",
+        "treq",
+        "tornado",
+        "websockets",
+        "websocket",
+        "grpc",
+        "xmlrpc",
+        "ftplib",
+        "smtplib",
+        "cloudscraper",
+        "primp",
+        "requests_cache",
+        "requests_toolbelt",
+        "aiohttp_retry",
+        "http3",
+        "uplink",
+        "wget",
+        "pyodide",
+        "socks",
+    ]
+)
+# packages whose own sessions stand in for a client
+_BUNDLED = re.compile(
+    r"(^|\.)(_?vendor|_vendored|packages|extern|_internal|compat|network|http|session|client|utils?)(\.|$)"
+)
+VERBS = frozenset(
+    [
+        "get",
+        "post",
+        "put",
+        "patch",
+        "delete",
+        "head",
+        "request",
+        "urlopen",
+        "urlretrieve",
+        "Request",
+        "retrieve",
+        "fetch",
+        "open",
+        "stream",
+        "send",
+        "ws_connect",
+        "connect",
+        "HTTPSConnection",
+        "HTTPConnection",
+        "create_connection",
+        "sendto",
+        "getaddrinfo",
+        "gethostbyname",
+        "ServerProxy",
+        "download",
+        "getresponse",
+        "SSE",
+        "json_request",
+    ]
+)
+_NETLIKE = re.compile(
+    r"^(Session|Client|AsyncClient|ClientSession|wget)$|download|fetch|url|request|http|retriev|Exporter|Client|Tracker|Emitter|upload|_get$|_post$|"
+    r"^get_|post_|send_|load_|ping|api|report|^_?(get|post|send|fetch|load|read)$",
+    re.IGNORECASE,
+)
+_ADDRESS_KEYWORDS = frozenset(
+    [
+        "url",
+        "uri",
+        "endpoint",
+        "base_url",
+        "host",
+        "dsn",
+        "api_url",
+        "api_host",
+        "server_url",
+        "address",
+        "origin",
+        "endpoint_url",
+        "api_base",
+        "collector",
+        "target",
+        "remote",
+        "link",
+        "repo_url",
+        "href",
+        "ingestion_endpoint",
+        "baseurl",
+        "server",
+        "api_endpoint",
+        "collector_endpoint",
+        "domain",
+        "proxy_url",
+        "path",
+    ]
+)
+_HOST_CALLS = frozenset(
+    ["HTTPSConnection", "HTTPConnection", "create_connection", "getaddrinfo", "connect", "gethostbyname", "sendto"]
+)
+_PARAMETER = re.compile(r"ur[il]|endpoint|host|^path$|address|link|route|server", re.IGNORECASE)
+SHELLS = frozenset(
+    [
+        "run",
+        "Popen",
+        "call",
+        "check_call",
+        "check_output",
+        "system",
+        "popen",
+        "execv",
+        "execvp",
+        "execve",
+        "execvpe",
+        "spawnv",
+        "spawnlp",
+        "create_subprocess_exec",
+        "create_subprocess_shell",
+        "getoutput",
+        "getstatusoutput",
+        "execute",
+        "_run",
+        "run_command",
+        "run_cmd",
+        "exec_command",
+        "run_subprocess",
+        "subprocess_run",
+        "shell",
+        "sh",
+        "_exec",
+    ]
+)
+MAX_TEXT_SITES = 40  # of one constant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One address at one place."""
+
+    kind: str
+    """``call``: an address reaches a network call; ``blind``: a network call whose host is not known; ``text``: a constant."""
+    address: Address
+    module: Module
+    scope: int
+    line: int
+    guard: int
+    tail: str
+    """The last name of what is called, or the name that the constant stands under."""
+    call: Call | None
+    text: str
+    constant: tuple[str, int] | None
+    """Where the text is written, if elsewhere."""
+    sure: bool
+    """The call goes to a known HTTP client, at once or through functions of the file."""
+
+    @property
+    def host(self) -> str:
+        return self.address.host
+
+
+class SiteFinder:
+    """Collects the sites of a program."""
+
+    def __init__(self, program: Program, evaluator: Evaluator, graph: CallGraph) -> None:
+        self.program = program
+        self.evaluator = evaluator
+        self.graph = graph
+        self.wrappers: dict[tuple[str, int], set[str]] = defaultdict(set)
+        self._names: set[str] = set()
+        self._sites: list[Site] = []
+        self._seen: set[tuple[str, int, str, str]] = set()
+
+    def find(self) -> list[Site]:
+        """Every site, calls before constants."""
+        direct = [
+            (module, call)
+            for module in self.program.active
+            for call in module.facts.calls
+            if not call.idle and tail_of(call.function) not in SHELLS
+        ]
+        self._find_wrappers(direct)
+        for module, call in direct:
+            self._call_site(module, call)
+        for module in self.program.active:
+            self._text_sites(module)
+        return self._sites
+
+    def is_client_call(self, module: Module, call: Call) -> bool:
+        """Whether a call goes to an HTTP client or a socket, by its name or by what its receiver was made from."""
+        name = tail_of(call.function)
+        if name not in VERBS:
+            return False
+        target = self.evaluator.absolute(module, call.function)
+        root = target.partition(".")[0]
+        if root in CLIENTS and (dotted_of(call.function).partition(".")[0] in module.imports):
+            return True
+        made = self._made_by(module, call)
+        return made.partition(".")[0] in CLIENTS
+
+    def _made_by(self, module: Module, call: Call) -> str:
+        """The absolute name of the constructor that made the receiver of a call."""
+        if call.function[0] != "a":
+            return ""
+        receiver = call.function[1]
+        if receiver[0] == "c":
+            return self.evaluator.absolute(module, module.facts.calls[receiver[1]].function)
+        bound = []
+        if receiver[0] == "n":
+            scope = call.scope
+            while scope >= 0 and not bound:
+                bound = module.bindings.get((scope, receiver[1]), [])
+                scope = module.facts.scopes[scope].parent
+        elif receiver[0] == "a" and receiver[1][0] == "n" and receiver[1][1] in ("self", "cls"):
+            bound = module.bindings.get((module.class_of(call.scope), receiver[2]), [])
+        for binding in bound[:4]:
+            if binding.value[0] == "c":
+                return self.evaluator.absolute(module, module.facts.calls[binding.value[1]].function)
+        return ""
+
+    def _find_wrappers(self, calls: list[tuple[Module, Call]]) -> None:
+        """Functions that hand a parameter of theirs to a network call, three steps up."""
+        border = [
+            (module, call, [a for a in (*call.arguments[:2], *(v for k, v in call.keywords if k in _ADDRESS_KEYWORDS))])
+            for module, call in calls
+            if self.is_client_call(module, call)
+        ]
+        for _ in range(3):
+            changed: set[tuple[Module, int]] = set()
+            for module, call, nodes in border:
+                changed |= self._wrap(module, call, nodes)
+            if not changed:
+                return
+            self._names |= {
+                module.facts.scopes[scope].name
+                if module.facts.scopes[scope].name != "__init__"
+                else module.facts.scopes[module.class_of(scope)].name
+                for module, scope in changed
+            }
+            border = []
+            for module, call in calls:
+                if tail_of(call.function) in self._names:
+                    border.append((module, call, self._wrapped_arguments(module, call)))
+
+    def _wrap(self, module: Module, call: Call, nodes: list[Expression]) -> set[tuple[Module, int]]:
+        scope = module.function_of(call.scope)
+        if not scope:
+            return set()
+        params = {name for name, _ in module.facts.scopes[scope].params}
+        changed: set[tuple[Module, int]] = set()
+        for node in nodes:
+            for name in self._flowing(module, scope, node):
+                if name in params and _PARAMETER.search(name) and name not in self.wrappers[module.path, scope]:
+                    self.wrappers[module.path, scope].add(name)
+                    changed.add((module, scope))
+        return changed
+
+    def _flowing(self, module: Module, scope: int, node: Expression, depth: int = 0) -> set[str]:
+        """Names that an expression is made of, one binding deep."""
+        names = _names_in(node, module)
+        if depth < 2:
+            for name in tuple(names):
+                for binding in module.bindings.get((scope, name), ())[:3]:
+                    if binding.value is not node:
+                        names |= self._flowing(module, scope, binding.value, depth + 1)
+        return names
+
+    def _wrapped_arguments(self, module: Module, call: Call) -> list[Expression]:
+        """The arguments of a call that a wrapper hands to the network."""
+        target = self.evaluator.function(module, call)
+        if target is None:
+            return []
+        owner, scope = target
+        handed = self.wrappers.get((owner.path, scope))
+        if not handed:
+            return []
+        names = [name for name, _ in owner.facts.scopes[scope].params]
+        if names and names[0] in ("self", "cls"):
+            names = names[1:]
+        found = [value for name, value in zip(names, call.arguments, strict=False) if name in handed]
+        return found + [value for name, value in call.keywords if name in handed]
+
+    def _call_site(self, module: Module, call: Call) -> None:
+        name = tail_of(call.function)
+        wrapped = self._wrapped_arguments(module, call) if name in self._names else []
+        client = self.is_client_call(module, call)
+        if not (wrapped or client or name in VERBS or _NETLIKE.search(name)):
+            return
+        nodes = [*call.arguments[:3], *(value for key, value in call.keywords if key in _ADDRESS_KEYWORDS), *wrapped]
+        hit = False
+        best = ""
+        for node in nodes:
+            for value in self.evaluator.values(module, node, call.scope):
+                best = best or value.text
+                for address in self._addresses_of(value, name, node, call):
+                    hit = True
+                    self._add(address, module, call, value, sure=client or bool(wrapped))
+        if not hit and (client or wrapped):
+            self._sites.append(_site("blind", Address("", best[:300]), module, call, None, sure=True))
+
+    def _addresses_of(self, value: Value, name: str, node: Expression, call: Call) -> list[Address]:
+        found = addresses(value.text)
+        if not found and (
+            name in _HOST_CALLS
+            or any(v is node and k in ("host", "domain", "api_host", "server") for k, v in call.keywords)
+        ):
+            bare = bare_address(value.text.lower())
+            found = [bare] if bare else []
+        return found
+
+    def _add(self, address: Address, module: Module, call: Call, value: Value, *, sure: bool) -> None:
+        key = (module.path, call.line, address.host, address.path[:40])
+        if key not in self._seen:
+            self._seen.add(key)
+            self._sites.append(_site("call", address, module, call, value, sure=sure))
+
+    def _text_sites(self, module: Module) -> None:
+        for text in module.facts.texts:
+            if text.idle:
+                continue
+            found = addresses(text.text) if "//" in text.text else hidden_addresses(text.text)
+            if not found and "/" not in text.text[:1]:
+                bare = bare_address(text.text)
+                found = [bare] if bare else []
+            for address in found[:MAX_TEXT_SITES]:
+                if (module.path, text.line, address.host, address.path[:40]) not in self._seen:
+                    self._sites.append(
+                        Site(
+                            kind="text", address=address, module=module, scope=text.scope, line=text.line, guard=text.guard,
+                            tail=text.context, call=None, text=text.text, constant=None, sure=False,
+                        )
+                    )  # fmt: skip
+
+
+def _site(kind: str, address: Address, module: Module, call: Call, value: Value | None, *, sure: bool) -> Site:
+    constant = (
+        (value.path, value.line)
+        if value is not None and value.line and (value.path, value.line) != (module.path, call.line)
+        else None
+    )
+    return Site(
+        kind=kind, address=address, module=module, scope=call.scope, line=call.line, guard=call.guard, tail=tail_of(call.function),
+        call=call, text=value.text if value else "", constant=constant, sure=sure,
+    )  # fmt: skip
+
+
+def _names_in(node: Expression, module: Module) -> set[str]:
+    tag = node[0]
+    if tag == "n":
+        return {node[1]}
+    if tag == "a":
+        return _names_in(node[1], module) if node[1][0] != "n" else set()
+    if tag == "j":
+        return set().union(*(_names_in(part, module) for part in node[1]))
+    if tag == "b":
+        return _names_in(node[2], module) | _names_in(node[3], module)
+    if tag == "o":
+        return set().union(*(_names_in(part, module) for part in node[2]))
+    if tag == "c":
+        call = module.facts.calls[node[1]]
+        inner = [*call.arguments[:2], *([call.function[1]] if call.function[0] == "a" else [])]
+        return set().union(*(_names_in(part, module) for part in inner))
+    return set()

@@ -1,0 +1,234 @@
+"""Kill switches: environment variables whose reading decides whether a call is reached, and those known from the data files."""
+
+import re
+from collections.abc import Iterator
+
+from noegress.finding import Basis, KillSwitch
+from noegress.scan.callgraph import CallGraph
+from noegress.scan.evaluation import Evaluator, dotted_of
+from noegress.scan.facts import Call, Expression
+from noegress.scan.program import Module, Program, tail_of
+
+_NAME = re.compile(r"\A_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+\Z|\A(CI|OFFLINE|TELEMETRY)\Z")
+_READERS = re.compile(
+    r"environ|getenv|(^|[._])env($|[._])|env_?(bool|flag|var|str|int)|from_env|getEnv|read_env|get_env|_env$|strtobool|_bool$|is_?true|truthy|bool|flag",
+    re.IGNORECASE,
+)
+_OFF = re.compile(
+    r"DISABLE|(^|_)NO(T)?(_|$)|OPT_?OUT|OFFLINE|DO_NOT_TRACK|SKIP|AVOID|SUPPRESS|IGNORE|WITHOUT|LOCAL_|^CI$|PREVENT|_OFF$|HIDE|QUIET|SILENT|BLOCK"
+)
+_NEVER = re.compile(
+    r"^(PYTEST_\w+|XDG_\w+|COLAB_\w+|KAGGLE_\w+|SSL_\w+|LC_\w+|PYTHON\w+|LD_\w+|VIRTUAL_ENV|CONDA_\w+|TERM_\w+|NO_COLOR|FORCE_COLOR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|"
+    r"\w*(API_KEY|_TOKEN|SECRET|PASSWORD|_PROXY|_CERT|_DIR|_PATH|_HOME|_PORT|LOG_LEVEL|_TIMEOUT|_USER|USERNAME|_ID|_REGION|_FILE|_FOLDER|_VERSION|_KEY)|GITHUB_\w+|GITLAB_\w+|AWS_\w+|AZURE_\w+|GOOGLE_\w+|"
+    r"JUPYTER\w*|JPY_\w+|SPARK_\w+|DATABRICKS_\w+|APPVEYOR\w*|TRAVIS\w*|BUILDKITE\w*|CIRCLE\w*|WT_\w+|SLURM_\w+|KUBERNETES_\w+|NUMBER_OF_\w+|PROCESSOR_\w+|COMSPEC|SYSTEMROOT|RUNNER_\w+|DEV_\w+|\w*_DEBUG|DEBUG_\w+|BITBUCKET\w*|JENKINS\w*|TEAMCITY\w*|TF_BUILD|CODEBUILD\w*|LOCAL_RANK|WORLD_SIZE|RANK|\w*_RANK)$"
+)
+THEMES = {
+    "telemetry": re.compile(
+        r"TELEMETRY|ANALYTIC|TRACK|USAGE|STATS|METRICS|ANONYM|SENTRY|POSTHOG|CRASH|ERROR_REPORT|OPT_?OUT|SCARF|REPORTING|DIAGNOSTIC|PHONE|AMPLITUDE|SEGMENT"
+    ),
+    "update-check": re.compile(r"UPDATE|UPGRADE|VERSION|OUTDATED|NOTIF|LATEST|NEWS|ANNOUNCE"),
+    "self-update": re.compile(r"UPDATE|UPGRADE|INSTALL|DOWNLOAD"),
+    "remote-code": re.compile(r"REMOTE|TRUST|DOWNLOAD|INSTALL|SKIP"),
+    "model-download": re.compile(r"DOWNLOAD|LOCAL_|REMOTE|FETCH"),
+    "hosted-embedding": re.compile(r"EMBED"),
+}
+_ALWAYS = re.compile(r"OFFLINE|DO_NOT_TRACK|AIR_?GAP|NO_NETWORK|NO_INTERNET|DISABLE_NETWORK")
+MAX_STEPS = 600
+
+
+class SwitchFinder:
+    """Which variables decide about a place."""
+
+    def __init__(self, program: Program, evaluator: Evaluator, graph: CallGraph) -> None:
+        self.program = program
+        self.evaluator = evaluator
+        self.graph = graph
+        self._reads: dict[str, KillSwitch] | None = None
+        self._of_function: dict[tuple[str, int], dict[str, KillSwitch]] = {}
+
+    def deciding(self, module: Module, scope: int, guard: int, category: str) -> list[KillSwitch]:
+        """At most three, the strongest first: on theme and dominating, then dominating, then on theme elsewhere in the file."""
+        theme = THEMES.get(category, THEMES["telemetry"])
+        near = self._dominating(module, scope, guard)
+        ranked: list[tuple[int, int, KillSwitch]] = []
+        for order, (name, (switch, hops)) in enumerate(near.items()):
+            fits = bool(theme.search(name))
+            always = bool(_ALWAYS.search(name))
+            if fits or always or hops <= 1:
+                ranked.append(((0 if fits else 1 if always else 2) * 10 + hops, order, switch))
+        if not any(rank < 20 for rank, _, _ in ranked):
+            elsewhere = [switch for name, switch in self.reads().items() if theme.search(name) and name not in near]
+            ranked += [
+                (15 + (not _OFF.search(switch.name)), order, switch) for order, switch in enumerate(elsewhere[:2])
+            ]
+        best = sorted(ranked, key=lambda row: row[:2])
+        limit = 3 if best and best[0][0] < 20 else 1
+        return [switch for rank, _, switch in best if rank < 20 or limit == 1][:limit]
+
+    def reads(self) -> dict[str, KillSwitch]:
+        """Every variable that the file reads, by name."""
+        if self._reads is None:
+            self._reads = {}
+            for module in self.program.active:
+                for call in module.facts.calls:
+                    for switch in self._read_of(module, call):
+                        self._reads.setdefault(switch.name, switch)
+        return self._reads
+
+    def _dominating(self, module: Module, scope: int, guard: int) -> dict[str, tuple[KillSwitch, int]]:
+        """Variables read in the guards of the place and of its callers, three calls up, with the number of calls between."""
+        found: dict[str, tuple[KillSwitch, int]] = {}
+        seen: set[tuple[str, int]] = set()
+
+        def note(switches: Iterator[KillSwitch], hops: int) -> None:
+            for switch in switches:
+                found.setdefault(switch.name, (switch, hops))
+
+        note(self._guards(module, guard, seen), 0)
+        function = module.function_of(scope)
+        if function:
+            note(self._inside(module, function, seen, 0), 0)
+        else:
+            note(self._module_level(module, seen), 1)
+        for used, outer, call in self.graph.chain(module, scope, 3)[1:25]:
+            if call is not None:
+                note(self._guards(used, call.guard, seen), 1)
+            if outer:
+                note(self._inside(used, outer, seen, 1), 2)
+        return found
+
+    def _module_level(self, module: Module, seen: set[tuple[str, int]]) -> Iterator[KillSwitch]:
+        del seen
+        for call in module.facts.calls:
+            if call.scope == 0:
+                yield from self._read_of(module, call)
+
+    def _guards(self, module: Module, guard: int, seen: set[tuple[str, int]]) -> Iterator[KillSwitch]:
+        while guard >= 0:
+            row = module.facts.guards[guard]
+            yield from self._in_expression(module, row.test, row.scope, seen, 0)
+            guard = row.parent
+
+    def _inside(self, module: Module, scope: int, seen: set[tuple[str, int]], depth: int) -> Iterator[KillSwitch]:
+        """Every variable that is read inside a function, and in the conditions of it."""
+        if (module.path, scope) in seen or len(seen) > MAX_STEPS or depth > 4:
+            return
+        seen.add((module.path, scope))
+        for call in module.facts.calls:
+            if module.function_of(call.scope) == scope:
+                yield from self._read_of(module, call)
+        for row in module.facts.guards:
+            if module.function_of(row.scope) == scope:
+                yield from self._in_expression(module, row.test, row.scope, seen, depth + 1)
+        for value in module.returns.get(scope, ()):
+            yield from self._in_expression(module, value, scope, seen, depth + 1)
+
+    def _in_expression(
+        self, module: Module, node: Expression, scope: int, seen: set[tuple[str, int]], depth: int
+    ) -> Iterator[KillSwitch]:
+        if depth > 6 or len(seen) > MAX_STEPS:
+            return
+        tag = node[0]
+        if tag == "c":
+            call = module.facts.calls[node[1]]
+            yield from self._read_of(module, call)
+            for argument in (*call.arguments, *(value for _, value in call.keywords)):
+                yield from self._in_expression(module, argument, scope, seen, depth + 1)
+            if call.function[0] == "a":
+                yield from self._in_expression(module, call.function[1], scope, seen, depth + 1)
+            target = self.evaluator.function(module, call)
+            if target is not None:
+                yield from self._inside(*target, seen, depth + 1)
+        elif tag in ("n", "a"):
+            yield from self._in_name(module, node, scope, seen, depth)
+        elif tag in ("u", "i", "f"):
+            yield from self._in_expression(module, node[1], scope, seen, depth + 1)
+        elif tag in ("m", "b"):
+            yield from self._in_expression(module, node[2], scope, seen, depth + 1)
+            yield from self._in_expression(module, node[3], scope, seen, depth + 1)
+        elif tag in ("o", "l"):
+            for part in node[2] if tag == "o" else node[1]:
+                yield from self._in_expression(module, part, scope, seen, depth + 1)
+            if tag == "o" and len(node) > 3:
+                yield from self._in_expression(module, node[3], scope, seen, depth + 1)
+        elif tag == "x":
+            yield from self._in_expression(module, node[1], scope, seen, depth + 1)
+
+    def _in_name(
+        self, module: Module, node: Expression, scope: int, seen: set[tuple[str, int]], depth: int
+    ) -> Iterator[KillSwitch]:
+        for owner, binding in self._bindings(module, node, scope):
+            key = (owner.path, -2 - id(binding.value))
+            if key not in seen:
+                seen.add(key)
+                yield from self._in_expression(owner, binding.value, binding.scope, seen, depth + 1)
+                yield from self._guards_shallow(owner, binding.guard, seen, depth)
+        if node[0] == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"):
+            method = module.functions.get(f"{module.quals[module.class_of(scope)]}.{node[2]}")
+            if method is not None:  # a property
+                yield from self._inside(module, method, seen, depth + 1)
+
+    def _guards_shallow(
+        self, module: Module, guard: int, seen: set[tuple[str, int]], depth: int
+    ) -> Iterator[KillSwitch]:
+        while guard >= 0:
+            row = module.facts.guards[guard]
+            yield from self._in_expression(module, row.test, row.scope, seen, depth + 2)
+            guard = row.parent
+
+    def _bindings(self, module: Module, node: Expression, scope: int) -> list[tuple[Module, "object"]]:
+        if node[0] == "n":
+            walk = scope
+            while walk >= 0:
+                bound = module.bindings.get((walk, node[1]))
+                if bound:
+                    return [(module, binding) for binding in bound[:4]]
+                walk = module.facts.scopes[walk].parent
+        elif node[1][0] == "n" and node[1][1] in ("self", "cls"):
+            return [(module, binding) for binding in module.bindings.get((module.class_of(scope), node[2]), ())[:4]]
+        dotted = self.evaluator.absolute(module, node)
+        symbol = self.program.lookup(dotted) if dotted else None
+        if symbol is None:
+            return []
+        if symbol.kind == "value":
+            if symbol.rest:
+                owner = self.evaluator.instance(symbol.module, ("n", symbol.name), 0)
+                if owner is not None:
+                    number = owner.module.classes[owner.name]
+                    return [
+                        (owner.module, binding)
+                        for binding in owner.module.bindings.get((number, symbol.rest[0]), ())[:3]
+                    ]
+            return [(symbol.module, binding) for binding in symbol.module.bindings[0, symbol.name][:3]]
+        if symbol.kind == "member":
+            number = symbol.module.classes[symbol.name]
+            return [
+                (symbol.module, binding) for binding in symbol.module.bindings.get((number, symbol.rest[0]), ())[:3]
+            ]
+        return []
+
+    def _read_of(self, module: Module, call: Call) -> Iterator[KillSwitch]:
+        """The variable that a call reads, if it reads one."""
+        dotted = dotted_of(call.function) or tail_of(call.function)
+        keyed = [
+            value
+            for key, value in call.keywords
+            if key in ("envvar", "env", "env_var", "validation_alias", "auto_envvar")
+        ]
+        if not keyed and not _READERS.search(dotted):
+            return
+        environ = "environ" in dotted or "getenv" in dotted
+        for node in [*call.arguments[:1], *keyed]:
+            for value in self.evaluator.values(module, node, call.scope)[:6]:
+                if _NAME.match(value.text) and not _NEVER.match(value.text) and (environ or "_" in value.text):
+                    yield KillSwitch(
+                        name=value.text,
+                        value=switch_value(value.text),
+                        basis=Basis.INFERRED,
+                        source=f"{module.path}:{call.line}",
+                    )
+
+
+def switch_value(name: str) -> str:
+    """The value that turns a call off, as the name suggests it."""
+    return "1" if _OFF.search(name) else "0"
