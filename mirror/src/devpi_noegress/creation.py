@@ -35,7 +35,7 @@ def create_folder(path: Path, *, upstream: str | None, policy: Path | None) -> F
     except OSError as error:
         raise FolderError(f"{path} cannot be made: {error.strerror}", fix="name a folder you may write to") from error
     folder = Folder(path.resolve())
-    password = secrets.token_urlsafe(32)
+    password = secrets.token_hex(32)  # hexadecimal: no reader of options takes it for one
     with folder.lock():
         folder.root_password.touch(mode=0o600)
         folder.root_password.write_text(f"{password}\n")
