@@ -29,7 +29,8 @@ def _install(wheel: Path, prefix: Path) -> None:
     venv.create(prefix, with_pip=False)
     site = next(prefix.glob("lib/python3*/site-packages"))
     environ = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull}
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", site, wheel]
+    options = ["--quiet", "--no-index", "--no-deps", "--target", str(site)]
+    command = [sys.executable, "-m", "pip", "install", *options, str(wheel)]
     subprocess.run(command, check=True, env=environ)
 
 
