@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.sitecustomize_guard.environment import GUARD, Guarded, Listener, make_environment
+from tests.sitecustomize_guard.supervised import Supervised
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +32,8 @@ def guarded(environment: Path, tmp_path: Path) -> Guarded:
     return Guarded(python=environment, folder=tmp_path)
 
 
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
+def listen() -> Iterator[Listener]:
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as server:
         found = Listener(port=server.getsockname()[1])
 
         def serve() -> None:
@@ -53,6 +53,11 @@ def listener() -> Iterator[Listener]:
 
 
 @pytest.fixture
+def listener() -> Iterator[Listener]:
+    yield from listen()
+
+
+@pytest.fixture
 def udp_port() -> Iterator[tuple[int, list[bytes]]]:
     """A UDP port on loopback and the datagrams that arrived there by the end of the test."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
@@ -68,3 +73,23 @@ def udp_port() -> Iterator[tuple[int, list[bytes]]]:
         yield server.getsockname()[1], arrived
         server.sendto(b"the end", server.getsockname())
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def kernel_layer(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Says why the kernel layer cannot work here (status 78), empty if it can."""
+    guarded = Guarded(python=environment, folder=tmp_path_factory.mktemp("kernel-layer"))
+    done = Supervised(guarded=guarded).run("true")
+    return done.err if done.status == 78 else ""
+
+
+@pytest.fixture
+def supervised(guarded: Guarded, kernel_layer: str) -> Supervised:
+    if kernel_layer:
+        pytest.skip(kernel_layer)
+    return Supervised(guarded=guarded)
+
+
+@pytest.fixture
+def second_listener() -> Iterator[Listener]:
+    yield from listen()

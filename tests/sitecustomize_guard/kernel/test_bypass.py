@@ -1,0 +1,193 @@
+"""Every way out that somebody thought of, against the kernel layer: the listener sees nothing."""
+
+import shutil
+
+import pytest
+
+from tests.sitecustomize_guard.environment import Guarded, Listener
+from tests.sitecustomize_guard.supervised import PLAIN, Supervised, compiled
+
+PREPARE = """
+import ctypes, errno, os, socket, struct, sys, threading
+PORT = {port}
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
+def checked(result):
+    if result < 0: raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+def syscall(*args): return checked(libc.syscall(*[ctypes.c_long(a) if isinstance(a, int) else a for a in args]))
+def sockaddr(host="127.0.0.1", port=PORT): return struct.pack("=H", 2) + struct.pack("!H", port) + socket.inet_aton(host) + bytes(8)
+def tcp(): return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+SUPERVISOR = os.getppid()
+with open(f"/proc/{{SUPERVISOR}}/stat") as f: GUARD = int(f.read().rpartition(")")[2].split()[1])
+"""
+X86 = {"socket": 41, "connect": 42, "sendmmsg": 307}
+# ruff: noqa: E501 -- one attempt a line
+CASES = {
+    "connect": "tcp().connect(('127.0.0.1', PORT))",
+    "connect_ex": "c = tcp().connect_ex(('127.0.0.1', PORT)); sys.exit(c)",
+    "mapped": "socket.socket(socket.AF_INET6).connect(('::ffff:127.0.0.1', PORT))",
+    "unspecified": "tcp().connect(('0.0.0.0', PORT))",
+    "localhost": "tcp().connect(('localhost', PORT))",
+    "libc": "s = tcp(); checked(libc.connect(s.fileno(), sockaddr(), 16))",
+    "raw system call": "s = syscall(41, 2, 1, 0); a = ctypes.create_string_buffer(sockaddr()); syscall(42, s, a, 16)",
+    "high bits in the arguments": "s = syscall(41, (1 << 32) | 2, (7 << 32) | 1, 0); a = ctypes.create_string_buffer(sockaddr()); syscall(42, (5 << 32) | s, a, (9 << 32) | 16)",
+    "x32": "syscall(0x40000000 | 41, 2, 1, 0)",
+    "second connect after a failed one": "s = tcp(); s.connect_ex(('127.0.0.9', 1)); s.connect(('127.0.0.1', PORT))",
+    "after AF_UNSPEC": "s = tcp(); s.connect_ex(('127.0.0.9', 1)); libc.connect(s.fileno(), bytes(16), 16); s.connect(('127.0.0.1', PORT))",
+    "after listen": "s = tcp(); s.bind(('127.0.0.1', 0)); s.listen(); s.shutdown(2); s.connect(('127.0.0.1', PORT))",
+    "after bind": "s = tcp(); s.bind(('127.0.0.1', 0)); s.connect(('127.0.0.1', PORT))",
+    "accepted and dissolved": """
+a = socket.create_server(('127.0.0.1', 0)); b = tcp()
+b.setblocking(False)
+try: b.connect(a.getsockname())
+except OSError: pass
+sys.exit(1)""",
+    "dup2": "s = tcp(); os.dup2(s.fileno(), 99); checked(libc.connect(99, sockaddr(), 16))",
+    "fork": "pid = os.fork()\nif pid == 0: tcp().connect(('127.0.0.1', PORT))\nsys.exit(os.waitstatus_to_exitcode(os.wait()[1]))",
+    "new session": "os.setsid(); tcp().connect(('127.0.0.1', PORT))",
+    "thread": "t = []\ndef go():\n  try: tcp().connect(('127.0.0.1', PORT))\n  except OSError: t.append(1)\nx = threading.Thread(target=go); x.start(); x.join(); sys.exit(len(t))",
+    "empty environment": "import subprocess; subprocess.run([sys.executable, '-S', '-c', f'import socket; socket.create_connection((\"127.0.0.1\", {PORT}))'], env={}, check=True)",
+    "new user and network namespaces": "syscall(272, 0x10000000 | 0x40000000); tcp().connect(('127.0.0.1', PORT))",
+    "fast open sendto": "tcp().sendto(b'x', socket.MSG_FASTOPEN, ('127.0.0.1', PORT))",
+    "fast open sendmsg": "tcp().sendmsg([b'x'], [], socket.MSG_FASTOPEN, ('127.0.0.1', PORT))",
+    "fast open sendmmsg": "s = tcp(); v = ctypes.create_string_buffer(64); syscall(307, s.fileno(), v, 1, 0x20000000)",
+    "fast open as an option": "s = tcp(); s.setsockopt(6, 30, 1); s.connect(('127.0.0.1', PORT)); s.send(b'x')",
+    "multipath": "socket.socket(2, 1, 262).connect(('127.0.0.1', PORT))",
+    "SCTP": "socket.socket(2, 1, 132).connect(('127.0.0.1', PORT))",
+    "SCTP one to many": "socket.socket(2, 5, 132)",
+    "SMC": "socket.socket(43, 1, 0).connect(('127.0.0.1', PORT))",
+    "SCTP connectx": "tcp().setsockopt(132, 110, sockaddr())",
+    "io_uring": "syscall(425, 4, ctypes.create_string_buffer(120))",
+    "io_uring_enter": "syscall(426, 0, 1, 0, 0, None, 0)",
+    "raw": "socket.socket(2, 3, 6)",
+    "raw IPv6": "socket.socket(10, 3, 58)",
+    "packet": "socket.socket(17, 3, 3)",
+    "vsock": "socket.socket(40, 1, 0)",
+    "XDP": "socket.socket(44, 3, 0)",
+    "TIPC": "socket.socket(30, 1, 0)",
+    "TIPC pair": "a = (ctypes.c_int * 2)(); checked(libc.socketpair(30, 1, 0, a))",
+    "bluetooth": "socket.socket(31, 1, 3)",
+    "algorithms": "socket.socket(38, 5, 0)",
+    "ping": "socket.socket(2, 2, 1)",
+    "UDP-Lite": "socket.socket(2, 2, 136)",
+    "DCCP": "socket.socket(2, 6, 33)",
+    "generic netlink": "socket.socket(16, 3, 16)",
+    "netfilter netlink": "socket.socket(16, 3, 12)",
+    "ptrace": "syscall(101, 16, GUARD, 0, 0)",
+    "memory of the supervisor by /proc": "os.open(f'/proc/{GUARD}/mem', os.O_RDWR)",
+    "memory of the keeper by /proc": "os.open(f'/proc/{SUPERVISOR}/mem', os.O_RDWR)",
+    "descriptors of the supervisor by /proc": "[os.open(f'/proc/{GUARD}/fd/{n}', os.O_RDONLY) for n in os.listdir(f'/proc/{GUARD}/fd')]",
+    "environment of the supervisor": "open(f'/proc/{GUARD}/environ').read()",
+    "process_vm_readv": "b = ctypes.create_string_buffer(8); v = (ctypes.c_ulong * 2)(ctypes.addressof(b), 8); syscall(310, GUARD, v, 1, v, 1, 0)",
+    "process_vm_writev": "b = ctypes.create_string_buffer(8); v = (ctypes.c_ulong * 2)(ctypes.addressof(b), 8); syscall(311, GUARD, v, 1, v, 1, 0)",
+    "pidfd_getfd": "p = os.pidfd_open(GUARD); syscall(438, p, 0, 0)",
+    "stopping the supervisor": "os.kill(GUARD, 19)",
+    "killing the supervisor": "os.kill(GUARD, 9)",
+    "killing the keeper": "os.kill(SUPERVISOR, 9)",
+    "a filter with a listener of its own": "libc.prctl(38, 1, 0, 0, 0); f = (ctypes.c_uint16 * 4)(6, 0, 0, 0x7fff); p = struct.pack('HxxxxxxQ', 1, ctypes.addressof(f)); syscall(317, 1, 8, p)",
+    "bpf": "syscall(321, 0, ctypes.create_string_buffer(128), 128)",
+    "userfaultfd": "syscall(323, 0)",
+    "a key that makes the kernel ask the DNS": "syscall(249, b'dns_resolver', b'secret.example', b'', -3)",
+    "setns": "syscall(308, os.open(f'/proc/{GUARD}/ns/net', os.O_RDONLY), 0x40000000)",
+    "datagram pair": "a = (ctypes.c_int * 2)(); checked(libc.socketpair(1, 2, 0, a))",
+    "raw Unix pair": "a = (ctypes.c_int * 2)(); checked(libc.socketpair(1, 3, 0, a))",
+    "short address": "s = tcp(); checked(libc.connect(s.fileno(), sockaddr(), 8))",
+    "long address": "s = tcp(); checked(libc.connect(s.fileno(), sockaddr() + bytes(200), 216))",
+    "address at the end of memory": "s = tcp(); syscall(42, s.fileno(), 1 << 46, 16)",
+    "IPv4 address on an IPv6 socket": "s = socket.socket(10); checked(libc.connect(s.fileno(), sockaddr(), 16))",
+    "mount": "checked(libc.mount(b'none', b'/mnt', b'tmpfs', 0, None))",
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_call_gets_out(supervised: Supervised, listener: Listener, case: str) -> None:
+    done = supervised.python(
+        PREPARE.format(port=listener.port) + CASES[case], allow=("127.0.0.9:1", "udp://127.0.0.9:1")
+    )
+    assert done.status not in {0, 78}, done
+    assert listener.arrived == []
+
+
+COMMANDS = {
+    "curl": ("curl", "-sS", "http://127.0.0.1:{port}/"),
+    "bash": ("bash", "-c", "echo > /dev/tcp/127.0.0.1/{port}"),
+    "python -S": (*PLAIN, "-S", "-c", "import socket; socket.create_connection(('127.0.0.1', {port}))"),
+    "env -i": ("env", "-i", *PLAIN, "-c", "import socket; socket.create_connection(('127.0.0.1', {port}))"),
+    "perl": ("perl", "-MIO::Socket::INET", "-e", "IO::Socket::INET->new('127.0.0.1:{port}') or exit 1"),
+    "nested guard": ("{guard}", "run", "--", "true"),
+}
+
+
+@pytest.mark.parametrize("case", COMMANDS)
+def test_no_program_gets_out(supervised: Supervised, listener: Listener, case: str) -> None:
+    guard = str(supervised.guarded.python.parent / "noegress-guard")
+    command = [part.format(port=listener.port, guard=guard) for part in COMMANDS[case]]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"no {command[0]} on this machine")
+    assert supervised.run(*command).status != 0
+    assert listener.arrived == []
+
+
+def test_the_bypasses_would_get_out_without_the_guard(guarded: Guarded, listener: Listener) -> None:
+    code = PREPARE.format(port=listener.port)
+    for case in ("connect", "libc", "raw system call", "high bits in the arguments", "mapped", "dup2", "thread"):
+        assert guarded.execute(*PLAIN, "-c", code + CASES[case]).status == 0, case
+    assert len(listener.arrived) == 7
+
+
+def test_a_32_bit_call_ends_the_process(supervised: Supervised, listener: Listener) -> None:
+    program = compiled("int80", supervised.guarded.folder)
+    if supervised.guarded.execute(program, str(listener.port)).status:
+        pytest.skip("this kernel takes no 32-bit calls")
+    listener.arrived.clear()
+    assert supervised.run(program, str(listener.port)).status == 128 + 31
+    assert listener.arrived == []
+
+
+@pytest.mark.parametrize("what", ["port", "addr", "family", "descriptor"])
+def test_no_race_gets_out(supervised: Supervised, listener: Listener, second_listener: Listener, what: str) -> None:
+    """A second thread changes what connect was given while the supervisor looks at it; two seconds each."""
+    program = compiled("race", supervised.guarded.folder)
+    allowed = f"127.0.0.2:{second_listener.port}" if what == "addr" else f"127.0.0.1:{listener.port}"
+    done = supervised.run(
+        program,
+        what,
+        str(listener.port),
+        str(second_listener.port),
+        "2",
+        allow=(allowed,),
+        options=("--events", "/dev/null"),
+    )
+    tries, _ = map(int, done.out.split())
+    assert tries > 100
+    assert second_listener.arrived == []
+
+
+def test_a_network_socket_that_is_inherited_is_closed(supervised: Supervised, listener: Listener) -> None:
+    """The guard is started with a datagram socket and an unconnected stream socket on descriptors 7 and 8."""
+    guard = str(supervised.guarded.python.parent / "noegress-guard")
+    code = f"""
+import os, socket
+for number, kind in ((7, socket.SOCK_DGRAM), (8, socket.SOCK_STREAM)):
+    made = socket.socket(socket.AF_INET, kind)
+    os.dup2(made.fileno(), number)
+os.execv({guard!r}, [{guard!r}, "run", "--", "sh", "-c", "ls /proc/self/fd"])
+"""
+    done = supervised.guarded.execute(*PLAIN, "-c", code)
+    assert done.status == 0, done.err
+    assert not {"7", "8"} & set(done.out.split())
+
+
+def test_a_network_socket_as_standard_input_is_refused_unless_it_is_named(supervised: Supervised) -> None:
+    guard = str(supervised.guarded.python.parent / "noegress-guard")
+    code = """
+import os, socket, sys
+made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+os.dup2(made.fileno(), 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+    refused = supervised.guarded.execute(*PLAIN, "-c", code, guard, "run", "--", "true")
+    assert refused.status == 78
+    assert "--keep-fd 0" in refused.err
+    assert supervised.guarded.execute(*PLAIN, "-c", code, guard, "run", "--keep-fd", "0", "--", "true").status == 0

@@ -1,0 +1,396 @@
+"""Real programs under the kernel layer: what is allowed works as it does without it."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.sitecustomize_guard.environment import CLEAN, Listener
+from tests.sitecustomize_guard.supervised import PLAIN, Supervised, events_of
+
+ALLOWED = {
+    "blocking": "socket.socket().connect(('127.0.0.1', PORT))",
+    "with a timeout": "socket.create_connection(('127.0.0.1', PORT), 5)",
+    "by name": "socket.create_connection(('localhost', PORT), 5)",
+    "mapped": "socket.socket(socket.AF_INET6).connect(('::ffff:127.0.0.1', PORT))",
+    "asyncio": "asyncio.run(asyncio.wait_for(stream(), 5))",
+    "after a refused one": "s = socket.socket(); print(s.connect_ex(('127.0.0.1', 9))); s.connect(('127.0.0.1', PORT))",
+    "after an unreachable one": "s = socket.socket(); print(s.connect_ex(('127.0.0.1', FREE))); s.connect(('127.0.0.1', PORT))",
+    "bound first": "s = socket.socket(); s.bind(('127.0.0.1', 0)); s.connect(('127.0.0.1', PORT))",
+    "in a forked child": "s = socket.socket()\nif os.fork() == 0: s.connect(('127.0.0.1', PORT)); os._exit(0)\nos.wait()",
+    "in another thread": "import threading; s = socket.socket(); t = threading.Thread(target=s.connect, args=(('127.0.0.1', PORT),)); t.start(); t.join()",
+    "with options": "s = socket.socket(); s.setsockopt(6, 1, 1); s.connect(('127.0.0.1', PORT)); assert s.getsockopt(6, 1)",
+    "closed on exec": "s = socket.socket(); assert not os.get_inheritable(s.fileno()); s.connect(('127.0.0.1', PORT))",
+}
+# ruff: noqa: E501 -- one program a line
+PREPARE = """
+import asyncio, errno, os, socket
+PORT, FREE = {port}, {free}
+async def stream():
+    reader, writer = await asyncio.open_connection("localhost", PORT)
+    print(await reader.read()); writer.close()
+"""
+
+
+@pytest.mark.parametrize("case", ALLOWED)
+def test_what_is_listed_is_reached(supervised: Supervised, listener: Listener, case: str) -> None:
+    code = PREPARE.format(port=listener.port, free=1) + ALLOWED[case]
+    done = supervised.python(code, allow=(f"localhost:{listener.port}", "127.0.0.1:1"))
+    assert (done.status, listener.arrived) == (0, [b"connected"]), done.err
+
+
+def test_errors_are_those_of_the_kernel(supervised: Supervised) -> None:
+    code = """
+import errno, os, socket
+def attempt(action, *args):
+    try: action(*args)
+    except OSError as error: print(errno.errorcode[error.errno], end=" ")
+s = socket.socket()
+attempt(s.connect, ("127.0.0.1", 1))
+n = socket.socket(); n.setblocking(False)
+attempt(n.connect, ("127.0.0.1", 1))
+c = socket.socket(fileno=os.dup(0))
+attempt(socket.socket(socket.AF_UNIX).connect, "/nowhere/s.sock")
+attempt(socket.socket(socket.AF_UNIX).connect, "/etc/passwd")
+attempt(socket.socket(2, 1, 99).connect, ("127.0.0.1", 1))
+a = socket.create_server(("127.0.0.1", 1024)); b = socket.create_connection(("127.0.0.1", 1024))
+attempt(b.connect, ("127.0.0.1", 1024))
+"""
+    code = code.replace("c = socket.socket(fileno=os.dup(0))\n", "").replace(
+        'attempt(socket.socket(2, 1, 99).connect, ("127.0.0.1", 1))\n', ""
+    )
+    done = supervised.python(code, allow=("127.0.0.1:1", "127.0.0.1:1024"))
+    assert done.out.split() == ["ECONNREFUSED", "EINPROGRESS", "ENOENT", "ECONNREFUSED", "EISCONN"], done.err
+
+
+def test_a_connection_that_is_waited_for_reports_its_error_once(supervised: Supervised, listener: Listener) -> None:
+    code = f"""
+import select, socket
+for port in (1, {listener.port}):
+    s = socket.socket(); s.setblocking(False)
+    s.connect_ex(("127.0.0.1", port))
+    select.select([], [s], [], 5)
+    print(s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+"""
+    done = supervised.python(code, allow=("127.0.0.1:1", f"127.0.0.1:{listener.port}"))
+    assert done.out.splitlines() == ["111 0", "0 0"], done.err
+
+
+def test_a_peer_sees_the_end_when_the_program_closes(supervised: Supervised) -> None:
+    code = """
+import socket, time
+server = socket.create_server(("127.0.0.1", 0)); port = server.getsockname()[1]
+for blocking in (True, False):
+    client = socket.socket(); client.setblocking(blocking); client.connect_ex(("127.0.0.1", port))
+    peer, _ = server.accept(); peer.settimeout(5)
+    time.sleep(0.1); client.close()
+    print(peer.recv(1))
+"""
+    assert supervised.python(code, allow=("127.0.0.1:*",)).out.split() == ["b''", "b''"]
+
+
+def test_a_port_that_was_tried_and_closed_is_free_again(supervised: Supervised) -> None:
+    code = """
+import socket
+for _ in range(20):
+    probe = socket.socket(); probe.bind(("127.0.0.1", 0)); port = probe.getsockname()[1]; probe.close()
+    socket.create_server(("127.0.0.1", port)).close()
+print("free")
+"""
+    assert supervised.python(code).out == "free"
+
+
+def test_unix_sockets_of_the_tree_are_free_and_others_are_not(supervised: Supervised, tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as outside:
+        outside.bind(str(tmp_path / "outside.sock"))
+        outside.listen(20)
+        (tmp_path / "link.sock").symlink_to("outside.sock")
+        os.link(tmp_path / "outside.sock", tmp_path / "hard.sock")
+        code = f"""
+import os, socket
+os.chdir({str(tmp_path)!r})
+inside = socket.socket(socket.AF_UNIX); inside.bind("inside.sock"); inside.listen(20)
+abstract = socket.socket(socket.AF_UNIX); abstract.bind("\\0inside"); abstract.listen(20)
+for path in ("inside.sock", "./inside.sock", {str(tmp_path)!r} + "/inside.sock", "\\0inside"):
+    socket.socket(socket.AF_UNIX).connect(path)
+print("inside")
+os.rename("inside.sock", "moved.sock"); socket.socket(socket.AF_UNIX).connect("moved.sock")
+os.symlink("outside.sock", "inside.sock")
+me = os.getpid()
+here = {str(tmp_path)!r}
+for path in ("outside.sock", here + "/outside.sock", "../" + os.path.basename(here) + "/outside.sock", "link.sock",
+             "inside.sock", "hard.sock", "/proc/self/cwd/./outside.sock", "/proc/self/cwd/outside.sock",
+             f"/proc/{{me}}/cwd/outside.sock", "\\0outside"):
+    try:
+        socket.socket(socket.AF_UNIX).connect(path); print("ESCAPED", path)
+    except OSError as error:
+        print(type(error).__name__)
+"""
+        done = supervised.python(code, allow=(f"unix:{tmp_path}/hard.sock", f"unix:{tmp_path}/link.sock"))
+    lines = done.out.split()
+    assert lines[0] == "inside", done.err
+    assert set(lines[1:]) == {"PermissionError"}, done.out
+    assert len(lines) == 11
+
+
+def test_a_listed_unix_socket_is_reached(supervised: Supervised, tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as outside:
+        outside.bind(str(tmp_path / "listed.sock"))
+        outside.listen(5)
+        (tmp_path / "folder").symlink_to(tmp_path)
+        code = f"import socket; socket.socket(socket.AF_UNIX).connect({str(tmp_path / 'folder' / 'listed.sock')!r})"
+        assert supervised.python(code, allow=(f"unix:{tmp_path}/folder/*.sock",)).status == 0
+        assert supervised.python(code).status == 1
+
+
+def test_datagrams_to_a_listed_unix_socket_arrive(supervised: Supervised, tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.bind(str(tmp_path / "log"))
+        log.settimeout(5)
+        code = f"import logging.handlers as h; h.SysLogHandler({str(tmp_path / 'log')!r}).emit(__import__('logging').makeLogRecord({{'msg': 'hello'}}))"
+        assert supervised.python(code, allow=(f"unix:{tmp_path}/log",)).status == 0
+        assert b"hello" in log.recv(100)
+
+
+def test_datagrams_go_to_a_listed_destination_only(supervised: Supervised, udp_port: tuple[int, list[bytes]]) -> None:
+    port, arrived = udp_port
+    code = f"""
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(("127.0.0.1", {port})); s.send(b"to the listed one")
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); u.sendto(b"without a connect", ("127.0.0.1", {port}))
+time.sleep(0.3)
+"""
+    assert supervised.python(code, allow=(f"udp://127.0.0.1:{port}",)).status == 0
+    assert supervised.python(code).status == 1
+    assert arrived == [b"to the listed one"]
+
+
+def test_every_refusal_is_an_event_with_its_process(supervised: Supervised, listener: Listener) -> None:
+    done = supervised.run("bash", "-c", f"echo > /dev/tcp/127.0.0.1/{listener.port}")
+    (event,) = events_of(done)
+    assert event["layer"] == "kernel"
+    assert event["destination"] == f"127.0.0.1:{listener.port}"
+    assert event["executable"].endswith("/bash")
+    assert event["command"][:2] == ["bash", "-c"]
+    assert event["policy"] == [str(supervised.guarded.folder / "guard.json")]
+
+
+def test_under_both_layers_the_event_names_who_tried(supervised: Supervised, listener: Listener) -> None:
+    code = f"import socket; socket.create_connection(('127.0.0.1', {listener.port}))"
+    done = supervised.run(str(supervised.guarded.python), "-c", code)
+    (event,) = events_of(done)
+    assert (event["layer"], event["file"], event["line"]) == ("python", "<string>", 1)
+    assert "EgressRefused" in done.err
+
+
+def test_only_the_policy_of_the_supervisor_counts(supervised: Supervised, listener: Listener) -> None:
+    code = f"import os, subprocess, sys; subprocess.run([sys.executable, '-c', 'import socket; socket.create_connection((\"127.0.0.1\", {listener.port}))'], env={{}}, check=True)"
+    done = supervised.run(str(supervised.guarded.python), "-c", code, allow=(f"127.0.0.1:{listener.port}",))
+    assert (done.status, len(listener.arrived)) == (0, 1), done.err
+
+
+@pytest.mark.parametrize(
+    ("program", "status"), [("exit 0", 0), ("exit 7", 7), ("kill -9 $$", 137), ("kill -TERM $$", 143)]
+)
+def test_the_status_is_that_of_the_program(supervised: Supervised, program: str, status: int) -> None:
+    assert supervised.run("sh", "-c", program).status == status
+
+
+def test_a_program_that_cannot_be_run_is_told_apart(supervised: Supervised) -> None:
+    assert supervised.run("/nowhere/program").status == 127
+    assert supervised.run("/etc/passwd").status == 126
+    assert supervised.guarded.execute(supervised.guard, "run", "--").status == 78
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+def test_signals_are_passed_on(supervised: Supervised, number: signal.Signals) -> None:
+    code = f"import signal, sys; signal.signal({int(number)}, lambda *_: sys.exit(42)); print('ready', flush=True); signal.pause()"
+    process = subprocess.Popen(
+        [supervised.guard, "run", "--", *PLAIN, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=CLEAN,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(number)
+        assert process.wait(10) == 42
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("victim", ["supervisor", "program"])
+def test_the_tree_ends_with_the_supervisor_and_with_its_program(supervised: Supervised, victim: str) -> None:
+    code = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0: time.sleep(60)
+    os._exit(0)
+os.wait(); time.sleep(0.2)
+print(os.getpid(), *[d for d in os.listdir("/proc") if d.isdigit() and open(f"/proc/{d}/cmdline").read() == open("/proc/self/cmdline").read()], flush=True)
+time.sleep(60)
+"""
+    process = subprocess.Popen(
+        [supervised.guard, "run", "--", *PLAIN, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=CLEAN,
+    )
+    with process:
+        assert process.stdout is not None
+        program, *all_of_them = map(int, process.stdout.readline().split())
+        assert len(all_of_them) == 2
+        os.kill(process.pid if victim == "supervisor" else program, signal.SIGKILL)
+        process.wait(10)
+        deadline = time.monotonic() + 10
+        while any(map(alive, all_of_them)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not any(map(alive, all_of_them))
+
+
+def test_orphans_are_reaped(supervised: Supervised) -> None:
+    code = """
+import os, time
+for _ in range(20):
+    if os.fork() == 0:
+        if os.fork() == 0: os._exit(0)
+        os._exit(0)
+    os.wait()
+time.sleep(0.5)
+print(sum(open(f"/proc/{d}/stat").read().rpartition(")")[2].split()[:2] == ["Z", str(os.getppid())] for d in os.listdir("/proc") if d.isdigit()))
+"""
+    assert supervised.python(code).out == "0"
+
+
+def test_two_hundred_connections_at_once(supervised: Supervised) -> None:
+    code = """
+import socket, threading
+server = socket.create_server(("127.0.0.1", 0), backlog=512); port = server.getsockname()[1]
+barrier, done = threading.Barrier(200), []
+def go():
+    barrier.wait(); s = socket.create_connection(("127.0.0.1", port), 20); done.append(s)
+threads = [threading.Thread(target=go) for _ in range(200)]
+for t in threads: t.start()
+for t in threads: t.join()
+print(len(done))
+"""
+    assert supervised.python(code, allow=("127.0.0.1:*",)).out == "200"
+
+
+def test_sockets_that_are_closed_unconnected_do_not_pile_up(supervised: Supervised) -> None:
+    code = """
+import os, socket
+for _ in range(5000): socket.socket().close()
+with open(f"/proc/{os.getppid()}/stat") as f: guard = int(f.read().rpartition(")")[2].split()[1])
+print(len(os.listdir(f"/proc/{guard}/fd")))
+"""
+    assert int(supervised.python(code).out) < 1100
+
+
+def test_interrupted_connects_go_on(supervised: Supervised) -> None:
+    code = """
+import signal, socket
+signal.signal(signal.SIGALRM, lambda *_: None); signal.siginterrupt(signal.SIGALRM, False)
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+server = socket.create_server(("127.0.0.1", 0), backlog=512); address = server.getsockname()
+for _ in range(300):
+    socket.create_connection(address).close(); server.accept()[0].close()
+signal.setitimer(signal.ITIMER_REAL, 0)
+print("done")
+"""
+    assert supervised.python(code, allow=("127.0.0.1:*",)).out == "done"
+
+
+def test_without_privileges_it_works_and_holds(
+    supervised: Supervised, listener: Listener, second_listener: Listener
+) -> None:
+    """As in a pod of the restricted standard: not root, no capabilities, no new privileges."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become another user")
+    for folder in (
+        supervised.guarded.folder,
+        *supervised.guarded.folder.parents[:3],
+        *supervised.guarded.python.parents[:4],
+    ):
+        folder.chmod(0o755)
+    drop = (
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--no-new-privs",
+        "--bounding-set=-all",
+        "--inh-caps=-all",
+    )
+    code = f"""
+import socket
+socket.create_connection(("127.0.0.1", {listener.port}))
+try: socket.create_connection(("127.0.0.1", {second_listener.port}))
+except PermissionError: print("refused")
+"""
+    done = supervised.run(*PLAIN, "-c", code, allow=(f"127.0.0.1:{listener.port}",), before=drop)
+    if "setpriv" in done.err or "Permission denied" in done.err:
+        pytest.skip(f"another user cannot run this environment: {done.err}")
+    assert (done.out, listener.arrived, second_listener.arrived) == ("refused", [b"connected"], []), done.err
+
+
+def test_observing_lets_everything_through_and_writes_who_tried(supervised: Supervised, listener: Listener) -> None:
+    report = supervised.guarded.folder / "report.json"
+    code = f"import socket\nfor _ in range(3): socket.create_connection(('localhost', {listener.port}))"
+    done = supervised.run(str(supervised.guarded.python), "-c", code, options=("--observe", str(report)))
+    assert (done.status, len(listener.arrived)) == (0, 3), done.err
+    found = json.loads(report.read_text("utf-8"))
+    assert (found["format"], found["mode"]) == (1, "observe")
+    (entry,) = [entry for entry in found["destinations"] if entry["port"] == listener.port and entry["count"] == 3]
+    assert entry["refused"] == 0
+    assert not entry["allowed"]
+    (origin,) = entry["origins"]
+    assert (origin["file"], origin["line"], origin["count"]) == ("<string>", 2, 3)
+
+
+def test_denying_lets_nothing_through_and_writes_what_was_tried(supervised: Supervised, listener: Listener) -> None:
+    report = supervised.guarded.folder / "report.json"
+    options = ("--observe", str(report), "--deny")
+    done = supervised.run(
+        "bash", "-c", f"echo > /dev/tcp/127.0.0.1/{listener.port}", options=options, allow=("127.0.0.1:*",)
+    )
+    assert (done.status, listener.arrived) == (1, [])
+    (entry,) = json.loads(report.read_text("utf-8"))["destinations"]
+    assert (entry["destination"], entry["refused"], entry["allowed"]) == (f"127.0.0.1:{listener.port}", 1, True)
+
+
+def test_a_report_that_cannot_be_written_is_said_before_anything_runs(supervised: Supervised) -> None:
+    done = supervised.run("echo", "ran", options=("--observe", "/nowhere/report.json"))
+    assert (done.status, done.out) == (78, "")
+    assert "/nowhere/report.json cannot be written" in done.err
+
+
+def test_python_only_runs_the_program_as_it_is(supervised: Supervised, listener: Listener) -> None:
+    code = f"import socket; socket.create_connection(('127.0.0.1', {listener.port}))"
+    done = supervised.run(str(supervised.guarded.python), "-c", code, options=("--python-only",))
+    assert done.status == 1
+    assert "EgressRefused" in done.err
+    assert listener.arrived == []
+
+
+def test_a_broken_policy_starts_nothing(supervised: Supervised) -> None:
+    done = supervised.guarded.execute(supervised.guard, "run", "--policy", "/nowhere.json", "--", "echo", "ran")
+    assert (done.status, done.out) == (78, "")
+    assert done.err.startswith("noegress-guard: /nowhere.json cannot be read")
