@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import TYPE_CHECKING
 
 from noegress_guard import __version__
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -29,7 +29,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="noegress-guard", description="Let nothing out that the policy does not name."
     )
     parser.add_argument("--version", action="version", version=f"noegress-guard {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(
+        prog="noegress-guard", dest="command", required=True, metavar="COMMAND"
+    )  # without its prog, argparse loads what formats help, and compression with it
     status = commands.add_parser("status", help="what protects this interpreter, and what does not")
     status.add_argument("--json", action="store_true", help="write JSON (format 1) instead of text")
     from noegress_guard.run import add_arguments

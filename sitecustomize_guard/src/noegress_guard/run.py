@@ -6,15 +6,13 @@ import argparse
 import os
 import sys
 import threading
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import noegress_guard
 from noegress_guard import CONFIGURATION_ERROR, events
 from noegress_guard.decision import Gate
 from noegress_guard.policy import GuardPolicy, PolicyError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from noegress_guard.kernel.machine import Machine
     from noegress_guard.kernel.reporter import Reporter
@@ -33,9 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy", metavar="FILE", help="the guard policy; /etc/noegress/guard.json, if there is one, has to agree"
     )
-    parser.add_argument(
-        "--observe", metavar="REPORT", type=Path, help="let everything through and write what was tried (JSON)"
-    )
+    parser.add_argument("--observe", metavar="REPORT", help="let everything through and write what was tried (JSON)")
     parser.add_argument("--deny", action="store_true", help="with --observe: let nothing through")
     parser.add_argument(
         "--events", metavar="FILE", help="where refusals are written as JSON lines: a file, or fd:N (default: fd:2)"
@@ -136,8 +132,8 @@ def _run_supervised(
             reporter.check_writable(arguments.observe)
         except OSError as error:
             raise RunError(f"{arguments.observe} cannot be written: {error.strerror or error}") from error
-    program = Program(command=command, environment=environment, kept_descriptors=frozenset(arguments.keep_fd))
-    supervise = _Supervision(machine=found, policies=policies, reports=reports, mode=mode)
+    program = Program(command, environment, frozenset(arguments.keep_fd))
+    supervise = _Supervision(found, policies, reports, mode)
     try:
         status = launch(found, program, supervise.serve)
     except LaunchError as error:
@@ -148,14 +144,14 @@ def _run_supervised(
     return status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Supervision:
     """What the supervisor's thread builds once the program exists, and not before: no thread survives a fork."""
 
-    machine: Machine
-    policies: tuple[GuardPolicy, ...]
-    reports: Reporter
-    mode: str
+    def __init__(self, machine: Machine, policies: tuple[GuardPolicy, ...], reports: Reporter, mode: str) -> None:
+        self.machine = machine
+        self.policies = policies
+        self.reports = reports
+        self.mode = mode
 
     def serve(self, listener: Listener, keeper: int) -> None:
         """Serve the tree below the keeper."""

@@ -1,6 +1,5 @@
 """What a Python layer of the tree says it is about to do: claims of a process that is not trusted, cut to size."""
 
-import json
 from typing import Any
 
 _MAX_TEXT, _MAX_CHAIN = 500, 50
@@ -9,6 +8,8 @@ _TEXTS = ("operation", "destination", "host", "protocol", "reason", "file")
 
 def parse_claim(message: bytes) -> dict[str, Any]:
     """Return the fields that an event may take from a claim; ValueError if it is none."""
+    import json
+
     try:
         claimed = json.loads(message)
     except RecursionError as error:

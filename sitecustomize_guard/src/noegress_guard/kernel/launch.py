@@ -12,8 +12,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from noegress_guard import CONFIGURATION_ERROR
 from noegress_guard.kernel import machine as m
@@ -43,8 +42,7 @@ _NOT_FORWARDED: Final = {
 _ROUNDS: Final = 200  # of killing what was forked while we killed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Program:
+class Program(NamedTuple):
     """What to start."""
 
     command: list[str]

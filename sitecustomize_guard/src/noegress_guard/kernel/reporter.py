@@ -1,10 +1,8 @@
 """What the tree tried: events as they happen, and the inventory of a whole run (the report of --observe)."""
 
-import json
 import os
 import threading
 import time
-from pathlib import Path
 from typing import Any, Final
 
 from noegress_guard import events
@@ -48,8 +46,10 @@ class Reporter:
                 events.record(complete)
             self._count(complete, allowed=allowed, let_through=let_through)
 
-    def write(self, path: Path, command: list[str], mode: str, policies: list[str]) -> None:
+    def write(self, path: str, command: list[str], mode: str, policies: list[str]) -> None:
         """Write the inventory whole or not at all; OSError if it cannot be written."""
+        import json
+
         with self._lock:
             report = {
                 "format": FORMAT,
@@ -64,9 +64,10 @@ class Reporter:
                     for _, entry in sorted(self._destinations.items())
                 ],
             }
-        partial = path.with_name(path.name + ".part")
-        partial.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
-        partial.replace(path)
+        partial = path + ".part"
+        with open(partial, "w", encoding="utf-8") as file:
+            file.write(json.dumps(report, indent=2) + "\n")
+        os.replace(partial, path)
 
     def _count(self, event: dict[str, Any], *, allowed: bool, let_through: bool) -> None:
         now = _now()
@@ -86,7 +87,7 @@ class Reporter:
             if value is not None and value not in entry[name] and len(entry[name]) < _MAX_PLACES:
                 entry[name].append(value)
         place = {name: event.get(name) for name in ("executable", "command", "distributions", "file", "line", "layer")}
-        key = json.dumps(place, sort_keys=True)
+        key = repr(place)
         if key in entry["origins"] or len(entry["origins"]) < _MAX_PLACES:
             origin = entry["origins"].setdefault(key, place | {"pid": event["pid"], "first_seen": now, "count": 0})
             origin["count"] += 1
@@ -98,10 +99,10 @@ def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: str) -> None:
     """Make sure, before anything runs, that the report can be written at the end; OSError if not."""
-    if path.is_dir():
+    if os.path.isdir(path):
         raise IsADirectoryError(f"{path} is a folder")
-    partial = path.with_name(path.name + ".part")
+    partial = path + ".part"
     os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    partial.unlink()
+    os.unlink(partial)

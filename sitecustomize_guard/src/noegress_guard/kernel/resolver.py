@@ -3,7 +3,6 @@
 import os
 import select
 import time
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from noegress_guard.destination import Address, parse_address, parse_name
@@ -30,7 +29,7 @@ class Found(NamedTuple):
 class Resolver:
     """Answers one name and type at a time; safe to use from several threads."""
 
-    def __init__(self, resolv_conf: Path = Path("/etc/resolv.conf"), hosts: Path = Path("/etc/hosts")) -> None:
+    def __init__(self, resolv_conf: str = "/etc/resolv.conf", hosts: str = "/etc/hosts") -> None:
         """Take the files that a C library would read; they are read anew for each lookup, as they may change."""
         self._resolv_conf = resolv_conf
         self._hosts = hosts
@@ -132,9 +131,9 @@ def _wait(descriptor: int, events: int, deadline: float) -> None:
         raise TimeoutError
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: str) -> list[str]:
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             return file.read(_MAX_FILE_BYTES).decode("utf-8", "replace").splitlines()
     except OSError:
         return []

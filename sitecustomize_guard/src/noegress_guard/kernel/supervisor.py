@@ -11,7 +11,6 @@ import os
 import select
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 
 from noegress_guard.kernel import machine as m
@@ -77,6 +76,8 @@ class Supervisor:
             work()
         except Exception:  # noqa: BLE001 -- the outer edge, fails closed: one broken call must not end the others
             sys.stderr.write("noegress-guard: a call was refused after an error in the supervisor\n")
+            import traceback
+
             traceback.print_exc()
             self._listener.answer(call, code=errno.EACCES)
 
