@@ -8,7 +8,7 @@ TESTS ?= tests
 PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG_FILE=/dev/null \
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format reference lock clean help
+.PHONY: demo test check format reference lock bench-guard clean help
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -42,6 +42,9 @@ reference: .venv  ## write the generated pages of docs/reference anew
 lock: .venv  ## write requirements/dev.txt anew, hashes and no addresses
 	$(BIN)/uv pip compile --quiet --no-config --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --upgrade --output-file requirements/dev.txt requirements/dev.in
+
+bench-guard: .venv  ## what the guard costs, against no guard, in one run
+	$(BIN)/python benchmarks/guard/bench.py
 
 clean:  ## remove what the verbs made
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache

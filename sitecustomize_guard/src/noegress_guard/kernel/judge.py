@@ -7,6 +7,7 @@ from noegress_guard.decision import Gate
 from noegress_guard.destination import Address, parse_address, parse_name
 from noegress_guard.kernel.names import Names
 from noegress_guard.kernel.reporter import Reporter
+from noegress_guard.kernel.tree import process_of
 
 ENFORCE, OBSERVE, DENY = "enforce", "observe", "deny"
 _SUPERVISED: Final = frozenset({"connect", "sendto", "sendmsg"})
@@ -22,7 +23,7 @@ class Judge:
         self._reporter = reporter
         self._mode = mode
 
-    def lets_address(self, pid: int, address: Address, port: int, protocol: str) -> bool:
+    def lets_address(self, thread: int, address: Address, port: int, protocol: str) -> bool:
         """Decide on a connection to an address, and report it."""
         allowed = self._gate.allows_address(address, protocol, port)
         if allowed and self._mode == ENFORCE:
@@ -39,19 +40,19 @@ class Judge:
             "protocol": protocol,
             "address": text,
         }
-        return self._decide(pid, event, allowed=allowed)
+        return self._decide(process_of(thread), event, allowed=allowed)
 
     def is_probe(self, address: Address, port: int) -> bool:
         """Tell whether a datagram socket is aimed at an address that a listed name has, and at no listed UDP port."""
         known = bool(self._gate.names_of(address)) or address in self._names.observed
         return known and not self._gate.allows_address(address, "udp", port)
 
-    def lets_socket(self, pid: int, name: str, *, listed: bool) -> bool:
+    def lets_socket(self, thread: int, name: str, *, listed: bool) -> bool:
         """Decide on a Unix socket that the tree does not listen at itself, and report it."""
         if listed and self._mode == ENFORCE:
             return True
         event = {"operation": "connect", "destination": f"unix:{name}", "host": f"unix:{name}", "protocol": "unix"}
-        return self._decide(pid, event, allowed=listed)
+        return self._decide(process_of(thread), event, allowed=listed)
 
     def note_lookup(self, pid: int, name: str) -> None:
         """Report a lookup of a name that is not listed."""

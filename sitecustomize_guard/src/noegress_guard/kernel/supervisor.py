@@ -91,7 +91,7 @@ class Supervisor:
         datagram = kind == m.SOCK_DGRAM or (family == m.AF_UNIX and kind == m.SOCK_RAW)
         try:
             if datagram:
-                descriptor = self._broker.open(_process(call.thread), non_blocking=bool(flags & m.SOCK_NONBLOCK))
+                descriptor = self._broker.open(tree.process_of(call.thread), non_blocking=bool(flags & m.SOCK_NONBLOCK))
             else:
                 descriptor = self._custody.open(family, kind | flags & m.SOCK_NONBLOCK, protocol)
         except OSError as error:
@@ -159,7 +159,6 @@ class Supervisor:
             self._listener.answer(call, code=errno.EISCONN)
             return
         descriptor, family = borrowed
-        pid = _process(call.thread)
         if family == m.AF_UNIX:
             self._workers.submit(lambda: self._guarded(call, lambda: self._connect_unix(call, inode, descriptor, raw)))
             return
@@ -168,7 +167,7 @@ class Supervisor:
             code = m.connect(descriptor, raw)  # dissolves what was begun
         elif destination is None:
             code = errno.EAFNOSUPPORT if family_of(raw) not in {m.AF_INET, m.AF_INET6} else errno.EINVAL
-        elif not self._judge.lets_address(pid, *destination, "tcp"):
+        elif not self._judge.lets_address(call.thread, *destination, "tcp"):
             code = errno.EACCES
         elif not fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_NONBLOCK:
             self._workers.submit(lambda: self._guarded(call, lambda: self._finish(call, inode, descriptor, raw)))
@@ -216,7 +215,7 @@ class Supervisor:
             return None
         if self._listener.is_waiting(call) and (
             self._sockets.is_inside(target)
-            or self._judge.lets_socket(_process(call.thread), target.name, listed=self._sockets.is_listed(target))
+            or self._judge.lets_socket(call.thread, target.name, listed=self._sockets.is_listed(target))
         ):
             return target
         if target.pin is not None:
@@ -227,7 +226,6 @@ class Supervisor:
     def _connect_datagram(self, call: Notification, inode: int, raw: bytes) -> None:
         """Connect an end of a pair: to the broker as a name server, or through it to what is listed."""
         family, destination = family_of(raw), parse_ip(raw)
-        pid = _process(call.thread)
         if family == m.AF_UNIX:
             target = self._permitted(call, raw)
             if target is None:
@@ -247,7 +245,7 @@ class Supervisor:
             code = 0
         elif self._judge.is_probe(*destination):
             code = errno.ENETUNREACH  # how the C library sorts the addresses of a name (RFC 6724): nothing is sent
-        elif self._judge.lets_address(pid, *destination, "udp"):
+        elif self._judge.lets_address(call.thread, *destination, "udp"):
             code = self._relay(inode, family, raw)
         else:
             code = errno.EACCES
@@ -273,7 +271,7 @@ class Supervisor:
         os.close(descriptor)
         if accepted is not None:
             self._custody.drop(inode)
-            pid, ours = _process(call.thread), accepted
+            pid, ours = tree.process_of(call.thread), accepted
             self._links.submit(lambda: self._talk(pid, ours))
         self._listener.answer(call, code=code)
 
@@ -319,12 +317,3 @@ class _Pending:
                 os.close(descriptor)
                 if connected:
                     self._custody.drop(inode)
-
-
-def _process(thread: int) -> int:
-    """Return the process of a thread."""
-    try:
-        with open(f"/proc/{thread}/status", "rb") as file:
-            return next(int(line[5:]) for line in file if line.startswith(b"Tgid:"))
-    except (OSError, StopIteration, ValueError):
-        return thread

@@ -58,6 +58,15 @@ def socket_inode(thread: int, descriptor: int) -> int | None:
     return int(target[8:-1]) if target.startswith("socket:[") else None
 
 
+def process_of(thread: int) -> int:
+    """Return the process of a thread."""
+    try:
+        with open(f"/proc/{thread}/status", "rb") as file:
+            return next(int(line[5:]) for line in file if line.startswith(b"Tgid:"))
+    except (OSError, StopIteration, ValueError):
+        return thread
+
+
 def describe(pid: int) -> dict[str, Any]:
     """Return what an event says of a process."""
     try:
