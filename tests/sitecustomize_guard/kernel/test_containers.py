@@ -1,0 +1,118 @@
+"""The kernel layer where containers run: without privileges, and under the profiles of container runtimes."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sitecustomize_guard.environment import CLEAN, GUARD, Listener
+from tests.sitecustomize_guard.supervised import PLAIN, Supervised
+
+RESTRICTED = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "--bounding-set=-all")
+PROGRAM = """
+import socket
+socket.create_connection(("127.0.0.1", {allowed}))
+for attempt in (("127.0.0.1", {denied}), ("0.0.0.0", {denied})):
+    try: socket.create_connection(attempt)
+    except PermissionError: print("refused")
+a = socket.socket(socket.AF_UNIX); a.bind("\\0noegress-test"); a.listen()
+socket.socket(socket.AF_UNIX).connect("\\0noegress-test")
+with open("/proc/self/status") as f:
+    print(*[line.split()[1] for line in f if line.startswith(("CapEff", "NoNewPrivs"))])
+for number in (9, 19):
+    import os
+    with open(f"/proc/{{os.getppid()}}/stat") as f: guard = int(f.read().rpartition(")")[2].split()[1])
+    try: os.kill(guard, number)
+    except PermissionError: print("protected")
+try: open(f"/proc/{{guard}}/environ").read()
+except PermissionError: print("protected")
+"""
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A copy of the guard that every user can read."""
+    with tempfile.TemporaryDirectory(prefix="noegress-guard-") as name:
+        folder = Path(name)
+        shutil.copytree(GUARD / "src" / "noegress_guard", folder / "noegress_guard")
+        for path in (folder, *folder.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        yield folder
+
+
+def test_as_a_pod_of_the_restricted_standard(
+    supervised: Supervised, public: Path, listener: Listener, second_listener: Listener
+) -> None:
+    """Not root, no capabilities, no new privileges: by the system's Python, which other users can run."""
+    python = Path("/usr/bin/python3")
+    check = [str(python), "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    if os.geteuid() != 0 or not python.exists() or subprocess.run(check, check=False).returncode:
+        pytest.skip("needs root, to become another user, and a Python 3.11 that others can run")
+    policy = public / "guard.json"
+    policy.write_text(f'{{"format": 1, "allow": ["127.0.0.1:{listener.port}"]}}', "utf-8")
+    policy.chmod(0o644)
+    code = PROGRAM.format(allowed=listener.port, denied=second_listener.port)
+    guard = (*RESTRICTED, str(python), "-m", "noegress_guard.cli", "run", "--policy", str(policy), "--")
+    done = supervised.guarded.execute(*guard, str(python), "-I", "-c", code, PYTHONPATH=str(public))
+    expected = ["refused"] * 2 + ["0000000000000000", "1"] + ["protected"] * 3
+    assert done.out.split() == expected, done.err
+    assert (len(listener.arrived), second_listener.arrived) == (1, [])
+
+
+DOCKER = """
+# what the default profiles of Docker and containerd refuse to a process without capabilities
+import ctypes, errno, os, struct, sys
+sys.path.insert(0, sys.argv[1])
+from noegress_guard.kernel import machine as m
+refused = [m.PIDFD_GETFD, 425, 426, 427, 312, 272, 308, 165, 166, 155, 161, 321, 323, 298, 248, 249, 250, 101]
+code = b"".join([struct.pack("HBBI", 0x20, 0, 0, 0)]
+    + [struct.pack("HBBI", 0x15, 0, 1, n) + struct.pack("HBBI", 6, 0, 0, 0x50000 | errno.EPERM) for n in refused]
+    + [struct.pack("HBBI", 0x15, 0, 1, 435) + struct.pack("HBBI", 6, 0, 0, 0x50000 | errno.ENOSYS)]
+    + [struct.pack("HBBI", 6, 0, 0, 0x7FFF0000)])
+buffer = ctypes.create_string_buffer(code, len(code))
+program = struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(buffer))
+m.prctl(m.PR_SET_NO_NEW_PRIVS, 1)
+m.system_call(m.this_machine().seccomp, 1, 0, program)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def test_under_a_filter_that_refuses_what_a_container_runtime_refuses(
+    supervised: Supervised, listener: Listener, second_listener: Listener
+) -> None:
+    if os.uname().machine != "x86_64":
+        pytest.skip("the simulated profile has the numbers of x86_64")
+    code = PROGRAM.format(allowed=listener.port, denied=second_listener.port)
+    simulate = (*PLAIN, "-c", DOCKER, str(GUARD / "src"))
+    done = supervised.run(*PLAIN, "-c", code, allow=(f"127.0.0.1:{listener.port}",), before=simulate)
+    assert done.out.split().count("refused") == 2, done.err
+    assert done.status == 0
+    assert (len(listener.arrived), second_listener.arrived) == (1, [])
+
+
+def test_where_a_listener_stands_already_it_refuses_to_start(supervised: Supervised) -> None:
+    """As under runtimes that keep the one listener for themselves, and as a guard inside a guard."""
+    done = supervised.run(supervised.guard, "run", "--", "true")
+    assert done.status == 78
+    assert "the kernel layer cannot work here: seccomp" in done.err
+    assert "--python-only" in done.err
+
+
+def test_with_python_only_it_starts_there(supervised: Supervised) -> None:
+    done = supervised.run(supervised.guard, "run", "--python-only", "--", sys.executable, "-c", "print('ran')")
+    assert done.out == "ran"
+
+
+def test_as_the_first_process_of_a_container(supervised: Supervised) -> None:
+    """In a process namespace of its own, the guard is process 1: it reaps, ends with its program, gives its status."""
+    code = "import os, sys; os.fork() or os._exit(0); os.wait(); print(os.getpid() < 10); sys.exit(9)"
+    first = ("unshare", "-rpf", "--mount-proc")
+    if subprocess.run([*first, "true"], check=False, capture_output=True, env=CLEAN).returncode:
+        pytest.skip("this machine makes no process namespace")
+    done = supervised.run(*PLAIN, "-c", code, before=first)
+    assert (done.status, done.out) == (9, "True"), done.err
