@@ -27,7 +27,7 @@ def json_report(report: Report) -> str:
 def _environment(report: Report) -> dict[str, object]:
     return {
         "egress": list(report.egress),
-        "kill_switches": [_switch(switch) for switch in report.kill_switches],
+        "kill_switches": [switch_fields(switch) for switch in report.kill_switches],
     }
 
 
@@ -42,16 +42,18 @@ def _artifact(item: Judged) -> dict[str, object]:
         "reasons": list(item.decision.reasons),
         "undecided": list(item.decision.undecided),
         "egress": list(item.result.egress),
-        "kill_switches": [_switch(switch) for switch in item.kill_switches],
-        "findings": [_finding(judgement) for judgement in item.decision.judgements],
+        "kill_switches": [switch_fields(switch) for switch in item.kill_switches],
+        "findings": [finding_fields(judgement) for judgement in item.decision.judgements],
     }
 
 
-def _switch(switch: KillSwitch) -> dict[str, str]:
+def switch_fields(switch: KillSwitch) -> dict[str, str]:
+    """A kill switch in the form of the contract."""
     return {"name": switch.name, "value": switch.value, "basis": switch.basis.value, "source": switch.source}
 
 
-def _finding(judgement: Judgement) -> dict[str, object]:
+def finding_fields(judgement: Judgement) -> dict[str, object]:
+    """A finding in the form of the contract, with what the policy makes of it."""
     finding = judgement.finding
     return {
         "rule": finding.rule,

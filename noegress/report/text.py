@@ -22,7 +22,17 @@ def text_report(report: Report) -> str:
     lines = [line for item in report.artifacts for line in _artifact(item)]
     if report.is_environment:
         lines += environment(report)
-    return "\n".join([*lines, *summary(report)]) + "\n"
+    return joined([*lines, *summary(report)])
+
+
+def joined(lines: list[str]) -> str:
+    """Lines as text; what would command a terminal or turn the direction of writing is shown as its escape."""
+    return "".join(printable(line) + "\n" for line in lines)
+
+
+def printable(text: str) -> str:
+    """A text from a foreign file, its control and format characters escaped."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def environment(report: Report) -> list[str]:
