@@ -4,6 +4,7 @@ import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from noegress.policy import Policy, find_policy
 from noegress.report import FORMATS, Unread, judge
 from noegress.scan import ScanResult, scan_file, scan_installed
 from noegress.scan.cache import cache_folder
+from noegress.scan.cluster import dask_executor
 from noegress.scan.pool import Unscanned, scan_files
 
 
@@ -34,6 +36,9 @@ def _configure(parser: ArgumentParser) -> None:
 def add_scan_options(parser: ArgumentParser) -> None:
     """Add the options of every command that scans, for ``scan_all``."""
     parser.add_argument("--jobs", type=_jobs, default=os.cpu_count() or 1, metavar="N", help="processes (all cores)")
+    parser.add_argument(
+        "--dask", metavar="ADDRESS", help="scan on the Dask cluster of the scheduler at tcp://HOST:PORT"
+    )
     parser.add_argument("--no-cache", action="store_true", help="read every member, whether it was seen before or not")
     add_policy_option(parser)
 
@@ -68,12 +73,15 @@ def scan_all(
     """Scan with the processes and the cache that the options ask for; what cannot be opened goes to ``unread``."""
     cached = partial(scan, cache=None if args.no_cache else cache_folder())
     results = []
-    outcomes = scan_files(paths, jobs=min(args.jobs, len(paths)), scan=cached)
-    for outcome in shown_progress(outcomes, len(paths), sys.stderr):
-        if isinstance(outcome, Unscanned):
-            unread.append(Unread(target=str(outcome.path), problem=outcome.problem, fix=outcome.fix))
-        else:
-            results.append(outcome)
+    with dask_executor(args.dask) if args.dask else nullcontext() as executor:
+        # a worker on another machine has another current folder
+        where = tuple(path.absolute() for path in paths) if executor else paths
+        outcomes = scan_files(where, jobs=min(args.jobs, len(paths)), executor=executor, scan=cached)
+        for outcome in shown_progress(outcomes, len(paths), sys.stderr):
+            if isinstance(outcome, Unscanned):
+                unread.append(Unread(target=str(outcome.path), problem=outcome.problem, fix=outcome.fix))
+            else:
+                results.append(outcome)
     return results
 
 

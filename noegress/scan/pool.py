@@ -33,13 +33,13 @@ def scan_files(
     the same paths; without one and with more than one job, processes are started and ended here.
     """
     if executor is not None:
-        yield from _gather([(path, executor.submit(_attempt, scan, path)) for path in paths], scan, retry=False)
+        yield from _gather_from([(path, executor.submit(_attempt, scan, path)) for path in paths])
         return
     if jobs <= 1:
         yield from (_attempt(scan, path) for path in paths)
         return
     with _processes(jobs) as pool:
-        yield from _gather([(path, pool.submit(_attempt, scan, path)) for path in paths], scan, retry=True)
+        yield from _gather([(path, pool.submit(_attempt, scan, path)) for path in paths], scan)
 
 
 def _processes(jobs: int) -> ProcessPoolExecutor:
@@ -54,13 +54,21 @@ def _attempt(scan: Scan, path: Path) -> Outcome:
         return Unscanned(path=path, problem=error.problem, fix=error.fix)
 
 
-def _gather(submitted: list[tuple[Path, Future[Outcome]]], scan: Scan, *, retry: bool) -> Iterator[Outcome]:
+def _gather(submitted: list[tuple[Path, Future[Outcome]]], scan: Scan) -> Iterator[Outcome]:
     for path, future in submitted:
         try:
             yield future.result()
-        except (BrokenExecutor, CancelledError, OSError) as error:
+        except (BrokenExecutor, CancelledError):
             # a pool that breaks loses every pending file: each gets a worker of its own, and only one kills it again
-            yield _alone(scan, path) if retry else crashed(path, f"lost its worker: {type(error).__name__}")
+            yield _alone(scan, path)
+
+
+def _gather_from(submitted: list[tuple[Path, Future[Outcome]]]) -> Iterator[Outcome]:
+    for path, future in submitted:
+        try:
+            yield future.result()
+        except Exception as error:  # noqa: BLE001 - every engine has its own word for a lost worker: undecided
+            yield crashed(path, f"lost its worker: {type(error).__name__}: {error}")
 
 
 def _alone(scan: Scan, path: Path) -> Outcome:

@@ -30,8 +30,8 @@ def dies(path: Path) -> ScanResult:
     return scan_file(path)
 
 
-def fails(_path: Path) -> ScanResult:
-    raise UsageError("a problem", fix="a fix")
+def loses(_path: Path) -> ScanResult:
+    raise RuntimeError("KilledWorker")
 
 
 def test_a_harmless_wheel_has_no_finding(make_wheel: Make) -> None:
@@ -94,6 +94,13 @@ def test_any_executor_can_be_handed_in(make_wheel: Make) -> None:
     assert [outcome.subject.filename for outcome in outcomes if isinstance(outcome, ScanResult)] == [
         path.name for path in paths
     ]
+
+
+def test_whatever_an_executor_loses_is_a_finding(make_wheel: Make) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        (outcome,) = scan_files([make_wheel()], executor=executor, scan=loses)
+    assert isinstance(outcome, ScanResult)
+    assert [finding.rule for finding in outcome.findings] == ["scan-crashed"]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
