@@ -5,8 +5,8 @@ from argparse import ArgumentParser, Namespace
 from datetime import timedelta
 from pathlib import Path
 
-from noegress.cli.command import Command, add_policy_option, policy_of, today
-from noegress.export.guard import guard_policy
+from noegress.cli.command import Command, today
+from noegress.cli.policy_export import configure_explain, configure_export, run_explain, run_export
 from noegress.policy import Policy, policy_schema, read_policy
 
 _NOTICE = timedelta(days=14)
@@ -20,9 +20,11 @@ def _configure(parser: ArgumentParser) -> None:
     schema = verbs.add_parser("schema", help="print the JSON Schema of noegress.toml")
     schema.set_defaults(verb=_schema)
     export = verbs.add_parser("export", help="write the policy for another tool, to standard output")
-    export.add_argument("target", choices=["guard"])
-    add_policy_option(export)
-    export.set_defaults(verb=_export)
+    configure_export(export)
+    export.set_defaults(verb=run_export)
+    explain = verbs.add_parser("explain", help="which door lets a destination through, and the line that decides")
+    configure_explain(explain)
+    explain.set_defaults(verb=run_explain)
 
 
 def _run(args: Namespace) -> int:
@@ -51,12 +53,6 @@ def _notices(policy: Policy) -> list[str]:
 
 def _schema(_args: Namespace) -> int:
     print(json.dumps(policy_schema(), indent=2))
-    return 0
-
-
-def _export(args: Namespace) -> int:
-    found = policy_of(args)
-    print(json.dumps(guard_policy(found), indent=2))
     return 0
 
 
