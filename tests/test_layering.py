@@ -29,7 +29,7 @@ CORE_FLOORS = [
     {"artifact"},
     {"rules", "scan", "surfaces", "catalogue"},
     {"evidence"},
-    {"export", "report", "bundle", "custody"},
+    {"export", "report", "bundle", "custody", "run"},
     {"cli"},
 ]
 # the one module of each member that speaks its host's language

@@ -18,6 +18,7 @@ _OWN_COMMANDS = (
     "check",
     "diff",
     "policy",
+    "run",
     "scan",
     "verify",
 )
