@@ -1,5 +1,6 @@
 """``noegress check``: whether a project, its machine and its commands could resolve from elsewhere than the mirror."""
 
+import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from noegress.policy import Policy
 from noegress.report.check_formats import FORMATS
 from noegress.surfaces import Report, Scope, gate, this_machine
 from noegress.surfaces.admitted import Catalogue
+from noegress.surfaces.mend import edits
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -22,6 +24,7 @@ def _configure(parser: ArgumentParser) -> None:
         choices=[scope.value for scope in Scope],
         help="report only violations of this scope (may be repeated; default: all)",
     )
+    parser.add_argument("--fix", action="store_true", help="show and write the mechanical fixes, then check again")
     parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="how to report")
 
 
@@ -30,9 +33,20 @@ def _run(args: Namespace) -> int:
     scopes = frozenset(Scope(scope) for scope in args.scope) if args.scope else frozenset(Scope)
     catalogue, why = (None, "judged without the catalogue (--offline)") if args.offline else _catalogue(found.policy)
     report = gate(args.directory, found, this_machine(), scopes=scopes, catalogue=catalogue)
+    if args.fix and _mend(report, found.policy):
+        report = gate(args.directory, found, this_machine(), scopes=scopes, catalogue=catalogue)
     report = _explained(report, why, is_undecided=not args.offline)
     print(FORMATS[args.format](report, str(found)))
     return report.verdict.exit_status
+
+
+def _mend(report: Report, policy: Policy) -> bool:
+    """Show each edit on standard error, so that a report in JSON stays one, and write it."""
+    found = edits(report, policy)
+    for edit in found:
+        print(edit.diff(), file=sys.stderr)
+        edit.write()
+    return bool(found)
 
 
 def _catalogue(policy: Policy) -> tuple[Catalogue | None, str]:

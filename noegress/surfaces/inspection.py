@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -97,7 +97,7 @@ class Inspection:
         """An index or a place of files (``--find-links``): the mirror, or a violation."""
         if not self.mirror.covers(url):
             allows = f"{describe(url)} to be installed from"
-            yield self.violation(surface, origin, text=text, allows=allows, fix=fix)
+            yield replace(self.violation(surface, origin, text=text, allows=allows, fix=fix), address=url)
 
     def requirement(self, surface: str, origin: Origin, text: str, *, base: Path | None = None) -> Iterator[Violation]:
         """A requirement as a front end reads it: by name, or a direct reference (PEP 508, a URL, a path)."""

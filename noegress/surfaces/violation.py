@@ -1,6 +1,6 @@
 """What the build firewall reports: a place from which something could be resolved that is not the mirror."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 __all__ = ["NotJudged", "Scope", "Violation", "Weight"]
@@ -42,6 +42,8 @@ class Violation:
     """The offending setting as it is written, passwords left out."""
     allows: str
     fix: str
+    address: str = field(default="", repr=False, compare=False)
+    """The foreign address as it is written, where the mirror's could stand in its place; may hold a password."""
 
     @property
     def place(self) -> str:

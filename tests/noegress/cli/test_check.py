@@ -75,3 +75,40 @@ def test_a_policy_without_a_mirror_exits_2(project: Path) -> None:
 def test_a_directory_that_is_none_exits_2(project: Path) -> None:
     done = check(project, "nowhere")
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
+def test_mechanical_fixes_are_shown_written_and_checked(project: Path) -> None:
+    (project / "uv.toml").write_bytes(b'index-url = "https://evil.example/simple"\r\n')
+    (project / "requirements.txt").write_text(
+        "six\n--extra-index-url https://evil.example/simple\n-i https://e.example/\n"
+    )
+    (project / "pylock.toml").write_text("lock-version = '9'\n")
+    done = check(project, "--offline", "--fix", PIP_FIND_LINKS="/opt/wheels")
+    assert (project / "uv.toml").read_bytes() == f'index-url = "{MIRROR}"\r\n'.encode()
+    assert (project / "requirements.txt").read_text() == f"six\n-i {MIRROR}\n"
+    assert "---extra-index-url https://evil.example/simple" in done.stderr
+    assert f"export UV_DEFAULT_INDEX='{MIRROR}'" in (project / "noegress.env").read_text()
+    assert done.returncode == 1, "the lock of an unknown version and the variable are left to a person"
+    assert "pylock.toml:1" in done.stdout
+    assert "evil.example" not in done.stdout
+
+
+def test_nothing_is_written_where_nothing_can_be_mended(project: Path) -> None:
+    before = sorted(project.iterdir())
+    assert check(project, "--offline", "--fix").returncode == 0
+    assert sorted(project.iterdir()) == before
+
+
+@pytest.mark.parametrize("form", ["json", "sarif", "gitlab"])
+def test_machine_readable_forms_are_json(project: Path, form: str) -> None:
+    done = check(project, "--offline", "--format", form, UV_INDEX="https://evil.example/simple")
+    assert done.returncode == 1
+    json.loads(done.stdout)
+
+
+def test_what_needs_a_catalogue_is_undecided_without_one(project: Path) -> None:
+    (project / "requirements.txt").write_text("six\n")
+    done = check(project)
+    assert done.returncode == 3
+    assert "not judged" in done.stdout
+    assert check(project, "--offline").returncode == 0

@@ -1,0 +1,91 @@
+"""The mechanical fixes of a check: addresses in project files become the mirror's, further indexes go."""
+
+import difflib
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from noegress.errors import UsageError
+from noegress.policy import Policy
+from noegress.surfaces.forced import emptied_variables
+from noegress.surfaces.gate import Report
+from noegress.surfaces.violation import Scope, Violation
+
+VARIABLES = "noegress.env"
+# in a file of requirements an option stands alone on its line
+_FURTHER = re.compile(r"\s*(--extra-index-url|--find-links|-f)(=|\s|$)")
+_REQUIREMENTS = "requirements"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """One file as it is and as it should be."""
+
+    path: Path
+    before: str
+    """Empty where the file is new."""
+    after: str
+
+    def diff(self) -> str:
+        """A unified diff."""
+        old, new = (text.splitlines(keepends=True) for text in (self.before, self.after))
+        return "".join(difflib.unified_diff(old, new, str(self.path), str(self.path)))
+
+    def write(self) -> None:
+        """Replace the file in one step, its mode kept; raises ``UsageError`` where it cannot be written."""
+        try:
+            mode = self.path.stat().st_mode & 0o777 if self.path.exists() else 0o644
+            descriptor, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(self.after.encode())
+            Path(temporary).chmod(mode)
+            Path(temporary).replace(self.path)
+        except OSError as error:
+            raise UsageError(f"{self.path} cannot be written: {error.strerror}", fix="make it writable") from error
+
+
+def edits(report: Report, policy: Policy) -> tuple[Edit, ...]:
+    """What can be mended without a decision of a person; the rest stays a violation."""
+    found = []
+    by_file: dict[str, list[Violation]] = {}
+    for violation in report.violations:
+        if violation.scope is Scope.PROJECT and violation.address and violation.line:
+            by_file.setdefault(violation.file, []).append(violation)
+    for file, violations in by_file.items():
+        path = report.directory / file
+        try:
+            before = path.read_bytes().decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue  # not a text that can be edited safely; the violation stays
+        after = _mended(before, violations, report.mirror)
+        if after != before:
+            found.append(Edit(path=path, before=before, after=after))
+    if any(violation.scope is Scope.MACHINE for violation in report.violations):
+        found += _variables(report.directory / VARIABLES, policy)
+    return tuple(found)
+
+
+def _mended(text: str, violations: list[Violation], mirror: str) -> str:
+    lines = text.splitlines(keepends=True)
+    for violation in violations:
+        index = violation.line - 1
+        if index >= len(lines):
+            continue
+        if violation.surface == _REQUIREMENTS and _FURTHER.match(lines[index]):
+            lines[index] = ""
+        else:
+            lines[index] = lines[index].replace(violation.address, mirror)
+    return "".join(lines)
+
+
+def _variables(path: Path, policy: Policy) -> list[Edit]:
+    """A file to source: what is configured for the user or the machine is not ours to edit."""
+    lines = [f"export {name}='{value}'\n" for name, value in emptied_variables(policy).items()]
+    after = "".join(["# the mirror as the only index; source it: . ./noegress.env\n", *lines])
+    try:
+        before = path.read_text("utf-8") if path.is_file() else ""
+    except (OSError, UnicodeDecodeError):
+        before = ""
+    return [] if before == after else [Edit(path=path, before=before, after=after)]
