@@ -6,7 +6,7 @@ Everything but a fresh list under the pinned root raises ``CatalogueUndecidedErr
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -113,6 +113,11 @@ class Catalogue:
         )
         ca = Path(policy.index.ca) if policy.index.ca else None
         return cls.open(policy.catalogue.url, trust, cache=cache, ca=ca)
+
+    @property
+    def released_files(self) -> Mapping[str, str] | None:
+        """By digest, the digest of each released file's entry; None where not only releases count."""
+        return self._released
 
     def file(self, sha256: str) -> Publication | None:
         """What was decided about a file; None where the list does not name it."""

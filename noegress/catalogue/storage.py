@@ -34,7 +34,7 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def write_durably(files: Mapping[Path, bytes]) -> None:
@@ -48,10 +48,11 @@ def write_durably(files: Mapping[Path, bytes]) -> None:
         fresh.write_bytes(content)
         fresh.replace(path)
     for path in (*files, *{path.parent for path in files}):
-        _sync(path)
+        sync(path)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make a file, or the names in a folder, outlive a crash."""
     if sys.platform == "win32" and path.is_dir():
         return  # a folder cannot be opened there
     descriptor = os.open(path, os.O_RDONLY)

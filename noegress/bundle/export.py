@@ -1,0 +1,174 @@
+"""Exports what was released: a plan first, then volumes that can be made again one by one."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from noegress.bundle.manifest import PAYLOAD_TYPE, BundleError, Manifest, Part, read_manifest
+from noegress.bundle.stream import BundleStream, read_head
+from noegress.bundle.volumes import VolumeReader, read_index
+from noegress.catalogue._tuf import Envelope, Metadata, Signer, TargetFile, Targets
+from noegress.catalogue.entry import CatalogueEntry
+from noegress.catalogue.repository import CatalogueRepository
+from noegress.catalogue.roles import ADMITTED, RELEASE, RELEASED_FILES, after
+from noegress.catalogue.state import meta_file, signed_bytes
+from noegress.catalogue.storage import write_whole, writing
+from noegress.errors import UsageError
+from noegress.verdict import Verdict
+
+_PLAN = "plan"
+
+
+class FileStore:
+    """Where the mirror keeps its files: any folder tree, found by name and checked by digest when they are read."""
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise UsageError(f"{folder} is no folder", fix="name the folder that holds the admitted files")
+        self._paths: dict[str, list[Path]] = {}
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                self._paths.setdefault(path.name, []).append(path)
+
+    def path(self, entry: CatalogueEntry) -> Path:
+        """The file of an entry; ``BundleError`` where it is not there."""
+        found = [path for path in self._paths.get(entry.filename, []) if path.stat().st_size == entry.size]
+        if len(found) > 1:
+            found = [path for path in found if _sha256(path) == entry.sha256]
+        if not found:
+            raise BundleError(
+                f"{entry.filename} is released and not there", fix="restore it, or release anew without it"
+            )
+        return found[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that decides about the bytes of a bundle."""
+
+    envelope: bytes
+    manifest: Manifest
+    small: Path
+    """The folder that holds the parts besides the files, by digest."""
+    files: dict[str, Path]
+    """The released files, by digest."""
+
+    def open(self, part: Part) -> BinaryIO:
+        path = self.files[part.sha256] if part.path.startswith("files/") else self.small / part.sha256
+        return path.open("rb")
+
+    def stream(self) -> BundleStream:
+        return BundleStream(self.envelope, self.manifest.carried, self.open)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """How a bundle travels."""
+
+    base: Manifest | None = None
+    """The manifest of an earlier bundle whose parts need not be sent."""
+    extra: Mapping[str, bytes] = field(default_factory=dict)
+    """The custody log, its checkpoint, advisories: by their path in the bundle."""
+    valid_days: int = 30
+    """How long after the export it can be imported."""
+    now: datetime | None = None
+
+
+def released_entries(repository: CatalogueRepository) -> tuple[CatalogueEntry, ...]:
+    """The files of the current release; ``BundleError`` where there is none, or it no longer fits the catalogue."""
+    state = repository.state
+    release = state.role(RELEASE, state.snapshot()).signed
+    if RELEASED_FILES not in release.targets:
+        fix = "noegress bundle release, then noegress sign by the releasers, then noegress keys install"
+        raise BundleError("nothing was released yet", fix=fix)
+    wanted = json.loads(state.target_file(release.targets[RELEASED_FILES]).read_bytes())["files"]
+    entries = {publication.entry.sha256: publication.entry for publication in repository.entries()}
+    lost = [sha256 for sha256 in wanted if sha256 not in entries or entries[sha256].verdict is not Verdict.ADMITTED]
+    if lost:
+        raise BundleError(
+            f"{len(lost)} released files are no longer admitted, the first is {lost[0]}", fix="release anew"
+        )
+    return tuple(entries[sha256] for sha256 in sorted(wanted))
+
+
+def plan_export(
+    repository: CatalogueRepository,
+    store: FileStore,
+    folder: Path,
+    signer: Signer,
+    journey: Journey,
+) -> Plan:
+    """What a bundle in ``folder`` holds; a plan that lies there already is taken up again."""
+    now, base = journey.now or datetime.now(UTC), journey.base
+    entries = released_entries(repository)
+    files = {entry.sha256: store.path(entry) for entry in entries}
+    small = folder / _PLAN
+    kept = small / "manifest.json"
+    if kept.is_file():
+        manifest = read_manifest(Envelope.from_dict(json.loads(kept.read_bytes())).payload)
+        if {part.sha256 for part in manifest.parts if part.path.startswith("files/")} != set(files):
+            raise BundleError(f"{folder} holds another bundle", fix="choose another folder, or empty this one")
+        return Plan(envelope=kept.read_bytes(), manifest=manifest, small=small, files=files)
+    parts: dict[str, tuple[int, str]] = {}
+    for path, content in {**_metadata(repository, signer, journey.valid_days, now), **journey.extra}.items():
+        sha256 = hashlib.sha256(content).hexdigest()
+        write_whole(small / sha256, content)
+        parts[path] = (len(content), sha256)
+    parts |= {f"files/{entry.sha256}": (entry.size, entry.sha256) for entry in entries}
+    there = {(part.path, part.sha256) for part in base.parts} if base is not None else set()
+    manifest = Manifest(
+        created=now,
+        base=base.id if base is not None else "",
+        parts=tuple(
+            Part(path=path, size=size, sha256=sha256, is_carried=(path, sha256) not in there)
+            for path, (size, sha256) in parts.items()
+        ),
+    )
+    envelope = Envelope(manifest.to_bytes(), PAYLOAD_TYPE, {})
+    envelope.sign(signer)
+    content = json.dumps(envelope.to_dict()).encode()
+    write_whole(kept, content)
+    return Plan(envelope=content, manifest=manifest, small=small, files=files)
+
+
+def manifest_of(bundle: Path) -> Manifest:
+    """The manifest of a bundle's folder, not verified: for ``--since``, where it only saves what need not be sent."""
+    _, volumes = read_index(bundle)
+    with VolumeReader(bundle, volumes) as reader:
+        envelope = read_head(reader)  # type: ignore[arg-type]
+    return read_manifest(Envelope.from_dict(json.loads(envelope)).payload)
+
+
+def _metadata(repository: CatalogueRepository, signer: Signer, valid_days: int, now: datetime) -> dict[str, bytes]:
+    """The catalogue as it travels: every root, everything current, and signatures that last for the journey."""
+    repository.refresh(now=now)
+    state = repository.state
+    with writing(state.directory):
+        snapshot, timestamp = state.snapshot(), state.timestamp()
+        content = {f"metadata/{path.name}": path.read_bytes() for path in state.root_paths()}
+        targets: dict[str, TargetFile] = {}
+        for name, meta in snapshot.meta.items():
+            role = name.removesuffix(".json")
+            path = state.metadata_path(role, meta.version)
+            content[f"metadata/{path.name}"] = path.read_bytes()
+            if role == RELEASE or role.startswith(f"{ADMITTED}-"):
+                targets |= Metadata[Targets].from_bytes(path.read_bytes()).signed.targets
+        for path_of, target in sorted(targets.items()):
+            if not path_of.startswith("files/"):
+                file = state.target_file(target)
+                content[f"targets/{path_of.rpartition('/')[0]}/{file.name}"] = file.read_bytes()
+    snapshot.expires = timestamp.expires = after(now, valid_days)
+    carried = signed_bytes(snapshot, signer)
+    timestamp.snapshot_meta = meta_file(snapshot.version, carried)
+    content[f"metadata/{snapshot.version}.snapshot.json"] = carried
+    content["metadata/timestamp.json"] = signed_bytes(timestamp, signer)
+    return content
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
