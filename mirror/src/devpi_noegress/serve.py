@@ -115,7 +115,7 @@ def _raise_descriptors() -> None:
 def configure_logs(*, verbose: bool) -> None:
     """The server's log goes to standard error."""
     logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+        stream=sys.stderr, level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
     logging.getLogger("devpi_noegress").setLevel(logging.DEBUG if verbose else logging.INFO)
     stage.quiet_logs(logging.INFO if verbose else logging.WARNING)
