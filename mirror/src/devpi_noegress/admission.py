@@ -14,6 +14,7 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
+from devpi_noegress.catalogue import CataloguePublisher
 from devpi_noegress.committer import Committer, Decided
 from devpi_noegress.deciding import decide_file
 from devpi_noegress.errors import MirrorError
@@ -38,17 +39,25 @@ Obtain = Callable[[IndexFile, Path], Path]
 class Admissions:
     """The pipeline of one mirror; may be asked from several threads."""
 
-    def __init__(
-        self, store: Store, stage: Stage, upstream: Upstream, policy: PolicyHolder, *, incoming: Path, limits: Limits
+    def __init__(  # noqa: PLR0913 - what it joins
+        self,
+        store: Store,
+        stage: Stage,
+        catalogue: CataloguePublisher,
+        upstream: Upstream,
+        policy: PolicyHolder,
+        *,
+        incoming: Path,
+        limits: Limits,
     ) -> None:
-        self._store, self._upstream, self._policy = store, upstream, policy
+        self._store, self._stage, self._upstream, self._policy = store, stage, upstream, policy
         self._incoming, self._limits = incoming, limits
         self._files: Flights[Record] = Flights(retry_seconds=limits.retry_seconds)
         self._pages: Flights[Project | None] = Flights(retry_seconds=limits.retry_seconds)
         self._scans = ScanProcesses(limits)
         self._fetchers = ThreadPoolExecutor(_FETCHERS, "noegress-admission")
         self._readers = ThreadPoolExecutor(_PAGE_READERS, "noegress-page")
-        self._committer = Committer(store, stage, policy, self._files)
+        self._committer = Committer(store, stage, catalogue, policy, self._files)
 
     def start(self) -> None:
         """Bring back what an interruption left half-way, then take work."""
@@ -80,6 +89,12 @@ class Admissions:
         if known is None or known.state is not State.ADMITTED:
             self._store.add_file(Record(file=file, state=State.KNOWN))
         return self._fly(file.path, lambda item, folder: Path(shutil.copyfile(source, folder / item.filename)))
+
+    def again(self, path: str) -> Future[Record]:
+        """Judge a decided file anew from its bytes; an admitted one is served until that is done."""
+        record = self._store.files[path]
+        obtain = self._copy if record.state is State.ADMITTED else self._fetch
+        return self._files.join(path, lambda flight: self._submit(self._fetchers, self._admit, record, obtain, flight))
 
     def objections(self, file: IndexFile, *, now: datetime | None = None) -> tuple[Objection, ...]:
         """What stands against a file before it is fetched."""
@@ -153,6 +168,12 @@ class Admissions:
         if found := self.objections(file):
             reason = "; ".join(objection.reason for objection in found)
             raise MirrorError(reason, fix="change the policy, or wait where it says until when")
+
+    def _copy(self, file: IndexFile, folder: Path) -> Path:
+        location = self._stage.location(file)
+        if location is None:
+            raise MirrorError(f"the mirror has lost the bytes of {file.filename}", fix="start it again")
+        return Path(shutil.copyfile(location, folder / file.filename))
 
     def _fetch(self, file: IndexFile, folder: Path) -> Path:
         target = folder / file.filename

@@ -1,4 +1,4 @@
-"""Writes decisions down: into the store, and what is admitted into devpi's stage, many in one transaction.
+"""Writes decisions down: into the store and the catalogue, and what is admitted into devpi's stage, many at a time.
 
 An admitted file is ``storing`` in between, so that a restart knows what to look at.
 """
@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
+from devpi_noegress.catalogue import CataloguePublisher
 from devpi_noegress.errors import MirrorError
 from devpi_noegress.files import Record, State
 from devpi_noegress.flights import Flights
@@ -37,8 +38,16 @@ class Decided:
 class Committer:
     """One thread that writes; others hand it what they decided."""
 
-    def __init__(self, store: Store, stage: Stage, policy: PolicyHolder, flights: Flights[Record]) -> None:
-        self._store, self._stage, self._policy, self._flights = store, stage, policy, flights
+    def __init__(
+        self,
+        store: Store,
+        stage: Stage,
+        catalogue: CataloguePublisher,
+        policy: PolicyHolder,
+        flights: Flights[Record],
+    ) -> None:
+        self._store, self._stage, self._catalogue = store, stage, catalogue
+        self._policy, self._flights = policy, flights
         self._queue: queue.SimpleQueue[Decided | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="noegress-commit", daemon=True)
 
@@ -84,12 +93,26 @@ class Committer:
             if item.change.policy_digest != digest:
                 self._end(item, MirrorError("the policy changed while it was judged", fix="ask again"))
         kept = [item for item in batch if not item.flight.done()]
-        admitted = [item for item in kept if item.change.state is State.ADMITTED]
-        if admitted:
-            self._store.apply([Change(path=item.change.path, state=State.STORING) for item in admitted])
-            self._stage.deposit([item.deposit for item in admitted])
-        if kept:
-            self._store.apply([item.change for item in kept])
+        if not kept:
+            return
+        before = {item.change.path: self._store.files[item.change.path].state for item in kept}
+        arriving = [
+            item
+            for item in kept
+            if item.change.state is State.ADMITTED and before[item.change.path] is not State.ADMITTED
+        ]
+        leaving = [
+            item.deposit.file
+            for item in kept
+            if item.change.state is not State.ADMITTED and before[item.change.path] is State.ADMITTED
+        ]
+        if arriving:
+            self._store.apply([Change(path=item.change.path, state=State.STORING) for item in arriving])
+            self._stage.deposit([item.deposit for item in arriving])
+        self._store.apply([item.change for item in kept])
+        if leaving:
+            self._stage.withdraw(leaving)
+        self._catalogue.publish([item.change.path for item in kept])
 
     def _end(self, item: Decided, error: MirrorError | None) -> None:
         if item.flight.done():

@@ -2,14 +2,18 @@
 
 import json
 import secrets
+import shutil
 from pathlib import Path
 
 from devpi_noegress import stage
 from devpi_noegress.errors import FolderError
 from devpi_noegress.folder import SETTINGS, Folder, parse_upstream
+from noegress.catalogue.keys import generate_keys
+from noegress.catalogue.repository import CatalogueRepository
 from noegress.errors import UsageError
 
 _POLICY = "noegress.toml"
+_BINS = 256  # of the catalogue; fixed for its life, and good for 60 000 files
 _DEFAULT_POLICY = """\
 # What may enter this mirror; noegress policy schema describes every setting.
 format = 1
@@ -19,14 +23,18 @@ on-demand = false    # true: ask the upstream for what is not known yet
 """
 
 
-def create_folder(path: Path, *, upstream: str | None, policy: Path | None) -> Folder:
-    """Make a mirror's folder with a devpi server state inside; an existing empty folder will do.
+def create_folder(path: Path, *, upstream: str | None, policy: Path | None, keys: Path | None = None) -> Folder:
+    """Make a mirror's folder with a devpi server state and an empty catalogue; an existing empty folder will do.
+
+    The catalogue's signing keys are made in ``keys``; the online one is copied into the folder.
 
     Its settings are written last: an interrupted one is no mirror.
     """
     address = parse_upstream(upstream or stage.default_upstream())
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise FolderError(f"{path} exists and is not an empty folder", fix="name a folder that does not exist yet")
+    if keys is not None and keys.exists() and (not keys.is_dir() or any(keys.iterdir())):
+        raise UsageError(f"{keys} exists and is not an empty folder", fix="name a folder for new keys")
     if policy is not None and not policy.is_file():
         raise UsageError(f"{policy}: no such policy file", fix="name one that exists, or leave --policy out")
     try:
@@ -40,9 +48,20 @@ def create_folder(path: Path, *, upstream: str | None, policy: Path | None) -> F
         folder.root_password.touch(mode=0o600)
         folder.root_password.write_text(f"{password}\n")
         stage.create(folder.devpi, root_password=password)
+        create_catalogue(folder, keys or folder.path / "keys")
         if policy is None:
             (folder.path / _POLICY).write_text(_DEFAULT_POLICY)
         text = {"upstream": address, "policy": str(policy.resolve()) if policy else _POLICY}
         lines = ["format = 1", *(f"{key} = {json.dumps(value)}" for key, value in text.items())]
         (folder.path / SETTINGS).write_text("\n".join(lines) + "\n")
     return folder
+
+
+def create_catalogue(folder: Folder, keys: Path) -> None:
+    """Make signing keys and an empty catalogue."""
+    made = generate_keys(keys)
+    for name in ("online.pem", "online.pem.pub"):
+        copy = folder.online_key.with_name(name)
+        copy.touch(mode=0o600)
+        shutil.copyfile(keys / name, copy)
+    CatalogueRepository.create(folder.catalogue, made, bins=_BINS)

@@ -1,6 +1,7 @@
 """The folder of one mirror: its settings, its secret, and the lock that lets one process in at a time."""
 
 import fcntl
+import hashlib
 import os
 import tomllib
 from collections.abc import Iterator
@@ -46,6 +47,20 @@ class Folder:
     @property
     def socket(self) -> Path:
         return self.path / "control.sock"
+
+    @property
+    def catalogue(self) -> Path:
+        return self.path / "catalogue"
+
+    @property
+    def online_key(self) -> Path:
+        """The one signing key that has to lie on the mirror."""
+        return self.path / "online.pem"
+
+    @property
+    def root_sha256(self) -> str:
+        """What clients pin as ``[catalogue] root-sha256``: the digest of the catalogue's first root."""
+        return hashlib.sha256((self.catalogue / "metadata" / "1.root.json").read_bytes()).hexdigest()
 
     @property
     def root_password(self) -> Path:

@@ -26,6 +26,7 @@ from devpi_noegress.file_answers import file_answer
 from devpi_noegress.files import Origin, Record, State
 from devpi_noegress.listing import Listing, list_project
 from devpi_noegress.mirror import Mirror
+from devpi_noegress.side_door import SideDoor
 from devpi_noegress.stage import INDEX
 from devpi_noegress.store import Project, is_stale
 
@@ -35,6 +36,7 @@ Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 T = TypeVar("T")
 
 TITLE = "Blocked by noegress"
+OWN = "/+noegress/"
 _SIMPLE = f"/{INDEX}/+simple/"
 _FILES = f"/{INDEX}/+f/"
 _METADATA = ".metadata"
@@ -58,6 +60,7 @@ class FrontDoor:
     def __init__(self, mirror: Mirror, behind: Application, *, holds: int) -> None:
         self._mirror, self._behind = mirror, behind
         self._holds = BoundedSemaphore(holds)
+        self._side = SideDoor(mirror)
         self._rendered: dict[tuple[str, str, bool], _Rendered] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -73,11 +76,13 @@ class FrontDoor:
 
     def _answer(self, environ: Environ) -> Answer | None:
         path: str = environ["PATH_INFO"]
-        is_ours = path.startswith((_SIMPLE, _FILES)) or path == _SIMPLE.rstrip("/")
+        is_ours = path.startswith((_SIMPLE, _FILES, OWN)) or path == _SIMPLE.rstrip("/")
         if not is_ours:
             return None
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return problem(HTTPStatus.FORBIDDEN, "nothing is changed through the index", title=TITLE)
+        if path.startswith(OWN):
+            return self._side.answer(environ, path.removeprefix(OWN))
         if path.startswith(_FILES):
             return self._file(environ, path.removeprefix(_FILES))
         name = path.removeprefix(_SIMPLE)

@@ -1,19 +1,20 @@
 """One mirror, opened: its memory, its stage, its upstream and the policy in force, wired together."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
 from devpi_noegress.admission import Admissions
+from devpi_noegress.catalogue import CataloguePublisher
 from devpi_noegress.folder import Folder
 from devpi_noegress.limits import Limits
 from devpi_noegress.policy_in_force import PolicyHolder, PolicyInForce
-from devpi_noegress.rejudge import rejudge
+from devpi_noegress.rejudge import rejudge, settle
 from devpi_noegress.stage import Stage
-from devpi_noegress.store import Store
+from devpi_noegress.store import Change, Store
 from devpi_noegress.upstream import Upstream
 from noegress.policy import Policy
 
@@ -30,8 +31,9 @@ class Mirror:
         self.store = Store(folder.store)
         self.stage = Stage(folder.devpi)
         self.upstream = Upstream(upstream or settings.upstream, limits)
+        self.catalogue = CataloguePublisher(folder, self.store, self.stage)
         self.admissions = Admissions(
-            self.store, self.stage, self.upstream, self._holder, incoming=folder.incoming, limits=limits
+            self.store, self.stage, self.catalogue, self.upstream, self._holder, incoming=folder.incoming, limits=limits
         )
 
     @property
@@ -49,6 +51,7 @@ class Mirror:
             _log.warning("removed %d files that an interrupted transaction had left", swept)
         self.admissions.start()
         self._rejudge()
+        self.catalogue.refresh()
 
     def close(self) -> None:
         self.admissions.close()
@@ -56,11 +59,26 @@ class Mirror:
         self.stage.close()
         self.store.close()
 
+    def tend(self, today: date) -> date:
+        """What time brings: waivers run out, a list has to be signed anew. Gives the day for which it was done."""
+        now = datetime.now(UTC)
+        if now.date() != today:
+            waived = {waiver.project for waiver in self.policy.waiver}
+            self._rejudge(only=waived)
+        self.catalogue.reconcile()
+        return now.date()
+
     def reload_policy(self) -> list[str]:
         """Read the policy file again; gives the files whose state changed, in words."""
         self._holder.reload()
         self.store.touch_pages()
         return self._rejudge()
+
+    def settle(self, changes: Sequence[Change]) -> None:
+        """Write changes down for good: served no more from here on where they say so, and listed in the catalogue."""
+        with self._holder.settled():
+            settle(self.store, self.stage, changes)
+            self.catalogue.publish([change.path for change in changes])
 
     def may_ask(self, address: str) -> bool:
         """Whether a request from this address may have the upstream asked (contract 7)."""
@@ -73,9 +91,10 @@ class Mirror:
             return False
         return any(source.version == network.version and source in network for network in admission.on_demand_from)
 
-    def _rejudge(self) -> list[str]:
+    def _rejudge(self, *, only: set[str] | None = None) -> list[str]:
         with self._holder.settled():
-            changed = rejudge(self.store, self.stage, self._holder.current, now=datetime.now(UTC))
+            changed = rejudge(self.store, self.stage, self._holder.current, now=datetime.now(UTC), only=only)
+        self.catalogue.reconcile()
         for line in changed:
             _log.info("%s", line)
         return changed

@@ -1,6 +1,6 @@
 """Decides anew, from evidence, what another policy or an earlier day decided; bytes are not needed for it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,11 +35,11 @@ def rejudge(
             if change.state is not record.state:
                 why = f": {change.reason}" if change.reason else ""
                 told.append(f"{record.file.filename}: {record.state} → {change.state}{why}")
-    _settle(store, stage, changes)
+    settle(store, stage, changes)
     return told
 
 
-def _settle(store: Store, stage: Stage, changes: list[Change]) -> None:
+def settle(store: Store, stage: Stage, changes: Sequence[Change]) -> None:
     """What leaves is not served from the first commit on, and is out of the stage with the second."""
     leaving = [
         store.files[change.path].file

@@ -18,6 +18,7 @@ from devpi_noegress.control_server import ControlServer
 from devpi_noegress.errors import MirrorError
 from devpi_noegress.folder import Folder
 from devpi_noegress.front import FrontDoor
+from devpi_noegress.maintenance import Maintenance
 from devpi_noegress.mirror import open_mirror
 from noegress.errors import UsageError
 
@@ -55,8 +56,9 @@ def serve(
             ident=None,
             max_request_body_size=1 << 16,
         )
-        control = ControlServer(mirror)
+        control, maintenance = ControlServer(mirror), Maintenance(mirror)
         control.start()
+        maintenance.start()
         bound.listen(1024)
         _end_on_signals()
         host, port = bound.getsockname()[:2]
@@ -67,6 +69,7 @@ def serve(
             pass
         finally:
             _log.info("ending")
+            maintenance.close()
             control.close()
             server.close()
 

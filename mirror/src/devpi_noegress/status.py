@@ -20,6 +20,7 @@ def status(mirror: Mirror) -> Iterator[str]:
     yield f"mode       {'on demand' if admission.on_demand else 'curated: only admitted files are listed'}"
     yield f"files      {', '.join(f'{count} {state}' for state, count in sorted(states.items())) or 'none yet'}"
     yield f"projects   {len(mirror.store.projects)}"
+    yield f"catalogue  root-sha256 = {mirror.catalogue.root_sha256}"
     yield f"in flight  {mirror.admissions.in_flight}"
     yield f"disk       {mirror.stage.free_bytes() >> 20} MiB free"
     if admission.advisories is Advisories.OFF:

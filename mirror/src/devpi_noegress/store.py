@@ -35,6 +35,7 @@ create index if not exists file_of_project on file(project);
 create table if not exists evidence(
     path text not null, step text not null, at text not null, detail text not null, primary key (path, step))
     without rowid;
+create table if not exists listed(path text primary key, fingerprint text not null) without rowid;
 create table if not exists metadata(sha256 text primary key, content blob not null);
 create table if not exists audit(
     id integer primary key, at text not null, who text not null, action text not null, subject text not null,
@@ -111,6 +112,8 @@ class Store:
         self.projects: dict[NormalizedName, Project] = {}
         self.files: dict[str, Record] = {}
         """By path."""
+        self.listed: dict[str, str] = {}
+        """By path: what the catalogue tells of a file, as the publisher's fingerprint."""
         self._load()
 
     def close(self) -> None:
@@ -209,6 +212,14 @@ class Store:
             row = self._database.execute("select content from metadata where sha256=?", (sha256,)).fetchone()
         return None if row is None else bytes(row[0])
 
+    def mark_listed(self, fingerprints: Mapping[str, str]) -> None:
+        """Remember what the catalogue tells by now."""
+        with self._lock:
+            rows = list(fingerprints.items())
+            with self._transaction():
+                self._database.executemany("insert or replace into listed values(?,?)", rows)
+            self.listed.update(fingerprints)
+
     def log(self, *, who: str, action: str, subject: str, detail: str = "") -> None:
         """Add a line to the audit log."""
         with self._lock:
@@ -239,6 +250,7 @@ class Store:
             record = _record(row)
             files.setdefault(record.file.project, {})[record.file.path] = record
             self.files[record.file.path] = record
+        self.listed.update(self._database.execute("select path, fingerprint from listed"))
         query = "select name, fetched, etag, status, status_reason from project"
         for name, fetched, etag, status, reason in self._database.execute(query):
             self.projects[name] = Project(

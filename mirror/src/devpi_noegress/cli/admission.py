@@ -1,0 +1,47 @@
+"""``admit`` and ``explain``."""
+
+import os
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from devpi_noegress.cli.folder import add_folder, run_operation
+from noegress.errors import UsageError
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add the subcommands to ``noegress mirror``."""
+    admit = verbs.add_parser("admit", help="admit releases or local files now")
+    admit.add_argument("targets", nargs="+", metavar="NAME[==VERSION] | FILE")
+    admit.add_argument("--python", action="append", default=[], metavar="X.Y", help="admit for this Python; repeatable")
+    admit.add_argument("--platform", action="append", default=[], metavar="TAG", help="and this platform; repeatable")
+    admit.add_argument("--all-files", action="store_true", help="admit every file of the release")
+    admit.set_defaults(verb=_admit)
+    explain = verbs.add_parser("explain", help="tell why files are admitted or not")
+    explain.add_argument("target", metavar="NAME[==VERSION]")
+    explain.set_defaults(verb=_explain)
+    for parser in (admit, explain):
+        add_folder(parser)
+
+
+def _admit(args: Namespace) -> int:
+    arguments = {
+        "targets": [os.fspath(Path(target).resolve()) if _is_path(target) else target for target in args.targets],
+        "pythons": args.python,
+        "platforms": args.platform,
+        "all_files": args.all_files,
+    }
+    return run_operation(args, "admit", arguments)
+
+
+def _is_path(target: str) -> bool:
+    """A file is meant where one is named like one; a project whose name is also a file is still a project."""
+    if (target.endswith((".whl", ".tar.gz", ".zip")) or "/" in target) and "@" not in target:
+        if not Path(target).is_file():
+            raise UsageError(f"{target}: no such file", fix="name a wheel that exists, or a project without its ending")
+        return True
+    return False
+
+
+def _explain(args: Namespace) -> int:
+    return run_operation(args, "explain", {"target": args.target})

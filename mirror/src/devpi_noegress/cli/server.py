@@ -1,0 +1,71 @@
+"""``init``, ``serve``, ``status`` and ``reload``."""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from devpi_noegress.cli.folder import add_folder, folder_path, run_operation
+from devpi_noegress.folder import open_folder
+
+# devpi takes a second to import and most commands only ask a server: what needs it is imported where it is used
+# ruff: noqa: PLC0415
+
+
+def add_verbs(verbs: Any) -> None:
+    """Add the subcommands to ``noegress mirror``."""
+    init = verbs.add_parser("init", help="make the folder of a new mirror")
+    add_folder(init, is_positional=True)
+    init.add_argument("--upstream", metavar="URL", help="the simple index to admit from; else devpi's default")
+    init.add_argument("--policy", type=Path, metavar="FILE", help="the policy; else one is written into the folder")
+    init.add_argument("--keys", type=Path, metavar="DIR", help="where the catalogue's signing keys are made (DIR/keys)")
+    init.set_defaults(verb=_init)
+    server = verbs.add_parser("serve", help="serve a mirror until it is ended")
+    add_folder(server, is_positional=True)
+    server.add_argument("--policy", type=Path, metavar="FILE", help="another policy than the folder's, for this run")
+    server.add_argument("--upstream", metavar="URL", help="another upstream than the folder's, for this run")
+    server.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    server.add_argument("--port", type=int, default=3141, help="0 for any that is free (default: %(default)s)")
+    server.add_argument("--threads", type=int, default=200, help="requests at a time; each waiting scan takes one")
+    server.add_argument("--verbose", action="store_true", help="log more")
+    server.set_defaults(verb=_serve)
+    for name, said in (("status", "tell how the mirror stands"), ("reload", "read the policy again and judge anew")):
+        plain = verbs.add_parser(name, help=said)
+        add_folder(plain)
+        plain.set_defaults(verb=_plain, operation=name)
+
+
+def _init(args: Namespace) -> int:
+    from devpi_noegress.creation import create_folder
+
+    folder = create_folder(folder_path(args), upstream=args.upstream, policy=args.policy, keys=args.keys)
+    settings = folder.settings()
+    keys = args.keys or folder.path / "keys"
+    print(f"made the mirror {folder.path}")
+    print(f"  upstream   {settings.upstream}")
+    print(f"  policy     {settings.policy}")
+    print(f"  password   {folder.root_password} (devpi's root)")
+    print(f"  keys       {keys}: move all but online.pem to where the network does not reach")
+    print(f"  catalogue  root-sha256 = {folder.root_sha256}")
+    print("  advisories are not imported: known vulnerabilities do not decide yet")
+    print(f"serve it with: noegress mirror serve {folder.path}")
+    return 0
+
+
+def _serve(args: Namespace) -> int:
+    from devpi_noegress.serve import Listen, configure_logs, serve
+
+    folder = open_folder(folder_path(args))
+    configure_logs(verbose=args.verbose)
+    listen = Listen(host=args.host, port=args.port, threads=args.threads)
+
+    def announce(address: str) -> None:
+        print(f"listening on {address}", flush=True)
+        print(f"the index is {address}/root/curated/+simple/", file=sys.stderr, flush=True)
+
+    serve(folder, listen, policy=args.policy, upstream=args.upstream, announce=announce)
+    return 0
+
+
+def _plain(args: Namespace) -> int:
+    return run_operation(args, args.operation, {})

@@ -1,0 +1,36 @@
+"""What a Prometheus server scrapes: counts by state, work in flight, and how far ahead trouble is."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from devpi_noegress.files import State
+from devpi_noegress.mirror import Mirror
+
+
+def metrics(mirror: Mirror) -> str:
+    """The text exposition format, version 0.0.4."""
+    return "".join(f"{line}\n" for line in _lines(mirror))
+
+
+def _lines(mirror: Mirror) -> Iterator[str]:
+    states = Counter(record.state for record in list(mirror.store.files.values()))
+    yield from _head("noegress_files", "gauge", "Files by the state of their admission.")
+    yield from (f'noegress_files{{state="{state}"}} {states[state]}' for state in State)
+    yield from _gauge("noegress_projects", "Projects known.", len(mirror.store.projects))
+    yield from _gauge("noegress_admissions_in_flight", "Files being judged.", mirror.admissions.in_flight)
+    yield from _gauge("noegress_disk_free_bytes", "Room for files.", mirror.stage.free_bytes())
+    yield from _gauge("noegress_catalogue_behind", "Decisions that it does not list.", mirror.catalogue.behind)
+    today = datetime.now(UTC).date()
+    expired = sum(waiver.expires < today for waiver in mirror.policy.waiver)
+    yield from _gauge("noegress_waivers_expired", "Waivers of the policy that ran out.", expired)
+
+
+def _gauge(name: str, said: str, value: float) -> Iterator[str]:
+    yield from _head(name, "gauge", said)
+    yield f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+
+
+def _head(name: str, kind: str, said: str) -> Iterator[str]:
+    yield f"# HELP {name} {said}"
+    yield f"# TYPE {name} {kind}"

@@ -1,0 +1,42 @@
+"""What the mirror serves beside the index, below ``/+noegress/``: the catalogue, health and metrics."""
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from devpi_noegress.answers import NO_STORE, Answer, answer, problem
+from devpi_noegress.file_answers import file_answer
+from devpi_noegress.metrics import metrics
+from devpi_noegress.mirror import Mirror
+
+# the names that python-tuf writes, and no other: what is beside them in the folder is not served
+_CATALOGUE = re.compile(
+    r"catalogue/((?:metadata|targets/(?:files|members|projects|release))/[0-9a-zA-Z][0-9a-zA-Z.-]*\.json)"
+)
+
+
+class SideDoor:
+    """Answers for paths of our own; every one of them is for readers."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
+
+    def answer(self, environ: Mapping[str, Any], path: str) -> Answer:
+        """The answer for a path below ``/+noegress/``."""
+        if found := _CATALOGUE.fullmatch(path):
+            return self._catalogue(environ, found.group(1))
+        if path == "health":
+            return answer(HTTPStatus.OK, b"serving\n", headers=[NO_STORE])
+        if path == "metrics":
+            kind = "text/plain; version=0.0.4; charset=utf-8"
+            return answer(HTTPStatus.OK, metrics(self._mirror).encode(), kind=kind, headers=[NO_STORE])
+        return problem(HTTPStatus.NOT_FOUND, "there is no such page", title="Not found")
+
+    def _catalogue(self, environ: Mapping[str, Any], name: str) -> Answer:
+        location = self._mirror.folder.catalogue / name
+        try:
+            status = location.stat()
+        except FileNotFoundError:
+            return problem(HTTPStatus.NOT_FOUND, "the catalogue has no such file", title="Not found")
+        return file_answer(environ, location, etag=f'"{status.st_mtime_ns:x}-{status.st_size:x}"')
