@@ -2,9 +2,10 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag, compatible_tags, cpython_tags, sys_tags
@@ -13,6 +14,18 @@ from packaging.utils import NormalizedName, canonicalize_name, parse_wheel_filen
 from devpi_noegress.files import Record, version_key
 from noegress.errors import UsageError
 
+_SYSTEMS = {
+    "linux": ("linux", "posix", "Linux"),
+    "manylinux": ("linux", "posix", "Linux"),
+    "musllinux": ("linux", "posix", "Linux"),
+    "macosx": ("darwin", "posix", "Darwin"),
+    "win": ("win32", "nt", "Windows"),
+    "win32": ("win32", "nt", "Windows"),
+}
+"""By the first word of a platform tag: ``sys_platform``, ``os_name`` and ``platform_system``."""
+_MANYLINUX = re.compile(r"manylinux_2_([0-9]{1,2})_(\w+)")
+_LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
@@ -20,33 +33,63 @@ class Environment:
 
     python: str
     """``3.11``."""
+    platform: str
+    """A platform tag; empty for the machine that the mirror runs on."""
     tags: frozenset[Tag]
+    markers: Mapping[str, str]
+    """What environment markers see there."""
 
     def __str__(self) -> str:
-        return f"CPython {self.python}"
+        return f"CPython {self.python}" + (f" on {self.platform}" if self.platform else "")
 
 
 def environments(pythons: Iterable[str], platforms: Iterable[str]) -> tuple[Environment, ...]:
-    """What ``--python`` and ``--platform`` state; without them, the machine that the mirror runs on."""
+    """Each ``--python`` on each ``--platform``; without them, the machine that the mirror runs on."""
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
-    platforms = tuple(platforms)
-    found = []
-    for python in tuple(pythons) or (here,):
-        if not re.fullmatch(r"3\.[0-9]{1,2}", python):
-            raise UsageError(f"--python {python!r} is not a version such as 3.12", fix="write --python 3.12")
-        numbers = tuple(int(part) for part in python.split("."))
-        if python == here and not platforms:
-            tags = frozenset(sys_tags())
-        else:
-            wanted = platforms or tuple(dict.fromkeys(tag.platform for tag in sys_tags() if tag.platform != "any"))
-            tags = frozenset(
-                (
-                    *cpython_tags(numbers, platforms=wanted),
-                    *compatible_tags(numbers, f"cp{''.join(python.split('.'))}", wanted),
-                )
-            )
-        found.append(Environment(python=python, tags=tags))
-    return tuple(found)
+    platforms = tuple(platforms) or ("",)
+    return tuple(_environment(python, platform) for python in tuple(pythons) or (here,) for platform in platforms)
+
+
+def _environment(python: str, platform: str) -> Environment:
+    if not re.fullmatch(r"3\.[0-9]{1,2}", python):
+        raise UsageError(f"--python {python!r} is not a version such as 3.12", fix="write --python 3.12")
+    numbers = tuple(int(part) for part in python.split("."))
+    markers = {key: str(value) for key, value in default_environment().items()}
+    markers |= {"python_version": python, "python_full_version": f"{python}.0", "implementation_version": f"{python}.0"}
+    if platform:
+        system = _SYSTEMS.get(platform.partition("_")[0])
+        if system is None and not platform.startswith("manylinux"):
+            fix = "for example manylinux_2_28_x86_64, macosx_14_0_arm64 or win_amd64"
+            raise UsageError(f"--platform {platform!r} is not a platform tag that is known here", fix=fix)
+        sys_platform, os_name, platform_system = system or _SYSTEMS["linux"]
+        machine = re.sub(r"\A(?:(?:many|musl)?linux[0-9]*|macosx|win)(?:_[0-9]+)*_?", "", platform)
+        markers |= {"sys_platform": sys_platform, "os_name": os_name, "platform_system": platform_system}
+        markers["platform_machine"] = machine.upper() if machine == "amd64" else machine
+        markers |= {"platform_release": "", "platform_version": ""}
+    supported = _supported(platform)
+    tags = frozenset(
+        (
+            *cpython_tags(numbers, platforms=supported),
+            *compatible_tags(numbers, f"cp{python.replace('.', '')}", supported),
+        )
+    )
+    return Environment(python=python, platform=platform, tags=tags, markers=markers)
+
+
+def _supported(platform: str) -> tuple[str, ...]:
+    """The platform tags that an installer accepts there: a newer glibc runs what was built for an older one."""
+    if not platform:
+        return tuple(dict.fromkeys(tag.platform for tag in sys_tags() if tag.platform != "any"))
+    found = _MANYLINUX.fullmatch(platform)
+    if found is None:
+        return (platform,)
+    newest, machine = int(found.group(1)), found.group(2)
+    tags = []
+    for minor in range(newest, 4, -1):
+        tags.append(f"manylinux_2_{minor}_{machine}")
+        if minor in _LEGACY:
+            tags.append(f"{_LEGACY[minor]}_{machine}")
+    return (*tags, f"linux_{machine}")
 
 
 def parse_target(text: str) -> Requirement:

@@ -2,19 +2,23 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
+from packaging.utils import NormalizedName
+
 from devpi_noegress.admission import Admissions
 from devpi_noegress.catalogue import CataloguePublisher
+from devpi_noegress.flights import landed
 from devpi_noegress.folder import Folder
 from devpi_noegress.limits import Limits
 from devpi_noegress.policy_in_force import PolicyHolder, PolicyInForce
 from devpi_noegress.rejudge import rejudge, settle
 from devpi_noegress.stage import Stage
-from devpi_noegress.store import Change, Store
+from devpi_noegress.store import Change, Project, Store
 from devpi_noegress.upstream import Upstream
 from noegress.policy import Policy
 
@@ -79,6 +83,13 @@ class Mirror:
         with self._holder.settled():
             settle(self.store, self.stage, changes)
             self.catalogue.publish([change.path for change in changes])
+
+    def ask(self, name: NormalizedName) -> Future[Project | None]:
+        """The project as the upstream tells it now; a private one as it is known here."""
+        known = self.store.projects.get(name)
+        if self.policy.admission.is_private(name) or (known is not None and known.is_local):
+            return landed(known)
+        return self.admissions.project(name)
 
     def may_ask(self, address: str) -> bool:
         """Whether a request from this address may have the upstream asked (contract 7)."""

@@ -12,7 +12,16 @@ from noegress.errors import UsageError
 def add_verbs(verbs: Any) -> None:
     """Add the subcommands to ``noegress mirror``."""
     admit = verbs.add_parser("admit", help="admit releases or local files now")
-    admit.add_argument("targets", nargs="+", metavar="NAME[==VERSION] | FILE")
+    admit.add_argument("targets", nargs="*", metavar="NAME[==VERSION] | FILE")
+    admit.add_argument(
+        "-r",
+        "--requirement",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="requirements.txt, pylock.toml or uv.lock with everything it needs; repeatable",
+    )
     admit.add_argument("--python", action="append", default=[], metavar="X.Y", help="admit for this Python; repeatable")
     admit.add_argument("--platform", action="append", default=[], metavar="TAG", help="and this platform; repeatable")
     admit.add_argument("--all-files", action="store_true", help="admit every file of the release")
@@ -31,7 +40,12 @@ def _admit(args: Namespace) -> int:
         "platforms": args.platform,
         "all_files": args.all_files,
     }
-    return run_operation(args, "admit", arguments)
+    if not args.requirement:
+        if not args.targets:
+            raise UsageError("nothing to admit", fix="name a project, a file, or requirements with -r FILE")
+        return run_operation(args, "admit", arguments)
+    arguments["requirement_files"] = [os.fspath(path.resolve()) for path in args.requirement]
+    return run_operation(args, "admit-set", arguments)
 
 
 def _is_path(target: str) -> bool:
