@@ -27,10 +27,11 @@ demo: .venv  ## the main job, end to end, on real packages from PyPI (three minu
 test: .venv  ## every test that needs no internet: make test TESTS=tests/noegress
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 
-check: .venv  ## format, lint, types
+check: .venv  ## format, lint, types, generated pages
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python tools/reference.py --check
 
 format: .venv  ## rewrite the sources in the house format
 	$(BIN)/ruff format .

@@ -94,7 +94,8 @@ def test_a_lock_with_another_digest_is_incomplete(curated: Served, shared_index:
     source = 'source = { registry = "https://index.example" }'
     (tmp_path / "uv.lock").write_text(
         'version = 1\n[[package]]\nname = "set-other"\nversion = "1.0"\n'
-        f'{source}\nwheels = [{{ url = "https://index.example/set_other-1.0-py3-none-any.whl", hash = "sha256:{"0" * 64}" }}]\n'
+        f'{source}\nwheels = [{{ url = "https://index.example/set_other-1.0-py3-none-any.whl", '
+        f'hash = "sha256:{"0" * 64}" }}]\n'
     )
     done = curated.command("admit", "-r", tmp_path / "uv.lock")
     assert done.returncode == 1

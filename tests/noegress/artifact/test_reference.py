@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import TypeGuard
 
 from noegress.artifact import LIMITS, limits
 from noegress.artifact.limits import GIB, MIB
@@ -27,7 +28,7 @@ def limit_rows() -> Iterator[str]:
         yield f"| `{field.name}` | {shown(field.name, getattr(LIMITS, field.name))} | {plain} |"
 
 
-def is_limits(node: ast.stmt) -> bool:
+def is_limits(node: ast.stmt) -> TypeGuard[ast.ClassDef]:
     return isinstance(node, ast.ClassDef) and node.name == "Limits"
 
 

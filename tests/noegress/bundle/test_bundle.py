@@ -204,7 +204,7 @@ class TestAttacks:
         (bundle / "index.json").write_text(json.dumps(document))
         self.refuses(bundle, store, outside.terms(), "signature of the index")
 
-    def test_an_evil_file_under_an_admitted_name(self, outside: Outside, store: ImportedStore, tmp_path: Path) -> None:
+    def test_an_evil_file_under_an_admitted_name(self, outside: Outside, tmp_path: Path) -> None:
         outside.admit("demo", "1.0")
         outside.admit("other", "1.0")
         outside.release()
