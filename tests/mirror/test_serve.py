@@ -22,7 +22,7 @@ def test_init_makes_a_folder_and_says_what_is_in_it(tmp_path: Path) -> None:
 def test_the_upstream_is_devpis_own_default_unless_told(tmp_path: Path) -> None:
     made = noegress("mirror", "init", tmp_path / "dir")
     assert made.returncode == 0
-    assert "upstream  https://" in made.stdout
+    assert "upstream   https://" in made.stdout
 
 
 @pytest.mark.parametrize(

@@ -244,7 +244,11 @@ if os.fork() == 0:
     if os.fork() == 0: time.sleep(60)
     os._exit(0)
 os.wait(); time.sleep(0.2)
-print(os.getpid(), *[d for d in os.listdir("/proc") if d.isdigit() and open(f"/proc/{d}/cmdline").read() == open("/proc/self/cmdline").read()], flush=True)
+def command(process):
+    try: return open(f"/proc/{process}/cmdline").read()
+    except OSError: return None  # it ended between the listing and the reading
+same = [d for d in os.listdir("/proc") if d.isdigit() and command(d) == command("self")]
+print(os.getpid(), *same, flush=True)
 time.sleep(60)
 """
     process = subprocess.Popen(
