@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.sitecustomize_guard.environment import Guarded
+from tests.sitecustomize_guard.supervised import Supervised, events_of
 
 
 @pytest.fixture
@@ -70,3 +71,15 @@ def test_uv_works_in_a_guarded_environment(guarded: Guarded, mirror: int) -> Non
     done = guarded.execute(*command, f"--index-url={index}", "tiny", NOEGRESS_GUARD_POLICY=str(policy))
     assert done.status == 0, done.err
     assert "tiny==1.0" in done.err
+
+
+def test_uv_is_held_by_the_kernel_layer(supervised: Supervised, mirror: int) -> None:
+    uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or pytest.skip("uv is not in this environment")
+    command = [uv, "pip", "install", "--no-config", "--no-cache", "--dry-run", f"--python={supervised.guarded.python}"]
+    command += [f"--index-url=http://localhost:{mirror}/simple/", "tiny"]
+    allowed = supervised.run(*command, allow=(f"localhost:{mirror}",))
+    assert allowed.status == 0, allowed.err
+    assert "tiny==1.0" in allowed.err
+    refused = supervised.run(*command, UV_HTTP_RETRIES="0")
+    assert refused.status != 0
+    assert any(event["layer"] == "kernel" and event["port"] == mirror for event in events_of(refused))

@@ -139,6 +139,24 @@ for path in ("outside.sock", here + "/outside.sock", "../" + os.path.basename(he
     assert len(lines) == 11
 
 
+def test_a_mount_namespace_of_the_tree_disguises_no_unix_socket(supervised: Supervised, tmp_path: Path) -> None:
+    """In a namespace of its own, the tree shows another socket under the path that is listed."""
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as outside, socket.socket(socket.AF_UNIX) as listed:
+        for server, name in ((outside, "outside.sock"), (listed, "listed.sock")):
+            server.bind(str(tmp_path / name))
+            server.listen(5)
+        script = f'mount --bind {tmp_path}/outside.sock {tmp_path}/listed.sock && echo mounted && exec "$0" "$@"'
+        code = f"import socket; socket.socket(socket.AF_UNIX).connect({str(tmp_path / 'listed.sock')!r})"
+        allow = (f"unix:{tmp_path}/listed.sock",)
+        done = supervised.run("unshare", "-rm", "sh", "-c", script, *PLAIN, "-c", code, allow=allow)
+        if done.out != "mounted":
+            pytest.skip(f"no mount namespace here: {done.err}")
+        assert "PermissionError" in done.err
+        assert supervised.python(code, allow=allow).status == 0
+
+
 def test_a_listed_unix_socket_is_reached(supervised: Supervised, tmp_path: Path) -> None:
     import socket
 

@@ -4,6 +4,7 @@ It makes the sockets and connects them itself, from its own copy of the address,
 afterwards (port, address, family, descriptor) matters.
 """
 
+import contextlib
 import errno
 import fcntl
 import functools
@@ -79,7 +80,8 @@ class Supervisor:
             import traceback
 
             traceback.print_exc()
-            self._listener.answer(call, code=errno.EACCES)
+            with contextlib.suppress(OSError):  # it may have been answered before the error
+                self._listener.answer(call, code=errno.EACCES)
 
     def _socket(self, call: Notification) -> None:
         family, kind, protocol = (argument & _MASK for argument in call.arguments[:3])
