@@ -3,6 +3,7 @@
 import json
 
 from tests.sitecustomize_guard.environment import Guarded
+from tests.sitecustomize_guard.supervised import Supervised
 
 
 def test_a_guarded_interpreter_says_by_what_and_what_is_left(guarded: Guarded) -> None:
@@ -43,3 +44,9 @@ def test_a_file_that_runs_before_the_guard_is_named(guarded: Guarded) -> None:
     finally:
         earlier.unlink()
     assert "0_earlier.pth runs: it sorts before" in report
+
+
+def test_under_a_supervisor_the_kernel_layer_is_said_to_be_active(supervised: Supervised) -> None:
+    report = json.loads(supervised.run(supervised.guard, "status", "--json").out)
+    assert report["kernel_layer"]["active"]
+    assert not any("native code" in gap for gap in report["not_protected"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import noegress_guard
+from noegress_guard import link
 
 if TYPE_CHECKING:
     from noegress_guard.policy import GuardPolicy
@@ -95,8 +96,8 @@ def _activation_gaps() -> list[str]:
 
 
 def _kernel_layer() -> dict[str, Any]:
-    """Say whether a supervisor stands above this process."""
-    return {"active": False, "seccomp_filters": _seccomp_filters()}
+    """Say whether a supervisor stands above this process: it answers, and the kernel confirms the filter."""
+    return {"active": link.ask({"operation": "hello"}) == "pass", "seccomp_filters": _seccomp_filters()}
 
 
 def _seccomp_filters() -> int:
