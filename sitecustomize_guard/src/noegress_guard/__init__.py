@@ -26,6 +26,18 @@ ANCHOR: "Final" = "/etc/noegress/guard.json"
 TREE: "Final" = "NOEGRESS_GUARD_TREE"
 """Set to the process in which the guarded tree begins; what is bound inside the tree may be connected from inside."""
 
+_LATER: "Final" = (
+    "address",
+    "attribution",
+    "decision",
+    "events",
+    "link",
+    "lookup",
+    "network",
+    "refusal",
+    "tree",
+)
+
 _started: "list[tuple[GuardPolicy, ...]]" = []
 
 
@@ -107,7 +119,6 @@ def _make_hook(policies: "tuple[GuardPolicy, ...]") -> "Hook":
             "socket.getnameinfo",
         }
     )
-    needed = frozenset(sys.modules)
     handle: Hook | None = None
 
     def hook(event: str, args: "tuple[Any, ...]") -> None:
@@ -116,9 +127,8 @@ def _make_hook(policies: "tuple[GuardPolicy, ...]") -> "Hook":
             return
         if handle is None:
             # what somebody put there in the meantime is not what we import
-            for name in list(sys.modules):
-                if name.startswith("noegress_guard.") and name not in needed:
-                    del sys.modules[name]
+            for name in _LATER:
+                sys.modules.pop(f"noegress_guard.{name}", None)
             from noegress_guard.network import make_handler
 
             handle = make_handler(policies)

@@ -24,6 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status.main(as_json=arguments.json)
 
 
+class _Help(argparse.HelpFormatter):
+    """Help of a fixed width: to ask the terminal, argparse loads compression libraries, at every start."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=100)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="noegress-guard", description="Let nothing out that the policy does not name."
@@ -32,11 +39,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         prog="noegress-guard", dest="command", required=True, metavar="COMMAND"
     )  # without its prog, argparse loads what formats help, and compression with it
-    status = commands.add_parser("status", help="what protects this interpreter, and what does not")
+    status = commands.add_parser(
+        "status", help="what protects this interpreter, and what does not", formatter_class=_Help
+    )
     status.add_argument("--json", action="store_true", help="write JSON (format 1) instead of text")
     from noegress_guard.run import add_arguments
 
-    add_arguments(commands.add_parser("run", help="run a program under the kernel layer (Linux)"))
+    add_arguments(
+        commands.add_parser("run", help="run a program under the kernel layer (Linux)", formatter_class=_Help)
+    )
     return parser
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket  # noqa: F401 -- first: the hook loads its part with it, and both then share the same modules
 import argparse
 import os
 import sys

@@ -4,6 +4,7 @@ Three processes: the supervisor; a keeper below it, which adopts orphans and end
 supervisor is gone; and the program, which puts itself under the filter before it is executed.
 """
 
+import _socket
 import contextlib
 import os
 import resource
@@ -95,8 +96,6 @@ def _explain(problem: bytes) -> int:
 
 def _receive_listener(control: int) -> tuple[int, int]:
     """Return the pid of the program and the listener of its filter."""
-    import _socket
-
     line = _socket.socket(fileno=os.dup(control))
     size = _socket.CMSG_LEN(4)
     message, ancillary, _, _ = line.recvmsg(4096, size)
@@ -219,8 +218,6 @@ def _greet() -> None:
 
 
 def _send_listener(control: int, listener: int) -> None:
-    import _socket
-
     line = _socket.socket(fileno=os.dup(control))
     rights = (_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", listener))
     line.sendmsg([str(os.getpid()).encode()], [rights])
