@@ -4,10 +4,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import TypeGuard
 
 from noegress.artifact import LIMITS, limits
-from noegress.artifact.limits import GIB, MIB
+from noegress.artifact.limits import GIB, KIB, MIB
 from noegress.artifact.problem import INTEGRITY_RULES
 
 PAGE = Path(__file__).parents[3] / "docs/reference/scan.md"
@@ -19,7 +18,8 @@ def rule_rows() -> Iterator[str]:
 
 
 def limit_rows() -> Iterator[str]:
-    (table,) = (node for node in ast.parse(Path(limits.__file__).read_text("utf-8")).body if is_limits(node))
+    body = ast.parse(Path(limits.__file__).read_text("utf-8")).body
+    (table,) = (node for node in body if isinstance(node, ast.ClassDef) and node.name == "Limits")
     texts = [
         node.value.value for node in table.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     ]
@@ -28,14 +28,10 @@ def limit_rows() -> Iterator[str]:
         yield f"| `{field.name}` | {shown(field.name, getattr(LIMITS, field.name))} | {plain} |"
 
 
-def is_limits(node: ast.stmt) -> TypeGuard[ast.ClassDef]:
-    return isinstance(node, ast.ClassDef) and node.name == "Limits"
-
-
 def shown(name: str, value: float) -> str:
     if not name.endswith(("_bytes", "_floor")) or value < MIB // 16:
         return f"{value:g}" if isinstance(value, float) else str(value)
-    return f"{value // GIB} GiB" if value >= GIB else f"{value / MIB:g} MiB"
+    return f"{value // GIB} GiB" if value >= GIB else f"{value // MIB} MiB" if value >= MIB else f"{value // KIB} KiB"
 
 
 def test_the_page_lists_every_integrity_rule_and_limit() -> None:
