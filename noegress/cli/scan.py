@@ -16,7 +16,8 @@ from noegress.cli.output import write_output
 from noegress.cli.progress import shown_progress
 from noegress.errors import UsageError
 from noegress.policy import Policy, find_policy
-from noegress.report import FORMATS, Unread, judge
+from noegress.report import FORMATS, Report, Unread, judge
+from noegress.report.terminal import show_on_terminal
 from noegress.scan import ScanResult, scan_file, scan_installed
 from noegress.scan.cache import cache_folder
 from noegress.scan.cluster import dask_executor
@@ -61,10 +62,16 @@ def _run(args: Namespace) -> int:
     policy = found.policy if found else Policy(format=1)
     report = judge(results, policy, today=today(), path=str(found) if found else None, unread=tuple(unread))
     report = replace(report, is_environment=args.environment is not None)
-    write_output(FORMATS[args.format](report), args.output)
+    _write(report, args)
     for item in unread:
         print(f"noegress: {item.problem}\n  fix: {item.fix}", file=sys.stderr)
     return report.exit_status
+
+
+def _write(report: Report, args: Namespace) -> None:
+    is_watched = args.format == "text" and args.output is None and sys.stdout.isatty()
+    if not (is_watched and show_on_terminal(report, sys.stdout)):
+        write_output(FORMATS[args.format](report), args.output)
 
 
 def scan_all(
