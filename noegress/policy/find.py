@@ -139,6 +139,8 @@ def _softer_settings(anchor: Policy, lower: Policy, document: dict[str, object])
         ("admission", "provenance"): not set(anchor.admission.provenance) <= set(lower.admission.provenance),
         ("admission", "advisories"): lower.admission.advisories == "off" and anchor.admission.advisories != "off",
         ("admission", "advisory-max-age"): lower.admission.advisory_max_age > anchor.admission.advisory_max_age,
+        ("admission", "ignored-advisories"): not set(lower.admission.ignored_advisories)
+        <= set(anchor.admission.ignored_advisories),
         ("guard", "allow-observe"): lower.guard.allow_observe and not anchor.guard.allow_observe,
         ("guard", "allow-python-only"): lower.guard.allow_python_only and not anchor.guard.allow_python_only,
     }

@@ -246,6 +246,11 @@ class Admission:
     advisory_max_age: int = setting(
         Whole("days", 1, 3650), "Age in days at which advisory data counts as missing.", default=14
     )
+    ignored_advisories: tuple[str, ...] = setting(
+        Many(Text("an identifier", example="PYSEC-2024-1", pattern=r"[A-Za-z0-9][A-Za-z0-9-]*")),
+        "Advisories, by identifier or alias, that do not decide; say why in a comment.",
+        default=(),
+    )
     categories: Categories = section(Categories, "What is done with each category of finding.")
 
     def is_private(self, name: str) -> bool:

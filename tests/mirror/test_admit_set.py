@@ -91,12 +91,15 @@ def test_a_lock_is_taken_as_it_stands(curated: Served, shared_index: Index, tmp_
 
 def test_a_lock_with_another_digest_is_incomplete(curated: Served, shared_index: Index, tmp_path: Path) -> None:
     shared_index.publish("set-other", "1.0")
-    source = 'source = { registry = "https://index.example" }'
-    (tmp_path / "uv.lock").write_text(
-        'version = 1\n[[package]]\nname = "set-other"\nversion = "1.0"\n'
-        f'{source}\nwheels = [{{ url = "https://index.example/set_other-1.0-py3-none-any.whl", '
-        f'hash = "sha256:{"0" * 64}" }}]\n'
+    lines = (
+        "version = 1",
+        "[[package]]",
+        'name = "set-other"',
+        'version = "1.0"',
+        'source = { registry = "https://index.example" }',
+        f'wheels = [{{ url = "https://index.example/x.whl", hash = "sha256:{"0" * 64}" }}]',
     )
+    (tmp_path / "uv.lock").write_text("\n".join(lines))
     done = curated.command("admit", "-r", tmp_path / "uv.lock")
     assert done.returncode == 1
     assert "set-other==1.0 has no file here" in done.stdout

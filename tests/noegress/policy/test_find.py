@@ -91,6 +91,7 @@ def test_a_named_file_that_is_missing_is_an_error(project: Path, tmp_path: Path)
         ("[admission]\nrefused-status = []", 3, "refused-status"),
         ("[admission]\nlicences = ['MIT', 'GPL-3.0-only']", 3, "licences"),
         ("[admission]\nprovenance = []", 3, "provenance"),
+        ("[admission]\nignored-advisories = ['PYSEC-2024-1']", 3, "ignored-advisories"),
         ("[admission]\non-demand = true", 3, "on-demand"),
         ("[admission]\nformats = ['wheel', 'sdist']", 3, "formats"),
         ("[admission]\nprivate = []", 3, "private"),
