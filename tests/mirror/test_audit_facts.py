@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 
 import pytest
 from devpi_noegress.audit_facts import Facts, facts_objections
@@ -12,6 +13,7 @@ from packaging.utils import NormalizedName
 from noegress.policy import parse_policy
 from noegress.verdict import Verdict
 
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FILE = IndexFile(
     project=NormalizedName("demo"),
     version="1.0",
@@ -23,7 +25,7 @@ FILE = IndexFile(
 
 def verdicts(facts: Facts, policy: str) -> list[Verdict]:
     admission = parse_policy(f"format = 1\n[admission]\n{policy}\n").admission
-    return [found.verdict for found in facts_objections(FILE, facts, admission)]
+    return [found.verdict for found in facts_objections(FILE, facts, admission, now=NOW)]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
+from devpi_noegress.advisories import Advisories
 from devpi_noegress.catalogue import CataloguePublisher
 from devpi_noegress.committer import Committer, Decided
 from devpi_noegress.deciding import decide_file
@@ -47,11 +48,12 @@ class Admissions:
         upstream: Upstream,
         policy: PolicyHolder,
         *,
+        advisories: Advisories,
         incoming: Path,
         limits: Limits,
     ) -> None:
         self._store, self._stage, self._upstream, self._policy = store, stage, upstream, policy
-        self._incoming, self._limits = incoming, limits
+        self._advisories, self._incoming, self._limits = advisories, incoming, limits
         self._files: Flights[Record] = Flights(retry_seconds=limits.retry_seconds)
         self._pages: Flights[Project | None] = Flights(retry_seconds=limits.retry_seconds)
         self._scans = ScanProcesses(limits)
@@ -148,6 +150,7 @@ class Admissions:
                 source,
                 scans=self._scans,
                 upstream=self._upstream,
+                advisories=self._advisories,
                 inforce=self._policy.current,
                 objections=self.objections(file),
             )

@@ -5,6 +5,7 @@ What was found is kept as facts; whether it suffices is asked of the policy each
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 from license_expression import ExpressionError, get_spdx_licensing
@@ -12,6 +13,7 @@ from license_expression import ExpressionError, get_spdx_licensing
 from devpi_noegress.files import IndexFile, Origin
 from devpi_noegress.gates import Objection
 from noegress.policy import Admission
+from noegress.policy.model import Advisories
 from noegress.verdict import Verdict
 
 
@@ -25,13 +27,17 @@ class Facts:
     """PEP 639, as the file gives it."""
     provenance_problem: str | None = None
     """None: not looked at. Empty: a statement about exactly this file was found. Otherwise what is wrong."""
+    vulnerabilities: tuple[tuple[str, ...], ...] | None = None
+    """Each by its identifier and aliases; None: not looked up."""
+    advisories_date: datetime | None = None
+    """Of the data that they were looked up in."""
 
 
-def facts_objections(file: IndexFile, facts: Facts, admission: Admission) -> tuple[Objection, ...]:
+def facts_objections(file: IndexFile, facts: Facts, admission: Admission, *, now: datetime) -> tuple[Objection, ...]:
     """What the facts say against a file under a policy."""
     found = [*_by_metadata(facts), *_by_licence(facts, admission)]
     if file.origin is Origin.UPSTREAM:
-        found += _by_provenance(file, facts, admission)
+        found += [*_by_provenance(file, facts, admission), *_by_advisories(facts, admission, now)]
     return tuple(found)
 
 
@@ -80,6 +86,22 @@ def _by_provenance(file: IndexFile, facts: Facts, admission: Admission) -> Itera
         yield _undecided("provenance", "its provenance was not looked at")
     elif facts.provenance_problem:
         yield Objection(gate="provenance", verdict=Verdict.REFUSED, reason=facts.provenance_problem)
+
+
+def _by_advisories(facts: Facts, admission: Admission, now: datetime) -> Iterator[Objection]:
+    if admission.advisories is not Advisories.REQUIRED:
+        return
+    if facts.vulnerabilities is None or facts.advisories_date is None:
+        yield _undecided("advisories", "known vulnerabilities were not looked up: no advisories were imported")
+        return
+    ignored = frozenset(admission.ignored_advisories)
+    standing = [names[0] for names in facts.vulnerabilities if ignored.isdisjoint(names)]
+    if standing:
+        reason = f"known vulnerabilities: {', '.join(standing[:5])}{' and more' if len(standing) > 5 else ''}"
+        yield Objection(gate="advisories", verdict=Verdict.REFUSED, reason=reason)
+    age = (now - facts.advisories_date).days
+    if age > admission.advisory_max_age:
+        yield _undecided("advisories-age", f"the advisories it was looked up in are {age} days old")
 
 
 def _undecided(gate: str, reason: str) -> Objection:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from concurrent.futures import as_completed
+from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
@@ -15,6 +16,7 @@ from devpi_noegress.outcome import Outcome, Tell
 from devpi_noegress.store import Change
 from devpi_noegress.waiving import add_waiver
 from noegress.errors import UsageError
+from noegress.policy.model import Advisories
 
 
 def revoke(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome:
@@ -81,6 +83,16 @@ def waive(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome:
         detail=arguments["reason"],
     )
     return Outcome(lines=(*changed, f"{path}: a waiver was added; the policy is in force"), exit_status=0)
+
+
+def import_advisories(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome:
+    """Take over an OSV archive; where the policy requires advisories, everything decided is looked up anew."""
+    info, changed = mirror.import_advisories(Path(arguments["archive"]))
+    _log(mirror, "advisories", {"target": arguments["archive"], **arguments}, f"{info.records} records")
+    said = f"{info.records} advisories imported, {info.skipped} members left out, newest of {info.newest:%Y-%m-%d}"
+    if mirror.policy.admission.advisories is Advisories.OFF:
+        said += '; the policy does not ask for them: [admission] advisories = "required"'
+    return Outcome(lines=(*changed, said), exit_status=0)
 
 
 def history(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome:

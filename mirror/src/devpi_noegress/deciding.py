@@ -4,6 +4,7 @@ import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 
+from devpi_noegress.advisories import Advisories
 from devpi_noegress.audit_facts import Facts, facts_objections, wants_provenance
 from devpi_noegress.errors import ScanFailedError
 from devpi_noegress.evidence import to_json
@@ -15,14 +16,18 @@ from devpi_noegress.provenance import provenance_problem
 from devpi_noegress.scan_process import Examination, ScanProcesses
 from devpi_noegress.store import Change
 from devpi_noegress.upstream import Upstream
+from devpi_noegress.vulnerabilities import audit
+from noegress.policy import Admission
+from noegress.policy.model import Advisories as Required
 
 
-def decide_file(
+def decide_file(  # noqa: PLR0913 - all that a decision rests on
     file: IndexFile,
     source: Path,
     *,
     scans: ScanProcesses,
     upstream: Upstream,
+    advisories: Advisories,
     inforce: PolicyInForce,
     objections: tuple[Objection, ...],
 ) -> Change:
@@ -38,9 +43,10 @@ def decide_file(
             policy_digest=inforce.digest,
             evidence=evidence,
         )
-    facts = _facts(file, seen, upstream, inforce)
-    found = (*objections, *facts_objections(file, facts, inforce.policy.admission))
-    judgement = judge(file, seen.scan, inforce.policy, now=datetime.now(UTC), objections=found)
+    now = datetime.now(UTC)
+    facts = _facts(file, seen, upstream, advisories, inforce.policy.admission)
+    found = (*objections, *facts_objections(file, facts, inforce.policy.admission, now=now))
+    judgement = judge(file, seen.scan, inforce.policy, now=now, objections=found)
     evidence |= {"scanned": to_json(seen.scan), "audited": to_json(facts)}
     evidence["decided"] = {"state": judgement.state, "reasons": judgement.reasons, "policy": inforce.digest}
     content = seen.metadata.content if seen.metadata and file.filename.endswith(".whl") else None
@@ -56,12 +62,20 @@ def decide_file(
     )
 
 
-def _facts(file: IndexFile, seen: Examination, upstream: Upstream, inforce: PolicyInForce) -> Facts:
-    problem = None
-    if file.origin is Origin.UPSTREAM and wants_provenance(file, inforce.policy.admission):
+def _facts(
+    file: IndexFile, seen: Examination, upstream: Upstream, advisories: Advisories, admission: Admission
+) -> Facts:
+    problem, vulnerabilities, date = None, None, None
+    if file.origin is Origin.UPSTREAM and wants_provenance(file, admission):
         problem = provenance_problem(upstream.provenance(file), file)
+    info = advisories.info
+    if file.origin is Origin.UPSTREAM and admission.advisories is Required.REQUIRED and info is not None:
+        release = (file.project, file.version)
+        vulnerabilities, date = audit(advisories, [release])[release], info.newest
     return Facts(
         metadata_problem=seen.problem,
         licence_expression=seen.metadata.licence_expression if seen.metadata else None,
         provenance_problem=problem,
+        vulnerabilities=vulnerabilities,
+        advisories_date=date,
     )

@@ -2,10 +2,14 @@
 
 import types
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from devpi_noegress.audit_facts import Facts
 from noegress.scan import ScanResult
+
+T = TypeVar("T")
 
 
 def to_json(value: object) -> Any:
@@ -16,17 +20,27 @@ def to_json(value: object) -> Any:
         return [to_json(item) for item in value]
     if isinstance(value, StrEnum):
         return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
     return value
 
 
 def read_scan(document: object) -> ScanResult:
     """A scan's result from its evidence; raises ``ValueError`` where another version of noegress wrote it."""
+    return _read_as(ScanResult, document)
+
+
+def read_facts(document: object) -> Facts:
+    """An audit's facts from its evidence; raises ``ValueError`` where another version of noegress wrote them."""
+    return _read_as(Facts, document)
+
+
+def _read_as(kind: type[T], document: object) -> T:
     try:
-        result = _read(ScanResult, document)
-    except (KeyError, TypeError, AttributeError) as error:
+        result = _read(kind, document)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"the evidence was written in another form: {error}") from error
-    if not isinstance(result, ScanResult):
-        raise TypeError("evidence of a scan is a table")
+    assert isinstance(result, kind)  # noqa: S101 - what _read makes of a dataclass
     return result
 
 
@@ -41,6 +55,8 @@ def _read(kind: Any, document: Any) -> Any:
         hints = get_type_hints(kind)
         known = [item.name for item in fields(kind)]
         return kind(**{name: _read(hints[name], document[name]) for name in known if name in document})  # type: ignore[operator]
+    if kind is datetime:
+        return datetime.fromisoformat(document)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return kind(document)
     return document

@@ -49,6 +49,10 @@ class Folder:
         return self.path / "control.sock"
 
     @property
+    def advisories(self) -> Path:
+        return self.path / "advisories.sqlite"
+
+    @property
     def catalogue(self) -> Path:
         return self.path / "catalogue"
 

@@ -79,7 +79,8 @@ class FrontDoor:
         is_ours = path.startswith((_SIMPLE, _FILES, OWN)) or path == _SIMPLE.rstrip("/")
         if not is_ours:
             return None
-        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+        is_question = environ["REQUEST_METHOD"] == "POST" and path.startswith(f"{OWN}osv/")
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD") and not is_question:
             return problem(HTTPStatus.FORBIDDEN, "nothing is changed through the index", title=TITLE)
         if path.startswith(OWN):
             return self._side.answer(environ, path.removeprefix(OWN))

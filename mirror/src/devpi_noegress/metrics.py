@@ -21,6 +21,10 @@ def _lines(mirror: Mirror) -> Iterator[str]:
     yield from _gauge("noegress_admissions_in_flight", "Files being judged.", mirror.admissions.in_flight)
     yield from _gauge("noegress_disk_free_bytes", "Room for files.", mirror.stage.free_bytes())
     yield from _gauge("noegress_catalogue_behind", "Decisions that it does not list.", mirror.catalogue.behind)
+    info = mirror.advisories.info
+    if info is not None:
+        age = (datetime.now(UTC) - info.newest).total_seconds()
+        yield from _gauge("noegress_advisories_age_seconds", "Since the newest advisory was changed.", int(age))
     today = datetime.now(UTC).date()
     expired = sum(waiver.expires < today for waiver in mirror.policy.waiver)
     yield from _gauge("noegress_waivers_expired", "Waivers of the policy that ran out.", expired)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -11,16 +12,21 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from devpi_noegress.admission import Admissions
+from devpi_noegress.advisories import Advisories, Info, import_archive
 from devpi_noegress.catalogue import CataloguePublisher
+from devpi_noegress.evidence import to_json
+from devpi_noegress.files import Origin
 from devpi_noegress.flights import landed
 from devpi_noegress.folder import Folder
 from devpi_noegress.limits import Limits
 from devpi_noegress.policy_in_force import PolicyHolder, PolicyInForce
-from devpi_noegress.rejudge import rejudge, settle
+from devpi_noegress.rejudge import facts_of, rejudge, settle
 from devpi_noegress.stage import Stage
 from devpi_noegress.store import Change, Project, Store
 from devpi_noegress.upstream import Upstream
+from devpi_noegress.vulnerabilities import audit
 from noegress.policy import Policy
+from noegress.policy.model import Advisories as Required
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +42,16 @@ class Mirror:
         self.stage = Stage(folder.devpi)
         self.upstream = Upstream(upstream or settings.upstream, limits)
         self.catalogue = CataloguePublisher(folder, self.store, self.stage)
+        self.advisories = Advisories(folder.advisories)
         self.admissions = Admissions(
-            self.store, self.stage, self.catalogue, self.upstream, self._holder, incoming=folder.incoming, limits=limits
+            self.store,
+            self.stage,
+            self.catalogue,
+            self.upstream,
+            self._holder,
+            advisories=self.advisories,
+            incoming=folder.incoming,
+            limits=limits,
         )
 
     @property
@@ -61,6 +75,7 @@ class Mirror:
         self.admissions.close()
         self.upstream.close()
         self.stage.close()
+        self.advisories.close()
         self.store.close()
 
     def tend(self, today: date) -> date:
@@ -90,6 +105,26 @@ class Mirror:
         if self.policy.admission.is_private(name) or (known is not None and known.is_local):
             return landed(known)
         return self.admissions.project(name)
+
+    def import_advisories(self, archive: Path) -> tuple[Info, list[str]]:
+        """Take over new advisories and look everything up that was decided; gives what changed, in words."""
+        info = import_archive(archive, self.folder.advisories)
+        self.advisories.reopen()
+        if self.policy.admission.advisories is not Required.REQUIRED:
+            return info, []
+        decided = [
+            record
+            for record in list(self.store.files.values())
+            if record.policy_digest and record.file.origin is Origin.UPSTREAM
+        ]
+        found = audit(self.advisories, [(record.file.project, record.file.version) for record in decided])
+        with self._holder.settled():
+            for record in decided:
+                facts = facts_of(self.store.evidence(record.file.path))
+                names = found[record.file.project, record.file.version]
+                facts = replace(facts, vulnerabilities=names, advisories_date=info.newest)
+                self.store.add_evidence(record.file.path, "audited", to_json(facts))
+            return info, self._rejudge(only={record.file.project for record in decided})
 
     def may_ask(self, address: str) -> bool:
         """Whether a request from this address may have the upstream asked (contract 7)."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from devpi_noegress.admit_set import admit_set
-from devpi_noegress.change_operations import history, rescan, restore, revoke, waive
+from devpi_noegress.change_operations import history, import_advisories, rescan, restore, revoke, waive
 from devpi_noegress.choice import Environment, choose_release, environments, parse_target, project_of
 from devpi_noegress.errors import MirrorError
 from devpi_noegress.explain import explain
@@ -126,6 +126,7 @@ def _reload(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcom
 OPERATIONS: Mapping[str, Callable[[Mirror, Mapping[str, Any], Tell], Outcome]] = {
     "admit": admit,
     "admit-set": admit_set,
+    "advisories": import_advisories,
     "explain": _explain,
     "history": history,
     "reload": _reload,

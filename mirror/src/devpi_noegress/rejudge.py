@@ -5,14 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from devpi_noegress.audit_facts import Facts, facts_objections
+from devpi_noegress.evidence import read_facts
 from devpi_noegress.files import Record, State
-from devpi_noegress.gates import Objection, objections
+from devpi_noegress.gates import objections
 from devpi_noegress.judge import judge, scan_of
 from devpi_noegress.policy_in_force import PolicyInForce
 from devpi_noegress.stage import Stage
 from devpi_noegress.store import Change, Store
 
-_ENTRY_GATES = frozenset({"cooldown", "yanked"})
+_ENTRY_GATES = frozenset({"cooldown", "yanked", "advisories-age"})
 """They are about entering; what is in stays in, and a page tells that its index yanked it since."""
 
 
@@ -61,13 +62,14 @@ def _judge_again(store: Store, record: Record, inforce: PolicyInForce, now: date
     project = store.projects[record.file.project]
     admission = inforce.policy.admission
     standing = objections(record.file, admission, now=now, status=project.status, status_reason=project.status_reason)
-    found: tuple[Objection, ...] = tuple(item for item in standing if item.gate not in _ENTRY_GATES)
+    standing = (*standing, *facts_objections(record.file, facts, admission, now=now))
+    found = tuple(item for item in standing if item.gate not in _ENTRY_GATES)
     judgement = judge(
         record.file,
         scan,
         inforce.policy,
         now=now,
-        objections=(*found, *facts_objections(record.file, facts, admission)),
+        objections=found,
     )
     if judgement.state is State.ADMITTED and record.state is not State.ADMITTED:
         return _known_again(record, "")
@@ -84,12 +86,11 @@ def _judge_again(store: Store, record: Record, inforce: PolicyInForce, now: date
 
 def facts_of(evidence: Mapping[str, Mapping[str, Any]]) -> Facts:
     """The facts of an audit from its evidence; a fact that was not looked for is unknown."""
-    told = evidence.get("audited", {})
-    return Facts(
-        metadata_problem=told.get("metadata_problem", ""),
-        licence_expression=told.get("licence_expression"),
-        provenance_problem=told.get("provenance_problem"),
-    )
+    told = {key: value for key, value in evidence.get("audited", {}).items() if key != "at"}
+    try:
+        return read_facts(told)
+    except ValueError:
+        return Facts()
 
 
 def _known_again(record: Record, reason: str) -> Change:

@@ -20,6 +20,7 @@ from devpi_noegress.folder import Folder
 from devpi_noegress.front import FrontDoor
 from devpi_noegress.maintenance import Maintenance
 from devpi_noegress.mirror import open_mirror
+from devpi_noegress.osv import MAX_REQUEST
 from noegress.errors import UsageError
 
 _log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def serve(
             send_bytes=1 << 20,
             outbuf_overflow=1 << 24,
             ident=None,
-            max_request_body_size=1 << 16,
+            max_request_body_size=MAX_REQUEST,
         )
         control, maintenance = ControlServer(mirror), Maintenance(mirror)
         control.start()

@@ -9,6 +9,7 @@ from devpi_noegress.answers import NO_STORE, Answer, answer, problem
 from devpi_noegress.file_answers import file_answer
 from devpi_noegress.metrics import metrics
 from devpi_noegress.mirror import Mirror
+from devpi_noegress.osv import MAX_REQUEST, osv_answer
 
 # the names that python-tuf writes, and no other: what is beside them in the folder is not served
 _CATALOGUE = re.compile(
@@ -26,6 +27,12 @@ class SideDoor:
         """The answer for a path below ``/+noegress/``."""
         if found := _CATALOGUE.fullmatch(path):
             return self._catalogue(environ, found.group(1))
+        if path.startswith("osv/"):
+            length = int(environ.get("CONTENT_LENGTH") or 0)
+            if length > MAX_REQUEST:
+                return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "ask for fewer at once", title="Too much")
+            body = environ["wsgi.input"].read(length) if length else b""
+            return osv_answer(self._mirror.advisories, environ["REQUEST_METHOD"], path.removeprefix("osv/"), body)
         if path == "health":
             return answer(HTTPStatus.OK, b"serving\n", headers=[NO_STORE])
         if path == "metrics":

@@ -72,7 +72,7 @@ def create(folder: Path, *, root_password: str) -> None:
     secret.write_text(secrets.token_urlsafe(48))
     config = parseoptions(
         get_pluginmanager(),
-        ["devpi-init", "--serverdir", os.fspath(folder), "--no-root-pypi", "--root-passwd", root_password],
+        ["devpi-init", "--serverdir", os.fspath(folder), "--no-root-pypi", f"--root-passwd={root_password}"],
         parser=_init_parser(),
     )
     set_state_version(config, DATABASE_VERSION)

@@ -23,10 +23,20 @@ def status(mirror: Mirror) -> Iterator[str]:
     yield f"catalogue  root-sha256 = {mirror.catalogue.root_sha256}"
     yield f"in flight  {mirror.admissions.in_flight}"
     yield f"disk       {mirror.stage.free_bytes() >> 20} MiB free"
-    if admission.advisories is Advisories.OFF:
-        yield "advisories off: known vulnerabilities do not decide"
+    yield f"advisories {_advisories(mirror)}"
     today = datetime.now(UTC).date()
     for waiver in mirror.policy.waiver:
         if waiver.expires <= today + _NOTICE:
             ran = "ran out" if waiver.expires < today else "runs out"
             yield f"waiver     {waiver.category} for {waiver.project} {ran} on {waiver.expires}"
+
+
+def _advisories(mirror: Mirror) -> str:
+    info, admission = mirror.advisories.info, mirror.policy.admission
+    told = "none imported" if info is None else f"{info.records} of {info.newest:%Y-%m-%d}"
+    if admission.advisories is Advisories.OFF:
+        return f"{told}; off: known vulnerabilities do not decide"
+    if info is None:
+        return f"{told}; required: every file from the upstream is undecided"
+    age = (datetime.now(UTC) - info.newest).days
+    return f"{told}; required, {age} days old" + (", too old: files are undecided" * (age > admission.advisory_max_age))

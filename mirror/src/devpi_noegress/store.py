@@ -201,6 +201,12 @@ class Store:
                 files = {**old.files, record.file.path: record}
                 self._remember(replace(old, files=files, generation=old.generation + 1), (record,))
 
+    def add_evidence(self, path: str, step: str, detail: object) -> None:
+        """Replace the evidence of one step; what was decided is decided anew by ``rejudge``."""
+        with self._lock:
+            row = (path, step, _now(), json.dumps(detail))
+            self._database.execute("insert or replace into evidence values(?,?,?,?)", row)
+
     def evidence(self, path: str) -> dict[str, dict[str, Any]]:
         """What a file's state rests on, by step; each with ``at``, the time it was written."""
         with self._lock:

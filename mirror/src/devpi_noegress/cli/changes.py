@@ -1,6 +1,8 @@
-"""``waive``, ``revoke``, ``restore``, ``rescan`` and ``history``."""
+"""``waive``, ``revoke``, ``restore``, ``rescan``, ``advisories`` and ``history``."""
 
+import os
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 from devpi_noegress.cli.folder import add_folder, run_operation
@@ -29,10 +31,14 @@ def add_verbs(verbs: Any) -> None:
     rescan = verbs.add_parser("rescan", help="judge decided files anew from their bytes, after new rules")
     rescan.add_argument("names", nargs="*", metavar="NAME", help="projects; all of them unless given")
     rescan.set_defaults(verb=_rescan)
+    advisories = verbs.add_parser("advisories", help="take over known vulnerabilities")
+    advisories.add_argument("action", choices=["import"])
+    advisories.add_argument("archive", type=Path, metavar="all.zip", help="the OSV archive of PyPI")
+    advisories.set_defaults(verb=_advisories)
     history = verbs.add_parser("history", help="print the audit log")
     history.add_argument("--last", type=int, default=50, metavar="COUNT", help="lines (default: %(default)s)")
     history.set_defaults(verb=_history)
-    for parser in (waive, revoke, restore, rescan, history):
+    for parser in (waive, revoke, restore, rescan, advisories, history):
         add_folder(parser)
 
 
@@ -62,6 +68,10 @@ def _about_target(args: Namespace) -> int:
 
 def _rescan(args: Namespace) -> int:
     return run_operation(args, "rescan", {"names": args.names})
+
+
+def _advisories(args: Namespace) -> int:
+    return run_operation(args, "advisories", {"archive": os.fspath(args.archive.resolve())})
 
 
 def _history(args: Namespace) -> int:
