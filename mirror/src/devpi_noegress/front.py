@@ -21,6 +21,7 @@ from packaging.utils import NormalizedName, canonicalize_name, is_normalized_nam
 
 from devpi_noegress import pages
 from devpi_noegress.answers import NO_STORE, REVALIDATE, Answer, answer, problem
+from devpi_noegress.asking import Asking, may_ask
 from devpi_noegress.errors import MirrorError, UpstreamError
 from devpi_noegress.file_answers import file_answer
 from devpi_noegress.files import Origin, Record, State
@@ -61,6 +62,7 @@ class FrontDoor:
         self._mirror, self._behind = mirror, behind
         self._holds = BoundedSemaphore(holds)
         self._side = SideDoor(mirror)
+        self._asking = Asking(burst=mirror.limits.ask_burst, per_minute=mirror.limits.ask_per_minute)
         self._rendered: dict[tuple[str, str, bool], _Rendered] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -119,7 +121,15 @@ class FrontDoor:
         name = NormalizedName(asked)
         project = self._mirror.store.projects.get(name)
         on_demand = self._may_ask(environ, name)
-        if on_demand and is_stale(project, after_seconds=self._mirror.limits.page_fresh_seconds):
+        is_due = on_demand and is_stale(project, after_seconds=self._mirror.limits.page_fresh_seconds)
+        requester = environ.get("REMOTE_ADDR", "")
+        is_polling = environ.get("QUERY_STRING", "").startswith("poll=")
+        if is_due and not is_polling and not self._asking.takes(requester):
+            _log.warning("%s asks for more projects than its rate allows", requester)
+            headers = [("Retry-After", "30")]
+            reason = "you ask for too many new projects; go on in a minute"
+            return problem(HTTPStatus.TOO_MANY_REQUESTS, reason, title="noegress", headers=headers)
+        if is_due:
             found = self._held(environ, self._mirror.admissions.project(name), fallback=project)
             if isinstance(found, Answer):
                 return found
@@ -226,7 +236,7 @@ class FrontDoor:
         project = self._mirror.store.projects.get(name)
         if self._mirror.policy.admission.is_private(name) or (project is not None and project.is_local):
             return False
-        return self._mirror.may_ask(environ.get("REMOTE_ADDR", ""))
+        return may_ask(self._mirror.policy.admission, environ.get("REMOTE_ADDR", ""))
 
     def _held(self, environ: Environ, future: Future[T], *, fallback: T | None = None) -> T | Answer:
         """Wait for the future as long as clients do, then have them ask again at the same place.

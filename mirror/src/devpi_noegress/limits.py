@@ -29,5 +29,9 @@ class Limits:
     """Redirects to itself before 503; uv follows 10."""
     page_fresh_seconds: float = 600
     """A project page is asked for anew after it."""
+    ask_burst: int = 2000
+    """Projects that one requester may have the upstream asked for at once; large environments need hundreds."""
+    ask_per_minute: int = 300
+    """And from then on."""
     retry_seconds: float = 5
     """After a failure the upstream is not asked for the same thing again before it."""

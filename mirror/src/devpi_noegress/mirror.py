@@ -6,7 +6,6 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from ipaddress import ip_address
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -125,17 +124,6 @@ class Mirror:
                 facts = replace(facts, vulnerabilities=names, advisories_date=info.newest)
                 self.store.add_evidence(record.file.path, "audited", to_json(facts))
             return info, self._rejudge(only={record.file.project for record in decided})
-
-    def may_ask(self, address: str) -> bool:
-        """Whether a request from this address may have the upstream asked (contract 7)."""
-        admission = self.policy.admission
-        if not admission.on_demand:
-            return False
-        try:
-            source = ip_address(address)
-        except ValueError:
-            return False
-        return any(source.version == network.version and source in network for network in admission.on_demand_from)
 
     def _rejudge(self, *, only: set[str] | None = None) -> list[str]:
         with self._holder.settled():

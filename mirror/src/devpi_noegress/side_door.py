@@ -1,20 +1,25 @@
-"""What the mirror serves beside the index, below ``/+noegress/``: the catalogue, health and metrics."""
+"""What the mirror serves beside the index, below ``/+noegress/``: pages, catalogue, advisories, health, metrics."""
 
 import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from devpi_noegress.answers import NO_STORE, Answer, answer, problem
 from devpi_noegress.file_answers import file_answer
+from devpi_noegress.html_pages import CONTENT_SECURITY, dashboard, project_page
 from devpi_noegress.metrics import metrics
 from devpi_noegress.mirror import Mirror
 from devpi_noegress.osv import MAX_REQUEST, osv_answer
+from devpi_noegress.pages import HTML
 
 # the names that python-tuf writes, and no other: what is beside them in the folder is not served
 _CATALOGUE = re.compile(
     r"catalogue/((?:metadata|targets/(?:files|members|projects|release))/[0-9a-zA-Z][0-9a-zA-Z.-]*\.json)"
 )
+_PROJECT = re.compile(r"project/([A-Za-z0-9][A-Za-z0-9._-]*)(?:/([^/]+))?/?")
 
 
 class SideDoor:
@@ -33,6 +38,13 @@ class SideDoor:
                 return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "ask for fewer at once", title="Too much")
             body = environ["wsgi.input"].read(length) if length else b""
             return osv_answer(self._mirror.advisories, environ["REQUEST_METHOD"], path.removeprefix("osv/"), body)
+        if path == "":
+            return _html(dashboard(self._mirror))
+        if found := _PROJECT.fullmatch(path):
+            page = project_page(self._mirror, canonicalize_name(found.group(1)), found.group(2))
+            if page is not None:
+                return _html(page)
+            return problem(HTTPStatus.NOT_FOUND, "this project is not known here", title="Not found")
         if path == "health":
             return answer(HTTPStatus.OK, b"serving\n", headers=[NO_STORE])
         if path == "metrics":
@@ -47,3 +59,7 @@ class SideDoor:
         except FileNotFoundError:
             return problem(HTTPStatus.NOT_FOUND, "the catalogue has no such file", title="Not found")
         return file_answer(environ, location, etag=f'"{status.st_mtime_ns:x}-{status.st_size:x}"')
+
+
+def _html(page: str) -> Answer:
+    return answer(HTTPStatus.OK, page.encode(), kind=HTML, headers=[NO_STORE, CONTENT_SECURITY])

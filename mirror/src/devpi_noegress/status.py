@@ -23,7 +23,7 @@ def status(mirror: Mirror) -> Iterator[str]:
     yield f"catalogue  root-sha256 = {mirror.catalogue.root_sha256}"
     yield f"in flight  {mirror.admissions.in_flight}"
     yield f"disk       {mirror.stage.free_bytes() >> 20} MiB free"
-    yield f"advisories {_advisories(mirror)}"
+    yield f"advisories {advisories_line(mirror)}"
     today = datetime.now(UTC).date()
     for waiver in mirror.policy.waiver:
         if waiver.expires <= today + _NOTICE:
@@ -31,7 +31,8 @@ def status(mirror: Mirror) -> Iterator[str]:
             yield f"waiver     {waiver.category} for {waiver.project} {ran} on {waiver.expires}"
 
 
-def _advisories(mirror: Mirror) -> str:
+def advisories_line(mirror: Mirror) -> str:
+    """What is known about vulnerabilities, how old it is, and whether it decides."""
     info, admission = mirror.advisories.info, mirror.policy.admission
     told = "none imported" if info is None else f"{info.records} of {info.newest:%Y-%m-%d}"
     if admission.advisories is Advisories.OFF:
