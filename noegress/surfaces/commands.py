@@ -1,5 +1,6 @@
 """Command lines of installers, wherever they are written: a script, a container file, tox, hatch, a parent process."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,9 @@ from noegress.surfaces.violation import Violation
 _LITERAL_HOST = re.compile(r"[A-Za-z+]+://([^/@\s]*@)?[A-Za-z0-9.:\[\]-]+(/|$)")
 _SEPARATORS = frozenset({"&&", "||", ";", "|", "&", "(", ")", "{", "}", ";;", "then", "do", "else", "!", "time"})
 _PREFIXES = frozenset({"sudo", "exec", "env", "command", "nice", "run", "RUN", "CMD", "ENTRYPOINT", "call", "-", "@"})
+_TALKERS = frozenset({"echo", "printf", "grep", "git", "curl", "wget", "twine", "sed", "awk", "cat", "which", "FROM"})
+"""Programs whose words are about something: an installer among them is not run."""
+_EXEC_FORM = re.compile(r"\s*(?:RUN|CMD|ENTRYPOINT)\s+(?:--\S+\s+)*(\[.*\])\s*$")
 _REQUIRING = {
     "pip": ("install", "download", "wheel", "lock"),
     "uv": ("pip", "add", "tool", "run", "build", "sync"),
@@ -68,7 +72,8 @@ _TOOLS = {
 
 def text_violations(inspection: Inspection, text: str, origin: Origin, *, surface: str) -> Iterator[Violation]:
     """One line of shell: every installer that it runs, and the variables that it sets for them."""
-    for words in simple_commands(text):
+    commands = [_exec_form(text)] if _EXEC_FORM.match(text) else list(simple_commands(text))
+    for words in commands:
         yield from words_violations(inspection, words, origin, surface=surface)
 
 
@@ -84,11 +89,24 @@ def words_violations(
     if rest and rest[0] in ("export", "ENV", "ARG", "set", "setx", "declare"):
         yield from _exports(inspection, rest[1:], origin, surface)
         return
-    command = parse_command((rest[0].lstrip("@-"), *rest[1:])) if rest else None
-    if command is None and rest and rest[0] in _TOOLS:
-        command = Command(tool=rest[0], arguments=tuple(rest[1:]))
-    if command is not None and command.tool in _TOOLS:
-        yield from command_violations(inspection, command, origin, surface=surface)
+    if not rest or rest[0] in _TALKERS:
+        return
+    for position, word in enumerate(rest):
+        if " " in word and rest[position - 1].endswith("c") and rest[position - 1].startswith("-"):
+            yield from text_violations(inspection, word, origin, surface=surface)  # sh -c "…"
+        command = _command(rest[position:])
+        if command is not None:
+            yield from command_violations(inspection, command, origin, surface=surface)
+            return
+
+
+def _command(words: Sequence[str]) -> Command | None:
+    """The installer that starts with these words."""
+    program = words[0].lstrip("@-")
+    if program in _TOOLS:
+        return Command(tool=program, arguments=tuple(words[1:]))
+    command = parse_command((program, *words[1:]))
+    return command if command is not None and command.tool in _TOOLS else None
 
 
 def command_violations(
@@ -143,6 +161,16 @@ def split_words(text: str) -> list[str]:
         words = text.replace('"', " ").replace("'", " ").split()
     comment = next((index for index, word in enumerate(words) if word.startswith("#")), len(words))
     return words[:comment]
+
+
+def _exec_form(text: str) -> list[str]:
+    """The words of ``RUN ["pip", "install"]``; none where it is not the JSON that it has to be."""
+    found = _EXEC_FORM.match(text)
+    try:
+        words = json.loads(found[1]) if found else []
+    except ValueError:
+        return []
+    return [str(word) for word in words]
 
 
 def is_unknown(value: str) -> bool:

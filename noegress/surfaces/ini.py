@@ -43,9 +43,8 @@ def parse_ini(text: str, path: Path, *, offset: int = 0) -> Ini:
 
 def line_of_error(error: configparser.Error) -> int:
     """The line that a parser's error names; 0 where it names none."""
-    if isinstance(error, configparser.ParsingError) and error.errors:
-        return int(error.errors[0][0])
-    return int(getattr(error, "lineno", None) or 0)
+    listed = getattr(error, "errors", None)
+    return int(getattr(error, "lineno", None) or (listed[0][0] if listed else 0))
 
 
 def _numbered(text: str, section: str, option: str, offset: int) -> Iterator[tuple[str, int]]:

@@ -82,7 +82,8 @@ class Inspection:
     def scope_of(self, file: Path | str) -> Scope:
         if isinstance(file, str):
             return Scope.COMMAND if file == COMMAND_LINE else Scope.MACHINE
-        return Scope.PROJECT if self.holds(file) else Scope.MACHINE
+        # a link inside the project is the project's, wherever it leads
+        return Scope.PROJECT if file.is_relative_to(self.directory) or self.holds(file) else Scope.MACHINE
 
     def holds(self, path: Path) -> bool:
         """Whether a path is inside the directory, symbolic links followed."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from noegress.surfaces.document import UnreadableError, read_text
+from noegress.surfaces.ini import line_of_error
 from noegress.surfaces.inspection import COMMAND_LINE, ENVIRONMENT, Inspection, Origin
 from noegress.surfaces.machine import Machine
 from noegress.surfaces.options import PIP, read_options
@@ -167,10 +168,8 @@ def _read(path: Path) -> list[tuple[str, Setting]]:
     try:
         parser.read_string(text, str(path))
     except configparser.Error as error:
-        line = getattr(error, "lineno", None) or (
-            error.errors[0][0] if isinstance(error, configparser.ParsingError) else 0
-        )
-        raise UnreadableError(path, f"is not a pip configuration: {type(error).__name__}", int(line)) from error
+        problem = f"is not a pip configuration: {type(error).__name__}"
+        raise UnreadableError(path, problem, line_of_error(error)) from error
     settings = []
     for section in parser.sections():
         for option, value in parser.items(section):

@@ -22,6 +22,7 @@ _NAMES = re.compile(
 _FOLDERS = (".github", ".circleci", ".gitlab", ".buildkite", ".woodpecker", ".azure-pipelines")
 _INSTALLERS = re.compile(r"\b(pip[0-9.]*|pipx|uvx?|poetry|pdm|pipenv|conda|mamba|micromamba)\b")
 _VARIABLE = re.compile(r"^[\s\-\"']*([A-Za-z]+_[A-Za-z0-9_]+)[\"']?\s*:\s*(?:[|>][+-]?\s*)?[\"']?([^\"'#,]+)")
+_POWERSHELL = re.compile(r"\$env:(\w+)\s*=\s*[\"']([^\"']+)[\"']", re.IGNORECASE)
 _KEY = re.compile(r"^\s*(?:-\s+)?(?:[\"']?[A-Za-z_][\w .-]*[\"']?\s*:\s+)?(?:-\s+)?")
 _QUOTED = re.compile(r"^([\"'])(.*)\1,?$")
 _DEPENDENCY = re.compile(r"^\s*-\s*[\"']?(--?(?:extra-index-url|index-url|find-links|i|f)[= ].+?)[\"']?\s*$")
@@ -42,7 +43,7 @@ def script_violations(inspection: Inspection, path: Path) -> Iterator[Violation]
         return  # no tool of ours reads it: a script in another encoding is no statement about an index
     for number, line in _joined(text):
         origin = Origin(file=path, line=number, weight=Weight.WARNING)
-        variable = _VARIABLE.match(line)
+        variable = _VARIABLE.match(line) or _POWERSHELL.search(line)
         if variable and not is_unknown(variable[2]):
             yield from variable_violations(inspection, variable[1], variable[2].strip(), origin, surface=SURFACE)
         if option := _DEPENDENCY.match(line):

@@ -22,7 +22,7 @@ def uv_violations(inspection: Inspection) -> Iterator[Violation]:
     yield from _variables(inspection)
     yield from _options(inspection)
     for path in uv_files(inspection.machine, inspection.directory):
-        if not inspection.holds(path):
+        if inspection.scope_of(path) is Scope.MACHINE:
             yield from uv_file_violations(inspection, path)
 
 
