@@ -21,7 +21,8 @@ ARROWS: dict[str, set[str]] = {
 }
 # inside the core, from the ground up: a room imports only what stands above its own line
 CORE_FLOORS = [
-    {"errors", "toml_positions"},
+    {"errors"},
+    {"inventory", "toml_positions"},
     {"destination"},
     {"finding"},
     {"policy"},
@@ -29,7 +30,7 @@ CORE_FLOORS = [
     {"artifact"},
     {"rules", "scan", "surfaces", "catalogue"},
     {"evidence"},
-    {"export", "report", "bundle", "custody", "run"},
+    {"export", "report", "bundle", "custody", "run", "suggest"},
     {"cli"},
 ]
 # the one module of each member that speaks its host's language

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from noegress.cli.command import Command, today
 from noegress.cli.policy_export import configure_explain, configure_export, run_explain, run_export
+from noegress.cli.policy_suggest import configure_suggest, run_suggest
 from noegress.policy import Policy, policy_schema, read_policy
 
 _NOTICE = timedelta(days=14)
@@ -25,6 +26,9 @@ def _configure(parser: ArgumentParser) -> None:
     explain = verbs.add_parser("explain", help="which door lets a destination through, and the line that decides")
     configure_explain(explain)
     explain.set_defaults(verb=run_explain)
+    suggestion = verbs.add_parser("suggest", help="propose a policy from what noegress-guard run --observe saw")
+    configure_suggest(suggestion)
+    suggestion.set_defaults(verb=run_suggest)
 
 
 def _run(args: Namespace) -> int:
