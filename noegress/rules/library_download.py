@@ -9,29 +9,12 @@ from noegress.rules.interface import Rule
 from noegress.scan.address import addresses
 from noegress.scan.evaluation import Value
 from noegress.scan.facts import Call
-from noegress.scan.program import Module
+from noegress.scan.program import Module, tail_of
 from noegress.scan.scene import Evidence, Scene
 from noegress.scan.vendors import DownloadEntry
 
-_HUBS = frozenset(
-    [
-        "transformers",
-        "diffusers",
-        "tokenizers",
-        "peft",
-        "sentence_transformers",
-        "datasets",
-        "open_clip",
-        "setfit",
-        "optimum",
-        "gliner",
-        "auto_gptq",
-        "timm",
-        "model2vec",
-        "kokoro",
-        "onnxruntime_genai",
-    ]
-)
+_HUBS = frozenset("transformers diffusers tokenizers peft sentence_transformers datasets open_clip setfit optimum gliner auto_gptq timm model2vec kokoro onnxruntime_genai".split())
+_DIRECT = ("hf_hub_download", "snapshot_download", "cached_download", "load_dataset")
 _MODEL = re.compile(r"\A[\w.-]+(/[\w.\0-]+)?\Z")
 _NAMED = (
     "repo_id",
@@ -129,7 +112,8 @@ def _hub(scene: Scene, module: Module, call: Call, host: str) -> Iterator[Eviden
     if named:
         yield _evidence(scene, module, call, host, 0.75, named[0], on=on)
     else:
-        yield _evidence(scene, module, call, host, 0.4, None, on=False)
+        fetches = tail_of(call.function) in _DIRECT and not scene.is_chosen(module.path)
+        yield _evidence(scene, module, call, host, 0.5 if fetches else 0.4, None, on=fetches)
 
 
 def _is_default(scene: Scene, module: Module, call: Call) -> bool:

@@ -8,6 +8,7 @@ from noegress.finding import Category, Severity
 from noegress.rules.interface import Rule
 from noegress.scan.address import addresses
 from noegress.scan.commands import Command, commands
+from noegress.scan.program import tail_of
 from noegress.scan.scene import Evidence, Scene
 
 INDEX = "pypi." + "org"
@@ -25,6 +26,7 @@ _UNASKED = re.compile(
     r"attempt|pip_?import|safe_?import|install_package|install_and_import|install_module",
     re.IGNORECASE,
 )
+_BEHIND = re.compile(r"(periodic|auto|background)_?update|trigger_update", re.IGNORECASE)
 _REQUIREMENT = re.compile(r"\A[A-Za-z][\w.-]+(\[[\w,-]+\])?(\s*[=<>~!]=?.*)?\Z")
 _TOOL_WORDS = frozenset(
     [
@@ -109,6 +111,7 @@ class RuntimeInstall(Rule):
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
         for command in commands(scene):
+            yield from _detached(scene, command)
             if _INSTALLS.search(command.line) and scene.graph.is_loaded(command.module) and _is_run(command):
                 weight, on = _judge(scene, command)
                 found = addresses(command.line)
@@ -119,6 +122,18 @@ class RuntimeInstall(Rule):
                     message="The package installs or upgrades distributions while it runs.",
                     remedy="Install what it wants ahead of time and set its switch, or keep the package out.",
                 )  # fmt: skip
+
+
+def _detached(scene: Scene, command: Command) -> Iterator[Evidence]:
+    """A process of its own that updates behind the user's back."""
+    module, call = command.module, command.call
+    names = f"{module.quals[call.scope]} {module.name.rpartition('.')[2]}"
+    if tail_of(call.function) == "Popen" and _BEHIND.search(names) and scene.graph.is_loaded(module):
+        yield Evidence(
+            host="", path=module.path, line=call.line, weight=0.6, on=True, module=module, scope=call.scope, guard=call.guard,
+            message="The package starts a process in the background that fetches newer versions.",
+            remedy="Set its kill switch in every process, or keep the package out.",
+        )  # fmt: skip
 
 
 def _is_run(command: Command) -> bool:

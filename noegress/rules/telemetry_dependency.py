@@ -6,15 +6,12 @@ from typing import ClassVar
 
 from noegress.finding import Category, Severity
 from noegress.rules.interface import Rule
-from noegress.scan.address import addresses
+from noegress.scan.address import Address, addresses
 from noegress.scan.facts import Call
 from noegress.scan.program import Module, tail_of
 from noegress.scan.scene import Evidence, Scene
 
-_SENDER = re.compile(
-    r"\A_?(send|track|report|log|record|emit|capture|post)_?\w*(telemetry|usage|analytics|crash)|telemetry_?(event|send|capture|client|logger)|\ATelemetry\w*\Z",
-    re.IGNORECASE,
-)
+_SENDER = re.compile(r"\A_?(send|track|report|emit|capture|post)_?\w*(telemetry|usage|analytics|crash)|\A_?(log|record)_?\w*(telemetry|analytics)|telemetry_?(event|send|capture|client|logger)|\ATelemetry\w*\Z", re.IGNORECASE)
 _ROOT = re.compile(r"(\A|_)(telemetry|track|tracking|analytics|usage_stats|stats_client|anon_usage)(_|\Z)")
 _EXPORTERS = ("OTLPSpanExporter", "OTLPMetricExporter", "OTLPLogExporter", "ZipkinExporter", "JaegerExporter")
 _NOT_SENT = re.compile(
@@ -99,12 +96,15 @@ def _exporter(scene: Scene, module: Module, call: Call) -> Iterator[Evidence]:
     ] + list(call.arguments[:1])
     for node in nodes:
         for value in scene.evaluator.values(module, node, call.scope):
-            for address in addresses(value.text):
-                on = not scene.is_chosen(module.path)
+            found = addresses(value.text)
+            if not found and "\0" in value.text and "/" in value.text.strip("\0/"):
+                found = [Address("")]  # the host comes at run time, the path is the package's own
+            for address in found:
+                on = not scene.is_own_host(address.host) and not scene.is_chosen(module.path)
                 yield Evidence(
-                    host=address.host, path=module.path, line=call.line, weight=0.85 if on else 0.45, on=on,
+                    host=address.host, path=module.path, line=call.line, weight=(0.85 if address.host else 0.5) if on else 0.45, on=on,
                     module=module, scope=call.scope, guard=call.guard,
-                    message=f"The package exports traces or metrics to {address.host}.",
+                    message=f"The package exports traces or metrics to {address.host or 'a host of its own choice'}.",
                     remedy="Set its kill switch in every process, or keep the package out.",
                 )  # fmt: skip
 

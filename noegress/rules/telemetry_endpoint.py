@@ -129,11 +129,7 @@ def _vendor(scene: Scene, site: Site) -> float:
         return 0  # the vendor's pages for people
     if _PAGE.search(path):
         return 0
-    if set(re.split(r"[.-]", host)) & {part for name in scene.own_names for part in name.split("-")} - {
-        "api",
-        "io",
-        "com",
-    }:
+    if scene.is_own_host(host):
         return 0.45  # the vendor's own kit
     return 0.9 if site.kind == "call" or site.address.user else 0.7
 

@@ -47,7 +47,14 @@ _SAYS = re.compile(
     re.IGNORECASE,
 )
 _PAGE = re.compile(r"(\A|[/.])(docs?|help|guides?|blog|migration|changelog|wiki)([/.]|\Z)|#")
-_ASKED = re.compile(r"^(upgrade|update|self_update|do_update|cmd_update|install)\Z")
+_DATA = re.compile(r"\.(zip|csv|tar\.gz|tgz|parquet|exe|whl|bin|gz)\Z")
+_REPOSITORY = re.compile(r"\A/(?:repos/)?(?P<name>[\w.-]+/[\w.-]+)")
+_CHECKS = re.compile(
+    r"\A_*(check|notify|warn|poll|maybe|show|print|prompt)_?(for)?_?\w*(update|upgrade|outdated|newer|new_?version|latest_?version|version_?upgrade)s?\w*\Z|self_?(version|outdated)_?check|"
+    r"\A_*(version|update|upgrade)_?check\w*\Z|\A_*check_?(cli_?)?version_?(update|online|pypi)\w*\Z|periodic_?update",
+    re.IGNORECASE,
+)
+_FINDS = re.compile(r"finder|find_best_candidate|find_candidates|find_matches|repository|get_latest|fetch_latest|latest_version|request|urlopen|api_call|\Apost\Z|session", re.IGNORECASE)
 
 
 class UpdateCheck(Rule):
@@ -109,6 +116,36 @@ class UpdateCheck(Rule):
                 message=f"The package asks {site.host} whether a newer version exists.",
                 remedy="Set its kill switch in every process, or keep the package out.",
             )  # fmt: skip
+        yield from _without_address(scene)
+
+
+def _without_address(scene: Scene) -> Iterator[Evidence]:
+    """Functions that are called a check, compare versions, announce the newer one, and reach the network through others."""
+    for module in scene.program.active:
+        if not scene.graph.is_loaded(module) or scene.is_described(module.path):
+            continue
+        for qual, scope in module.functions.items():
+            name = qual.rpartition(".")[2]
+            if not _CHECKS.search(name) or scene.graph.is_command(module, scope):
+                continue
+            called = scene.source_names(module, scope)
+            blind = any(site.kind == "blind" and site.module is module and module.function_of(site.scope) == scope for site in scene.sites)
+            score = 2.0 + bool(_COMPARES & called) + any(_SAYS.search(text) for text in scene.texts_in(module, scope))
+            score += 1.5 * blind + 0.75 * any(_FINDS.search(other) for other in called) + 0.5 * bool(_STRONG.search(module.name.rpartition(".")[2]))
+            if score >= 4 and scene.graph.callers(module, scope):
+                yield Evidence(
+                    host="", path=module.path, line=module.facts.scopes[scope].line, weight=0.55, on=not scene.is_chosen(module.path),
+                    module=module, scope=scope, message="The package asks whether a newer version of itself exists; the host is decided at run time.",
+                    remedy="Set its kill switch in every process, or keep the package out.",
+                )  # fmt: skip
+
+
+def _is_ours(scene: Scene, repository: str) -> bool:
+    """Whether a repository's name shares a word with the project."""
+    words = {word for word in re.split(r"[^a-z0-9]+", repository.lower()) if len(word) > 2}
+    own = {word for name in scene.own_names for word in name.split("-") if len(word) > 2}
+    joined = re.sub(r"[^a-z0-9]", "", repository.lower())
+    return bool(words & own) or any(len(word) > 3 and word in joined for word in own) or "*" in repository
 
 
 def _score(scene: Scene, site: Site) -> float:
@@ -132,6 +169,11 @@ def _score(scene: Scene, site: Site) -> float:
             score -= 1
     if _PAGE.search(site.host + path):
         score -= 2
+    if _DATA.search(path):
+        score -= 1.5
+    repository = _REPOSITORY.search(path) if "forge" in scene.vendors.purposes(site.host) else None
+    if repository is not None and not _is_ours(scene, repository["name"]):
+        score -= 1.5
     return score if ours else score - 0.5
 
 

@@ -16,10 +16,12 @@ from noegress.scan.vendors import VendorData, vendor_data
 
 # folders whose classes run only when their user picks them
 _CHOSEN = re.compile(
-    r"(\A|/)(integrations?|callbacks?|contrib|plugins?|extractors?|providers?|document_loaders|presets|adapters|loggers?|backends?|vector_?stores?|llms?|connectors?|"
+    r"(\A|(?<=/))(integrations?|callbacks?|contrib|plugins?|extractors?|providers?|document_loaders|presets|adapters|loggers?|backends?|vector_?stores?|llms?|connectors?|"
     r"embeddings|embedders?|chat_models|cross_encoders|retrievers|exporters?|instrumentations?|mcp|embedding_functions|llm_providers|tools|partners|community|hooks|readers|"
-    r"third_party|drivers|destinations|sources|toolkits?|skills|recipes|model_providers|auth_providers|rerankers?)(/|\Z)"
+    r"third_party|drivers|destinations|sources|toolkits?|skills|recipes|model_providers|auth_providers|rerankers?|utilities|document_compressors|graph_vectorstores|presets)(/|\Z)"
 )
+_PROVIDER = re.compile(r"(\A|_)(provider|backend|engine|type|kind|vendor|service)\Z")
+MANY = 6  # alternatives in a folder from which on one of them runs only when it is picked
 _DESCRIBED = re.compile(
     r"(\A|/)(resources|types|models|api|services_api|generated|schemas|openapi|apis|_generated|endpoints|rest)/"
 )
@@ -83,6 +85,7 @@ class Scene:
         self.vendors: VendorData = vendor_data()
         self._words: dict[tuple[str, int, str], Words] = {}
         self._sending: dict[str, bool] = {}
+        self._chosen: dict[str, bool] = {}
 
     @cached_property
     def sites(self) -> list[Site]:
@@ -135,8 +138,55 @@ class Scene:
         return self._words[key]
 
     def is_chosen(self, path: str) -> bool:
-        """Whether the path says that its code runs only when it is picked."""
-        return bool(_CHOSEN.search(path.partition("/")[2]))
+        """Whether the path says that its code runs only when it is picked: one of many in a folder of alternatives."""
+        if path not in self._chosen:
+            self._chosen[path] = self._is_one_of_many(path) and not self._is_default_choice(path)
+        return self._chosen[path]
+
+    def _is_one_of_many(self, path: str) -> bool:
+        start = path.find("/") + 1
+        match = _CHOSEN.search(path, start)
+        if match is None:
+            return False
+        folder = path[: match.end(2)] + "/"
+        return len(self._siblings.get(folder, ())) >= MANY
+
+    @cached_property
+    def _siblings(self) -> dict[str, set[str]]:
+        """Of every folder of alternatives, what lies directly in it."""
+        found: dict[str, set[str]] = {}
+        for path in self.files:
+            match = _CHOSEN.search(path, path.find("/") + 1)
+            if match is not None and path.endswith(".py"):
+                folder = path[: match.end(2)] + "/"
+                name = path[len(folder) :].partition("/")[0].removesuffix(".py")
+                if name and not name.startswith("_") and name not in ("base", "utils", "factory"):
+                    found.setdefault(folder, set()).add(name)
+        return found
+
+    def _is_default_choice(self, path: str) -> bool:
+        """Whether a default names the module: ``provider: str = "openai"`` and ``embeddings/openai.py``."""
+        return path.rpartition("/")[2].removesuffix(".py") in self._default_names
+
+    @cached_property
+    def _default_names(self) -> set[str]:
+        names: set[str] = set()
+        for module in self.program.active:
+            scopes = module.facts.scopes
+            for number, scope in enumerate(scopes):
+                for param, default in scope.params:
+                    if default is not None and _PROVIDER.search(param):
+                        names |= {value.text for value in self.evaluator.values(module, default, scope.parent)}
+                if scope.kind == "class":
+                    for (owner, name), bound in module.bindings.items():
+                        if owner == number and _PROVIDER.search(name):
+                            names |= {value.text for value in self.evaluator.values(module, bound[0].value, bound[0].scope)}
+        return names
+
+    def is_own_host(self, host: str) -> bool:
+        """Whether a host carries the name of the project: the kit of a vendor calls its vendor."""
+        parts = set(re.split(r"[.-]", host))
+        return bool(parts & {part for name in self.own_names for part in (name, *name.split("-")) if len(part) > 3})
 
     def is_described(self, path: str) -> bool:
         """Whether the path holds generated types and resources of an API client."""
