@@ -140,14 +140,14 @@ def _values(scene: Scene, module: Module, call: Call) -> list[Value]:
     ]
 
 
-def _evidence(
-    scene: Scene, module: Module, call: Call, host: str, weight: float, source: Value | None, *, on: bool
-) -> Evidence:
-    del scene
+def _evidence(scene: Scene, module: Module, call: Call, host: str, weight: float, source: Value | None, *, on: bool) -> Evidence:
+    root = scene.evaluator.absolute(module, call.function).partition(".")[0]
+    known = bool(scene.vendors.library_switches(root, Category.MODEL_DOWNLOAD))
+    library = root if known else "huggingface_hub" if host == "huggingface.co" else ""
     return Evidence(
         host=host, path=module.path, line=call.line, weight=weight if on else min(weight, 0.5), on=on, module=module, scope=call.scope, guard=call.guard,
         constant=Place(file=source.path, line=source.line) if source is not None and source.line else None,
         message=f"The package has a library download a model or data from {host}.",
         remedy="Place the model in the library's cache ahead of time and set the library to offline.",
-        library="huggingface_hub" if host == "huggingface.co" else "",
+        library=library,
     )  # fmt: skip

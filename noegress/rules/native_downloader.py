@@ -55,8 +55,14 @@ class NativeDownloader(Rule):
                     host=",".join(sorted({mention.host for mention in sources})[:6]), path=path, line=0, weight=0.55, on=True,
                     message=f"The executable {path} downloads programs from {sources[0].host}.",
                     remedy="Set its kill switch and place what it fetches ahead of time, or keep the package out.",
-                    variables=tuple(name for name in facts.variables if _SWITCH.search(name))[:3],
+                    variables=_switches(scene, facts),
                 )  # fmt: skip
+
+
+def _switches(scene: Scene, facts: Facts) -> tuple[str, ...]:
+    """Only names with the project's own prefix: strings of native code run into each other."""
+    own = tuple(f"{name.replace('-', '_').upper()}_" for name in scene.own_names)
+    return tuple(name for name in facts.variables if name.startswith(own) and _SWITCH.search(name))[:3]
 
 
 def _sources(facts: Facts) -> list[Mention]:

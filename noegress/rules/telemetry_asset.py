@@ -104,4 +104,4 @@ def _judge(scene: Scene, facts: Facts, mention: Mention) -> tuple[float, bool]:
 def _variables(scene: Scene, facts: Facts) -> list[str]:
     own = {name.replace("-", "_").upper() for name in scene.own_names}
     ranked = sorted(facts.variables, key=lambda name: (not any(name.startswith(f"{o}_") for o in own), name))
-    return ranked[:3]
+    return [name for name in ranked if any(name.startswith(f"{o}_") for o in own) or name == "DO_NOT_TRACK"][:3]

@@ -58,7 +58,9 @@ def _switches(rule: Rule, scene: Scene, piece: Evidence) -> tuple[KillSwitch, ..
         known += scene.vendors.library_switches(piece.library, rule.category)
     inferred: list[KillSwitch] = []
     if piece.module is not None:
-        inferred = scene.switches.deciding(piece.module, piece.scope, piece.guard, rule.category)
+        inferred = scene.switches.deciding(piece.module, piece.scope, piece.guard, rule.category, on=piece.on)
+    elif piece.on and not piece.variables:
+        inferred = scene.switches.themed(rule.category)
     inferred += [
         KillSwitch(name=name, value=switch_value(name), basis=Basis.INFERRED, source=f"{piece.path}:{piece.line}")
         for name in piece.variables

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from noegress.finding import Basis, KillSwitch
 from noegress.scan.callgraph import CallGraph
+from noegress.scan.built_switches import built_switches, switch_value
 from noegress.scan.evaluation import Evaluator, dotted_of
-from noegress.scan.facts import Call, Expression
+from noegress.scan.facts import Binding, Call, Expression
 from noegress.scan.program import Module, Program, tail_of
 
 _NAME = re.compile(r"\A_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+\Z|\A(CI|OFFLINE|TELEMETRY)\Z")
@@ -14,13 +15,10 @@ _READERS = re.compile(
     r"environ|getenv|(^|[._])env($|[._])|env_?(bool|flag|var|str|int)|from_env|getEnv|read_env|get_env|_env$|strtobool|_bool$|is_?true|truthy|bool|flag",
     re.IGNORECASE,
 )
-_OFF = re.compile(
-    r"DISABLE|(^|_)NO(T)?(_|$)|OPT_?OUT|OFFLINE|DO_NOT_TRACK|SKIP|AVOID|SUPPRESS|IGNORE|WITHOUT|LOCAL_|^CI$|PREVENT|_OFF$|HIDE|QUIET|SILENT|BLOCK"
-)
 _NEVER = re.compile(
     r"^(PYTEST_\w+|XDG_\w+|COLAB_\w+|KAGGLE_\w+|SSL_\w+|LC_\w+|PYTHON\w+|LD_\w+|VIRTUAL_ENV|CONDA_\w+|TERM_\w+|NO_COLOR|FORCE_COLOR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|"
     r"\w*(API_KEY|_TOKEN|SECRET|PASSWORD|_PROXY|_CERT|_DIR|_PATH|_HOME|_PORT|LOG_LEVEL|_TIMEOUT|_USER|USERNAME|_ID|_REGION|_FILE|_FOLDER|_VERSION|_KEY)|GITHUB_\w+|GITLAB_\w+|AWS_\w+|AZURE_\w+|GOOGLE_\w+|"
-    r"JUPYTER\w*|JPY_\w+|SPARK_\w+|DATABRICKS_\w+|APPVEYOR\w*|TRAVIS\w*|BUILDKITE\w*|CIRCLE\w*|WT_\w+|SLURM_\w+|KUBERNETES_\w+|NUMBER_OF_\w+|PROCESSOR_\w+|COMSPEC|SYSTEMROOT|RUNNER_\w+|DEV_\w+|\w*_DEBUG|DEBUG_\w+|BITBUCKET\w*|JENKINS\w*|TEAMCITY\w*|TF_BUILD|CODEBUILD\w*|LOCAL_RANK|WORLD_SIZE|RANK|\w*_RANK)$"
+    r"JUPYTER\w*|JPY_\w+|SPARK_\w+|DATABRICKS_\w+|APPVEYOR\w*|TRAVIS\w*|BUILDKITE\w*|CIRCLE\w*|WT_\w+|SLURM_\w+|KUBERNETES_\w+|NUMBER_OF_\w+|PROCESSOR_\w+|COMSPEC|SYSTEMROOT|RUNNER_\w+|DEV_\w+|\w*_DEBUG|DEBUG_\w+|BITBUCKET\w*|JENKINS\w*|TEAMCITY\w*|TF_BUILD|CODEBUILD\w*|LOCAL_\w+|WORLD_SIZE|TRUST_REMOTE_CODE|RANK|\w*_RANK)$"
 )
 THEMES = {
     "telemetry": re.compile(
@@ -29,11 +27,21 @@ THEMES = {
     "update-check": re.compile(r"UPDATE|UPGRADE|VERSION|OUTDATED|NOTIF|LATEST|NEWS|ANNOUNCE"),
     "self-update": re.compile(r"UPDATE|UPGRADE|INSTALL|DOWNLOAD"),
     "remote-code": re.compile(r"REMOTE|TRUST|DOWNLOAD|INSTALL|SKIP"),
-    "model-download": re.compile(r"DOWNLOAD|LOCAL_|REMOTE|FETCH"),
+    "model-download": re.compile(r"DOWNLOAD|LOCAL_MODEL|_LOCAL_|REMOTE|FETCH|OFFLINE"),
     "hosted-embedding": re.compile(r"EMBED"),
 }
 _ALWAYS = re.compile(r"OFFLINE|DO_NOT_TRACK|AIR_?GAP|NO_NETWORK|NO_INTERNET|DISABLE_NETWORK")
 MAX_STEPS = 600
+_NAMED_AFTER = {
+    "telemetry": re.compile(r"TELEMETRY|ANALYTIC|DO_NOT_TRACK|TRACKING|USAGE|ANONYM|SENTRY|POSTHOG|CRASH_REPORT|ERROR_REPORT|OPT_?OUT|SCARF|_STATS(_|\Z)|DISABLE_TRACK"),
+    "update-check": re.compile(r"UPDATE_?CHECK|CHECK_?(FOR_?)?UPDATE|VERSION_?CHECK|CHECK_?VERSION|NO_UPDATE|UPDATE_NOTIF|CHECK_LATEST|UPGRADE_CHECK|DISABLE_UPDATE|SKIP_UPDATE|_NEWS|PERIODIC_UPDATE"),
+    "self-update": re.compile(r"AUTO_?(INSTALL|UPDATE|UPGRADE)|NO_UPDATE|PERIODIC_UPDATE|DISABLE_UPDATE|SKIP_INSTALL"),
+    "model-download": re.compile(r"DOWNLOAD|OFFLINE"),
+}
+_CLEAR = re.compile(r"DISABLE|NO_|ENABLE|OPT_?OUT|DO_NOT|OFFLINE|SEND_|OFF\Z|ANONYM")
+_OPPOSITES = {
+    "True": "False", "true": "false", "1": "0", "yes": "no", "on": "off", "False": "True", "false": "true", "0": "1", "no": "yes", "off": "on",
+}  # fmt: skip
 
 
 class SwitchFinder:
@@ -44,26 +52,38 @@ class SwitchFinder:
         self.evaluator = evaluator
         self.graph = graph
         self._reads: dict[str, KillSwitch] | None = None
+        self._built: list[KillSwitch] | None = None
         self._of_function: dict[tuple[str, int], dict[str, KillSwitch]] = {}
 
-    def deciding(self, module: Module, scope: int, guard: int, category: str) -> list[KillSwitch]:
-        """At most three, the strongest first: on theme and dominating, then dominating, then on theme elsewhere in the file."""
+    def deciding(self, module: Module, scope: int, guard: int, category: str, *, on: bool) -> list[KillSwitch]:
+        """At most three, the strongest first: those on theme that dominate the place, then a guard right at it."""
         theme = THEMES.get(category, THEMES["telemetry"])
-        near = self._dominating(module, scope, guard)
         ranked: list[tuple[int, int, KillSwitch]] = []
-        for order, (name, (switch, hops)) in enumerate(near.items()):
-            fits = bool(theme.search(name))
-            always = bool(_ALWAYS.search(name))
-            if fits or always or hops <= 1:
-                ranked.append(((0 if fits else 1 if always else 2) * 10 + hops, order, switch))
-        if not any(rank < 20 for rank, _, _ in ranked):
-            elsewhere = [switch for name, switch in self.reads().items() if theme.search(name) and name not in near]
-            ranked += [
-                (15 + (not _OFF.search(switch.name)), order, switch) for order, switch in enumerate(elsewhere[:2])
-            ]
+        for order, (name, (switch, hops)) in enumerate(self._dominating(module, scope, guard).items()):
+            if theme.search(name) or _ALWAYS.search(name):
+                ranked.append((hops + 5 * (not theme.search(name)), order, switch))
+            elif hops == 0:
+                ranked.append((20, order, switch))
+        if not ranked or ranked[0][0] >= 20:
+            themed = self.themed(category) if on else []
+            ranked += [(15, order, switch) for order, switch in enumerate(themed)]
         best = sorted(ranked, key=lambda row: row[:2])
-        limit = 3 if best and best[0][0] < 20 else 1
-        return [switch for rank, _, switch in best if rank < 20 or limit == 1][:limit]
+        return [switch for rank, _, switch in best if rank < 20 or rank == best[0][0]][:3]
+
+    def themed(self, category: str) -> list[KillSwitch]:
+        """What the file reads or builds elsewhere that is named after the category: one, at most two."""
+        theme = _NAMED_AFTER.get(category)
+        if theme is None:
+            return []
+        found = [switch for name, switch in self.reads().items() if theme.search(name)]
+        found = found or [switch for switch in self.built() if theme.search(switch.name)]
+        return sorted(found, key=lambda switch: not _CLEAR.search(switch.name))[: 1 if found and _CLEAR.search(found[0].name) else 2]
+
+    def built(self) -> list[KillSwitch]:
+        """Names that are put together at run time: a prefix and the upper-cased name of an option or a settings field."""
+        if self._built is None:
+            self._built = built_switches(self.program, self.evaluator)
+        return self._built
 
     def reads(self) -> dict[str, KillSwitch]:
         """Every variable that the file reads, by name."""
@@ -87,14 +107,14 @@ class SwitchFinder:
         note(self._guards(module, guard, seen), 0)
         function = module.function_of(scope)
         if function:
-            note(self._inside(module, function, seen, 0), 0)
+            note(self._inside(module, function, seen, 0), 1)
         else:
             note(self._module_level(module, seen), 1)
         for used, outer, call in self.graph.chain(module, scope, 3)[1:25]:
             if call is not None:
-                note(self._guards(used, call.guard, seen), 1)
+                note(self._guards(used, call.guard, seen), 2)
             if outer:
-                note(self._inside(used, outer, seen, 1), 2)
+                note(self._inside(used, outer, seen, 1), 3)
         return found
 
     def _module_level(self, module: Module, seen: set[tuple[str, int]]) -> Iterator[KillSwitch]:
@@ -176,7 +196,7 @@ class SwitchFinder:
             yield from self._in_expression(module, row.test, row.scope, seen, depth + 2)
             guard = row.parent
 
-    def _bindings(self, module: Module, node: Expression, scope: int) -> list[tuple[Module, "object"]]:
+    def _bindings(self, module: Module, node: Expression, scope: int) -> list[tuple[Module, Binding]]:
         if node[0] == "n":
             walk = scope
             while walk >= 0:
@@ -219,16 +239,21 @@ class SwitchFinder:
             return
         environ = "environ" in dotted or "getenv" in dotted
         for node in [*call.arguments[:1], *keyed]:
-            for value in self.evaluator.values(module, node, call.scope)[:6]:
+            for value in self.evaluator.values(module, node, call.scope)[:80]:
                 if _NAME.match(value.text) and not _NEVER.match(value.text) and (environ or "_" in value.text):
                     yield KillSwitch(
                         name=value.text,
-                        value=switch_value(value.text),
+                        value=self._value(module, call, value.text),
                         basis=Basis.INFERRED,
                         source=f"{module.path}:{call.line}",
                     )
 
+    def _value(self, module: Module, call: Call, name: str) -> str:
+        """Written as the default of the reading is written: ``"True"`` asks for ``False``, ``"on"`` for ``off``."""
+        for node in call.arguments[1:2]:
+            for value in self.evaluator.values(module, node, call.scope):
+                opposite = _OPPOSITES.get(value.text)
+                if opposite is not None:
+                    return opposite
+        return switch_value(name)
 
-def switch_value(name: str) -> str:
-    """The value that turns a call off, as the name suggests it."""
-    return "1" if _OFF.search(name) else "0"
