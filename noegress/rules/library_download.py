@@ -13,7 +13,9 @@ from noegress.scan.program import Module, tail_of
 from noegress.scan.scene import Evidence, Scene
 from noegress.scan.vendors import DownloadEntry
 
-_HUBS = frozenset("transformers diffusers tokenizers peft sentence_transformers datasets open_clip setfit optimum gliner auto_gptq timm model2vec kokoro onnxruntime_genai".split())
+_HUBS = frozenset(
+    "transformers diffusers tokenizers peft sentence_transformers datasets open_clip setfit optimum gliner auto_gptq timm model2vec kokoro onnxruntime_genai".split()
+)
 _DIRECT = ("hf_hub_download", "snapshot_download", "cached_download", "load_dataset")
 _MODEL = re.compile(r"\A[\w.-]+(/[\w.\0-]+)?\Z")
 _NAMED = (
@@ -81,15 +83,15 @@ class LibraryDownload(Rule):
             for call in module.facts.calls:
                 if call.idle:
                     continue
-                target = scene.evaluator.absolute(module, call.function)
-                root = target.partition(".")[0]
-                if "." not in target or root in scene.program.tops:
-                    continue
-                entry = entries.get(target)
-                if entry is not None:
-                    yield from _listed(scene, module, call, entry)
-                elif target.endswith(".from_pretrained") and root in _HUBS:
-                    yield from _hub(scene, module, call, "huggingface.co")
+                for target in scene.evaluator.targets(module, call):
+                    root = target.partition(".")[0]
+                    if "." not in target or root in scene.program.tops:
+                        continue
+                    entry = entries.get(target)
+                    if entry is not None:
+                        yield from _listed(scene, module, call, entry)
+                    elif target.endswith(".from_pretrained") and root in _HUBS:
+                        yield from _hub(scene, module, call, "huggingface.co")
 
 
 def _listed(scene: Scene, module: Module, call: Call, entry: DownloadEntry) -> Iterator[Evidence]:
@@ -140,8 +142,10 @@ def _values(scene: Scene, module: Module, call: Call) -> list[Value]:
     ]
 
 
-def _evidence(scene: Scene, module: Module, call: Call, host: str, weight: float, source: Value | None, *, on: bool) -> Evidence:
-    root = scene.evaluator.absolute(module, call.function).partition(".")[0]
+def _evidence(
+    scene: Scene, module: Module, call: Call, host: str, weight: float, source: Value | None, *, on: bool
+) -> Evidence:
+    root = next(iter(scene.evaluator.targets(module, call)), "").partition(".")[0]
     known = bool(scene.vendors.library_switches(root, Category.MODEL_DOWNLOAD))
     library = root if known else "huggingface_hub" if host == "huggingface.co" else ""
     return Evidence(

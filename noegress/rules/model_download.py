@@ -121,7 +121,7 @@ def _is_asked(scene: Scene, site: Site) -> bool:
     """Whether its user names the download: a function or a module that is called so, a chosen integration, a command."""
     words = scene.words(site)
     module = site.module
-    if scene.is_chosen(module.path) or _ASKED.search(module.name.partition(".")[2]):
+    if scene.is_chosen_at(module, site.scope) or _ASKED.search(module.name.partition(".")[2]):
         return True
     chain = scene.graph.chain(module, site.scope, 4)
     if any(scene.graph.is_command(used, scope) for used, scope, _ in chain if scope):

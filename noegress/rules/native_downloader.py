@@ -11,7 +11,9 @@ from noegress.scan.program import is_aside
 from noegress.scan.scene import Evidence, Scene
 
 _LIBRARY = re.compile(r"\.so(\.|\Z)|\.dylib\Z|\.dll\Z|\.pyd\Z|\.a\Z|\.lib\Z|\.o\Z|\.node\Z", re.IGNORECASE)
-_RELEASE = re.compile(r"/releases/(latest|download)|/latest|known-good|/download|/dist/|driver|/releases\b", re.IGNORECASE)
+_RELEASE = re.compile(
+    r"/releases/(latest|download)|/latest|known-good|/download|/dist/|driver|/releases\b", re.IGNORECASE
+)
 _SWITCH = re.compile(r"OFFLINE|DOWNLOADS?|NO_UPDATE|UPDATE|AVOID")
 
 
@@ -47,7 +49,12 @@ class NativeDownloader(Rule):
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
         for path, facts in scene.files.items():
-            if facts.reader != "native" or _LIBRARY.search(path) or is_aside(path) or not {"http", "downloads"} <= set(facts.marks):
+            if (
+                facts.reader != "native"
+                or _LIBRARY.search(path)
+                or is_aside(path)
+                or not {"http", "downloads"} <= set(facts.marks)
+            ):
                 continue
             sources = _sources(facts)
             if sources:
@@ -66,4 +73,8 @@ def _switches(scene: Scene, facts: Facts) -> tuple[str, ...]:
 
 
 def _sources(facts: Facts) -> list[Mention]:
-    return [mention for mention in facts.mentions if _RELEASE.search(mention.path) and not mention.host.startswith(("docs", "www.w3"))]
+    return [
+        mention
+        for mention in facts.mentions
+        if _RELEASE.search(mention.path) and not mention.host.startswith(("docs", "www.w3"))
+    ]

@@ -93,7 +93,15 @@ def _by_command(scene: Scene) -> Iterator[Evidence]:
                 "has a package runner fetch and run code",
             )
         elif _NPM.search(line):
-            yield _evidence(scene, command.module, command.call, NPM, 0.55, on and _is_mended(command.module, command.call), "installs code from the npm registry while it runs")
+            yield _evidence(
+                scene,
+                command.module,
+                command.call,
+                NPM,
+                0.55,
+                on and _is_mended(command.module, command.call),
+                "installs code from the npm registry while it runs",
+            )
         elif _CLONE.search(line) and host:
             yield _evidence(scene, command.module, command.call, host, 0.5, False, "clones a repository")
 
@@ -116,7 +124,7 @@ def _by_reply(scene: Scene) -> Iterator[Evidence]:
                         site.call or call,
                         site.host,
                         0.75,
-                        not scene.is_chosen(site.module.path),
+                        bool(site.host) and not scene.is_chosen(site.module.path),
                         "executes what it fetched",
                     )
 
@@ -155,7 +163,13 @@ def _by_hub(scene: Scene) -> Iterator[Evidence]:
 
 def _is_mended(module: Module, call: Call) -> bool:
     """Whether the names around say that something missing is put in place."""
-    return bool(re.search(r"ensure|missing|auto|maybe|check|require|bootstrap", f"{module.name} {module.quals[call.scope]}", re.IGNORECASE))
+    return bool(
+        re.search(
+            r"ensure|missing|auto|maybe|check|require|bootstrap",
+            f"{module.name} {module.quals[call.scope]}",
+            re.IGNORECASE,
+        )
+    )
 
 
 def _is_unasked(scene: Scene, module: Module, call: Call) -> bool:

@@ -62,6 +62,10 @@ _TOOLS_OWN = re.compile(
     r"(\A|_|-|\.)(pip|pipx|uv|pdm|poetry|hatch|hatchling|build|virtualenv|tox|nox|conda|installer|venv|env_?manager|micropip|pipenv|rye|pixi|flit|pyproject-hooks|cibuildwheel|builder|packag\w+)(\Z|_|-|\.)",
     re.IGNORECASE,
 )
+_TOOLS_OWN = re.compile(
+    r"(\A|_|-|\.)(pip|pipx|uv|pdm|poetry|hatch|hatchling|build|virtualenv|tox|nox|conda|installer|venv|env_?manager|micropip|pipenv|rye|pixi|flit|pyproject-hooks|cibuildwheel|builder|packag\w+)(\Z|_|-|\.)",
+    re.IGNORECASE,
+)
 
 
 class RuntimeInstall(Rule):
@@ -139,6 +143,8 @@ def _detached(scene: Scene, command: Command) -> Iterator[Evidence]:
 def _is_run(command: Command) -> bool:
     """A message that tells the user to install something is no command: a command is a list, or a text that begins with the tool."""
     first = command.words[0].strip()
+    if re.search(r"\b(RUN|COPY|--dry-run)\b", command.line):
+        return False  # a line of a container's recipe, or a question
     return len(command.words) > 1 or bool(
         re.match(r"(\S*python\S*|\S*pip3?|\S*uv|sudo|conda|mamba|\*|\{|brew|apt)", first)
     )
@@ -163,7 +169,7 @@ def _judge(scene: Scene, command: Command) -> tuple[float, bool]:
     callers = " ".join(used.facts.scopes[inner].name for used, inner, _ in scene.graph.chain(module, scope, 2)[1:8])
     unasked = bool(_UNASKED.search(around) or _UNASKED.search(callers))
     asked = scene.graph.is_command(module, function) or (bool(_ASKED.search(name)) and not unasked)
-    if scene.is_chosen(module.path) and not unasked:
+    if scene.is_chosen(module.path):
         return 0.4, False
     if own:
         return (0.6, False) if asked or not _UPGRADES.search(command.line) else (0.85, True)

@@ -11,7 +11,10 @@ from noegress.scan.facts import Call
 from noegress.scan.program import Module, tail_of
 from noegress.scan.scene import Evidence, Scene
 
-_SENDER = re.compile(r"\A_?(send|track|report|emit|capture|post)_?\w*(telemetry|usage|analytics|crash)|\A_?(log|record)_?\w*(telemetry|analytics)|telemetry_?(event|send|capture|client|logger)|\ATelemetry\w*\Z", re.IGNORECASE)
+_SENDER = re.compile(
+    r"\A_?(send|track|report|emit|capture|post)_?\w*(telemetry|usage|analytics|crash)|\A_?(log|record)_?\w*(telemetry|analytics)|telemetry_?(event|send|capture|client|logger)|\ATelemetry\w*\Z",
+    re.IGNORECASE,
+)
 _ROOT = re.compile(r"(\A|_)(telemetry|track|tracking|analytics|usage_stats|stats_client|anon_usage)(_|\Z)")
 _EXPORTERS = ("OTLPSpanExporter", "OTLPMetricExporter", "OTLPLogExporter", "ZipkinExporter", "JaegerExporter")
 _NOT_SENT = re.compile(

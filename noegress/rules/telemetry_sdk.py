@@ -91,7 +91,7 @@ class TelemetrySdk(Rule):
         loaded = scene.graph.is_loaded(module)
         if not entry.keyed or keys or hosts:
             weight, on = (0.9, loaded) if loaded else (0.3, False)
-        elif _THEME.search(module.name.rpartition(".")[2]) and entry.host and tail_of(call.function)[:1].isupper():
+        elif _THEME.search(module.name.rpartition(".")[2]) and entry.host and _is_ours(scene, module, call):
             weight, on = 0.6, loaded
         else:
             return
@@ -118,6 +118,13 @@ def _is_of(scene: Scene, module: Module, call: Call, entry: SdkEntry) -> bool:
             root = root[1]
         return root[0] == "n" and root[1] in module.imports
     return False
+
+
+def _is_ours(scene: Scene, module: Module, call: Call) -> bool:
+    """Whether the key is not a parameter, that is, not the caller's: a kit made at module level or from the package's own settings."""
+    params = {name for name, _ in module.facts.scopes[module.function_of(call.scope)].params}
+    nodes = [*call.arguments, *(value for _, value in call.keywords)]
+    return tail_of(call.function)[:1].isupper() and not any(node[0] == "n" and node[1] in params for node in nodes)
 
 
 def _values(scene: Scene, module: Module, call: Call, entry: SdkEntry) -> list[Value]:

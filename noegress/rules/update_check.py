@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
 from noegress.rules.interface import Rule
+from noegress.scan.program import Module, tail_of
 from noegress.scan.scene import Evidence, Scene
 from noegress.scan.sites import Site
 
@@ -54,7 +55,10 @@ _CHECKS = re.compile(
     r"\A_*(version|update|upgrade)_?check\w*\Z|\A_*check_?(cli_?)?version_?(update|online|pypi)\w*\Z|periodic_?update",
     re.IGNORECASE,
 )
-_FINDS = re.compile(r"finder|find_best_candidate|find_candidates|find_matches|repository|get_latest|fetch_latest|latest_version|request|urlopen|api_call|\Apost\Z|session", re.IGNORECASE)
+_FINDS = re.compile(
+    r"finder|find_best_candidate|find_candidates|find_matches|repository|get_latest|fetch_latest|latest_version|request|urlopen|api_call|\Apost\Z|session",
+    re.IGNORECASE,
+)
 
 
 class UpdateCheck(Rule):
@@ -72,9 +76,13 @@ class UpdateCheck(Rule):
 
             import urllib.request
 
+            __version__ = "1.0"
+
             def check_for_update():
                 reply = urllib.request.urlopen("https://updates.vendor.dev/latest-version.json")
-                return reply.read()
+                latest = reply.read().decode()
+                if latest != __version__:
+                    print(f"A newer version is available: {latest}")
 
     Allowed
         `search.py`:
@@ -103,7 +111,7 @@ class UpdateCheck(Rule):
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
         for site in scene.sites:
-            if site.kind == "blind":
+            if site.kind == "blind" and not _STRONG.search(site.address.path):
                 continue
             score = _score(scene, site)
             if score < 2.5 or not scene.graph.is_loaded(site.module):
@@ -113,7 +121,7 @@ class UpdateCheck(Rule):
                 host=site.host, path=site.module.path, line=site.line, weight=min(0.95, score / 6) if on else 0.4, on=on,
                 module=site.module, scope=site.scope, guard=site.guard,
                 constant=Place(file=site.constant[0], line=site.constant[1]) if site.constant else None,
-                message=f"The package asks {site.host} whether a newer version exists.",
+                message=f"The package asks {site.host or 'a host that is known at run time'} whether a newer version exists.",
                 remedy="Set its kill switch in every process, or keep the package out.",
             )  # fmt: skip
         yield from _without_address(scene)
@@ -128,16 +136,48 @@ def _without_address(scene: Scene) -> Iterator[Evidence]:
             name = qual.rpartition(".")[2]
             if not _CHECKS.search(name) or scene.graph.is_command(module, scope):
                 continue
-            called = scene.source_names(module, scope)
-            blind = any(site.kind == "blind" and site.module is module and module.function_of(site.scope) == scope for site in scene.sites)
-            score = 2.0 + bool(_COMPARES & called) + any(_SAYS.search(text) for text in scene.texts_in(module, scope))
-            score += 1.5 * blind + 0.75 * any(_FINDS.search(other) for other in called) + 0.5 * bool(_STRONG.search(module.name.rpartition(".")[2]))
+            within = _within(scene, module, scope)
+            called = set().union(*(scene.source_names(module, each) for each in within))
+            blind = any(
+                site.kind == "blind" and site.module is module and module.function_of(site.scope) in within
+                for site in scene.sites
+            )
+            score = (
+                2.0
+                + bool(_COMPARES & called)
+                + any(_SAYS.search(text) for each in within for text in scene.texts_in(module, each))
+            )
+            score += (
+                1.5 * blind
+                + 0.75 * any(_FINDS.search(other) for other in called)
+                + 0.5 * bool(_STRONG.search(module.name.rpartition(".")[2]))
+            )
             if score >= 4 and scene.graph.callers(module, scope):
                 yield Evidence(
                     host="", path=module.path, line=module.facts.scopes[scope].line, weight=0.55, on=not scene.is_chosen(module.path),
                     module=module, scope=scope, message="The package asks whether a newer version of itself exists; the host is decided at run time.",
                     remedy="Set its kill switch in every process, or keep the package out.",
                 )  # fmt: skip
+
+
+def _within(scene: Scene, module: Module, scope: int) -> set[int]:
+    """A function and those of its module that it calls or hands on, two steps deep."""
+    found = {scope}
+    for _ in range(2):
+        names = set().union(*(_mentioned(module, each) for each in found))
+        found |= {number for qual, number in module.functions.items() if qual.rpartition(".")[2] in names}
+        if len(found) > 20:
+            break
+    return found
+
+
+def _mentioned(module: Module, scope: int) -> set[str]:
+    names = set()
+    for call in module.facts.calls:
+        if module.function_of(call.scope) == scope:
+            names.add(tail_of(call.function))
+            names |= {tail_of(node) for node in call.arguments}
+    return names - {""}
 
 
 def _is_ours(scene: Scene, repository: str) -> bool:

@@ -16,20 +16,7 @@ _ASKS = re.compile(
 )
 _FORGE = re.compile(r"\bgit\b.* (fetch|ls-remote|remote update)\b")
 _LIBRARIES = frozenset(
-    [
-        "outdated",
-        "update_checker",
-        "luddite",
-        "lastversion",
-        "update_check",
-        "upgrade_notifier",
-        "update_notifipy",
-        "pypi_update",
-        "tufup",
-        "pyupdater",
-        "update_notifier",
-        "latest_version_checker",
-    ]
+    "outdated update_checker luddite lastversion update_check upgrade_notifier update_notifipy pypi_update tufup pyupdater update_notifier latest_version_checker".split()
 )
 _SAYS = re.compile(r"\A_?(check|notify|warn|maybe|show|print)_?\w*(update|outdated|new_version|upgrade)", re.IGNORECASE)
 _AROUND = re.compile(r"update|upgrade|outdated|latest|newer|version", re.IGNORECASE)

@@ -35,7 +35,10 @@ def built_switches(program: Program, evaluator: Evaluator) -> list[KillSwitch]:
             for prefix in sorted(prefixes)[:2]:
                 name = _joined(prefix, option)
                 found.setdefault(
-                    name, KillSwitch(name=name, value=switch_value(name), basis=Basis.INFERRED, source=f"{module.path}:{line}")
+                    name,
+                    KillSwitch(
+                        name=name, value=switch_value(name), basis=Basis.INFERRED, source=f"{module.path}:{line}"
+                    ),
                 )
         if len(found) > MAX_BUILT:
             break
@@ -48,22 +51,37 @@ def _prefixes(program: Program, evaluator: Evaluator) -> set[str]:
         for call in module.facts.calls:
             for keyword, node in call.keywords:
                 if keyword in _KEYWORDS:
-                    found |= {value.text.upper().rstrip("_") + "_" for value in evaluator.values(module, node, call.scope)[:2]}
+                    found |= {
+                        value.text.upper().rstrip("_") + "_" for value in evaluator.values(module, node, call.scope)[:2]
+                    }
         for (_, name), bound in module.bindings.items():
             if name in _KEYWORDS:
-                found |= {value.text.upper().rstrip("_") + "_" for value in evaluator.values(module, bound[0].value, bound[0].scope)[:2]}
-        if "upper" in module.tails and any("environ" in text.context or tail_of(call.function) in ("getenv", "get") for text in module.facts.texts[:1] for call in module.facts.calls):
+                found |= {
+                    value.text.upper().rstrip("_") + "_"
+                    for value in evaluator.values(module, bound[0].value, bound[0].scope)[:2]
+                }
+        if "upper" in module.tails and any(
+            "environ" in text.context or tail_of(call.function) in ("getenv", "get")
+            for text in module.facts.texts[:1]
+            for call in module.facts.calls
+        ):
             found |= {text.text for text in module.facts.texts if _PREFIX.match(text.text)}
     return {prefix for prefix in found if _PREFIX.match(prefix)}
 
 
 def _options(module: Module) -> list[tuple[str, int]]:
     """Option names on theme: strings that are handed to a call, and fields of classes."""
-    found = [(text.text, text.line) for text in module.facts.texts if len(text.text) < 60 and _OPTION.match(text.text) and _THEME.search(text.text)]
+    found = [
+        (text.text, text.line)
+        for text in module.facts.texts
+        if len(text.text) < 60 and _OPTION.match(text.text) and _THEME.search(text.text)
+    ]
     for number, scope in enumerate(module.facts.scopes):
         if scope.kind == "class":
             found += [
-                (binding.name, binding.line) for binding in module.facts.bindings if binding.owner == number and _OPTION.match(binding.name) and _THEME.search(binding.name)
+                (binding.name, binding.line)
+                for binding in module.facts.bindings
+                if binding.owner == number and _OPTION.match(binding.name) and _THEME.search(binding.name)
             ]
     return found
 

@@ -38,13 +38,17 @@ def analyse(members: Iterable[Member], *, kind: str, name: str, version: str = "
 
     ``kind`` is ``wheel``, ``sdist`` or ``environment``; ``name`` is the project, or empty where the file does not tell.
     """
-    with _collector_paused():
-        read = [(member.name, read_facts(member)) for member in members]
-        return analyse_facts(read, kind=kind, name=name, version=version)
+    read = ((member.name, read_facts(member)) for member in members)
+    return analyse_facts(read, kind=kind, name=name, version=version)
 
 
 def analyse_facts(facts: Iterable[tuple[str, Facts]], *, kind: str, name: str, version: str = "") -> Analysis:
     """As ``analyse``, for facts that were read elsewhere: in another process, or taken from a cache."""
+    with _collector_paused():
+        return _analyse(facts, kind=kind, name=name, version=version)
+
+
+def _analyse(facts: Iterable[tuple[str, Facts]], *, kind: str, name: str, version: str) -> Analysis:
     read = {path: each for path, each in facts if each.reader != "none"}
     scene = Scene(_trimmed(read, kind), kind=kind, name=name, version=version or _stated_version(read))
     findings: list[Finding] = []

@@ -180,8 +180,21 @@ class Scene:
                 if scope.kind == "class":
                     for (owner, name), bound in module.bindings.items():
                         if owner == number and _PROVIDER.search(name):
-                            names |= {value.text for value in self.evaluator.values(module, bound[0].value, bound[0].scope)}
+                            names |= {
+                                value.text for value in self.evaluator.values(module, bound[0].value, bound[0].scope)
+                            }
         return names
+
+    def is_chosen_at(self, module: Module, scope: int) -> bool:
+        """As ``is_chosen``, but not where a class or function called a default leads to the place."""
+        if not self.is_chosen(module.path):
+            return False
+        for used, outer, _ in self.graph.chain(module, scope, 4):
+            owner = used.class_of(outer)
+            names = f"{used.facts.scopes[outer].name} {used.facts.scopes[owner].name if owner else ''}"
+            if "default" in names.lower():
+                return False
+        return True
 
     def is_own_host(self, host: str) -> bool:
         """Whether a host carries the name of the project: the kit of a vendor calls its vendor."""

@@ -17,7 +17,7 @@ _READERS = re.compile(
 )
 _NEVER = re.compile(
     r"^(PYTEST_\w+|XDG_\w+|COLAB_\w+|KAGGLE_\w+|SSL_\w+|LC_\w+|PYTHON\w+|LD_\w+|VIRTUAL_ENV|CONDA_\w+|TERM_\w+|NO_COLOR|FORCE_COLOR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|"
-    r"\w*(API_KEY|_TOKEN|SECRET|PASSWORD|_PROXY|_CERT|_DIR|_PATH|_HOME|_PORT|LOG_LEVEL|_TIMEOUT|_USER|USERNAME|_ID|_REGION|_FILE|_FOLDER|_VERSION|_KEY)|GITHUB_\w+|GITLAB_\w+|AWS_\w+|AZURE_\w+|GOOGLE_\w+|"
+    r"\w*(API_KEY|_TOKEN|SECRET|PASSWORD|_PROXY|_CERT|_DIR|_PATH|_HOME|_PORT|LOG_LEVEL|_TIMEOUT|_USER|USERNAME|_ID|_REGION|_FILE|_FOLDER|_ENDPOINT|_URI|_URL|_PROTOCOL|_OPTIONS|_NAME|_SIZE|_HOST|_INTERVAL|_ENVIRONMENT|_SOURCE|_API|_MODE|_TYPE|_HEADERS|_FORMAT|_INLINE|_STAGING|_SERVER|_RATE|_TTL|_SECONDS|_DAYS|_BUCKET|_VERSION|_KEY)|GITHUB_\w+|GITLAB_\w+|AWS_\w+|AZURE_\w+|GOOGLE_\w+|"
     r"JUPYTER\w*|JPY_\w+|SPARK_\w+|DATABRICKS_\w+|APPVEYOR\w*|TRAVIS\w*|BUILDKITE\w*|CIRCLE\w*|WT_\w+|SLURM_\w+|KUBERNETES_\w+|NUMBER_OF_\w+|PROCESSOR_\w+|COMSPEC|SYSTEMROOT|RUNNER_\w+|DEV_\w+|\w*_DEBUG|DEBUG_\w+|BITBUCKET\w*|JENKINS\w*|TEAMCITY\w*|TF_BUILD|CODEBUILD\w*|LOCAL_\w+|WORLD_SIZE|TRUST_REMOTE_CODE|RANK|\w*_RANK)$"
 )
 THEMES = {
@@ -33,8 +33,12 @@ THEMES = {
 _ALWAYS = re.compile(r"OFFLINE|DO_NOT_TRACK|AIR_?GAP|NO_NETWORK|NO_INTERNET|DISABLE_NETWORK")
 MAX_STEPS = 600
 _NAMED_AFTER = {
-    "telemetry": re.compile(r"TELEMETRY|ANALYTIC|DO_NOT_TRACK|TRACKING|USAGE|ANONYM|SENTRY|POSTHOG|CRASH_REPORT|ERROR_REPORT|OPT_?OUT|SCARF|_STATS(_|\Z)|DISABLE_TRACK"),
-    "update-check": re.compile(r"UPDATE_?CHECK|CHECK_?(FOR_?)?UPDATE|VERSION_?CHECK|CHECK_?VERSION|NO_UPDATE|UPDATE_NOTIF|CHECK_LATEST|UPGRADE_CHECK|DISABLE_UPDATE|SKIP_UPDATE|_NEWS|PERIODIC_UPDATE"),
+    "telemetry": re.compile(
+        r"TELEMETRY|ANALYTIC|DO_NOT_TRACK|TRACKING|USAGE|ANONYM|SENTRY|POSTHOG|CRASH_REPORT|ERROR_REPORT|OPT_?OUT|SCARF|_STATS(_|\Z)|DISABLE_TRACK"
+    ),
+    "update-check": re.compile(
+        r"UPDATE_?CHECK|CHECK_?(FOR_?)?UPDATE|VERSION_?CHECK|CHECK_?VERSION|NO_UPDATE|UPDATE_NOTIF|CHECK_LATEST|UPGRADE_CHECK|DISABLE_UPDATE|SKIP_UPDATE|_NEWS|PERIODIC_UPDATE"
+    ),
     "self-update": re.compile(r"AUTO_?(INSTALL|UPDATE|UPGRADE)|NO_UPDATE|PERIODIC_UPDATE|DISABLE_UPDATE|SKIP_INSTALL"),
     "model-download": re.compile(r"DOWNLOAD|OFFLINE"),
 }
@@ -53,6 +57,7 @@ class SwitchFinder:
         self.graph = graph
         self._reads: dict[str, KillSwitch] | None = None
         self._built: list[KillSwitch] | None = None
+        self._written: list[KillSwitch] | None = None
         self._of_function: dict[tuple[str, int], dict[str, KillSwitch]] = {}
 
     def deciding(self, module: Module, scope: int, guard: int, category: str, *, on: bool) -> list[KillSwitch]:
@@ -76,8 +81,31 @@ class SwitchFinder:
         if theme is None:
             return []
         found = [switch for name, switch in self.reads().items() if theme.search(name)]
+        found = found or [switch for switch in self.written() if theme.search(switch.name)]
         found = found or [switch for switch in self.built() if theme.search(switch.name)]
-        return sorted(found, key=lambda switch: not _CLEAR.search(switch.name))[: 1 if found and _CLEAR.search(found[0].name) else 2]
+        return sorted(found, key=lambda switch: not _CLEAR.search(switch.name))[
+            : 1 if found and _CLEAR.search(found[0].name) else 2
+        ]
+
+    def written(self) -> list[KillSwitch]:
+        """Names that stand as a constant or a settings field of their own, for a reader that this scan does not follow."""
+        if self._written is None:
+            found: dict[str, KillSwitch] = {}
+            for module in self.program.active:
+                rows = [(text.text, text.line) for text in module.facts.texts if text.text.isupper() and not text.idle]
+                rows += [
+                    (binding.name, binding.line)
+                    for binding in module.facts.bindings
+                    if binding.owner and binding.name.isupper()
+                ]
+                for name, line in rows:
+                    if _NAME.match(name) and not _NEVER.match(name):
+                        source = f"{module.path}:{line}"
+                        found.setdefault(
+                            name, KillSwitch(name=name, value=switch_value(name), basis=Basis.INFERRED, source=source)
+                        )
+            self._written = list(found.values())
+        return self._written
 
     def built(self) -> list[KillSwitch]:
         """Names that are put together at run time: a prefix and the upper-cased name of an option or a settings field."""
@@ -256,4 +284,3 @@ class SwitchFinder:
                 if opposite is not None:
                     return opposite
         return switch_value(name)
-
