@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from noegress.rules import load_rules
-from noegress.rules.interface import Rule
+from noegress.scan.rule import Rule
 from noegress.scan.rule_page import rule_page
 
 FOLDER = Path(__file__).parent.parent / "docs/reference/rules"

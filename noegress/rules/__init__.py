@@ -6,7 +6,7 @@ import pkgutil
 from functools import cache
 
 from noegress.errors import NoegressError
-from noegress.rules.interface import Rule
+from noegress.scan.rule import Rule
 
 __all__ = ["RuleLoadError", "load_rules"]
 
@@ -20,7 +20,7 @@ def load_rules() -> tuple[Rule, ...]:
     """Every rule, in the order of their ids; an import error passes through and ends the program."""
     rules = []
     for found in pkgutil.iter_modules(__path__):
-        if found.name == "interface" or found.ispkg:
+        if found.ispkg:
             continue
         module = importlib.import_module(f"{__name__}.{found.name}")
         kinds = [

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.rules.interface import Rule
 from noegress.scan.evaluation import dotted_of
+from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 
 _CALLS = (

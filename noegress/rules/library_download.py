@@ -5,16 +5,32 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.rules.interface import Rule
 from noegress.scan.address import addresses
 from noegress.scan.evaluation import Value
 from noegress.scan.facts import Call
 from noegress.scan.program import Module, tail_of
+from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 from noegress.scan.vendors import DownloadEntry
 
 _HUBS = frozenset(
-    "transformers diffusers tokenizers peft sentence_transformers datasets open_clip setfit optimum gliner auto_gptq timm model2vec kokoro onnxruntime_genai".split()
+    [
+        "transformers",
+        "diffusers",
+        "tokenizers",
+        "peft",
+        "sentence_transformers",
+        "datasets",
+        "open_clip",
+        "setfit",
+        "optimum",
+        "gliner",
+        "auto_gptq",
+        "timm",
+        "model2vec",
+        "kokoro",
+        "onnxruntime_genai",
+    ]
 )
 _DIRECT = ("hf_hub_download", "snapshot_download", "cached_download", "load_dataset")
 _MODEL = re.compile(r"\A[\w.-]+(/[\w.\0-]+)?\Z")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.rules.interface import Rule
+from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 from noegress.scan.sites import Site
 

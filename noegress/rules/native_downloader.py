@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Severity
-from noegress.rules.interface import Rule
 from noegress.scan.facts import Facts, Mention
 from noegress.scan.program import is_aside
+from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 
 _LIBRARY = re.compile(r"\.so(\.|\Z)|\.dylib\Z|\.dll\Z|\.pyd\Z|\.a\Z|\.lib\Z|\.o\Z|\.node\Z", re.IGNORECASE)
@@ -39,7 +39,9 @@ class NativeDownloader(Rule):
         Strings that are packed or encrypted.
 
     References
+    ----------
         The formats ELF, Mach-O and PE.
+
     """
 
     id: ClassVar[str] = "native-downloader"

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Severity
-from noegress.rules.interface import Rule
 from noegress.scan.address import addresses
 from noegress.scan.commands import commands
 from noegress.scan.facts import Call
 from noegress.scan.program import Module
+from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 
 NPM = "npmjs." + "org"

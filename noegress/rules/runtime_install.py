@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Severity
-from noegress.rules.interface import Rule
 from noegress.scan.address import addresses
 from noegress.scan.commands import Command, commands
 from noegress.scan.program import tail_of
+from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 
 INDEX = "pypi." + "org"

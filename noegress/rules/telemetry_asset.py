@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Severity
-from noegress.rules.interface import Rule
 from noegress.scan.facts import Facts, Mention
+from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 
 _OUTER = re.compile(r"(www|docs|app|help|blog|support|status)\.")

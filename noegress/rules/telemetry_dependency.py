@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Severity
-from noegress.rules.interface import Rule
 from noegress.scan.address import Address, addresses
 from noegress.scan.facts import Call
 from noegress.scan.program import Module, tail_of
+from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 
 _SENDER = re.compile(

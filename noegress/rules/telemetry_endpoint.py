@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.rules.interface import Rule
+from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 from noegress.scan.sites import Site
 
@@ -31,7 +31,7 @@ _PAGE = re.compile(
 _FACTS = re.compile(
     r"\A(system|python_version|machine|platform|getnode|uuid1|uuid4|uuid3|uuid5|cpu_count|release|version|node|getuser|processor|python_implementation|version_info)\Z"
 )
-_SENDING = frozenset("post put urlopen head sendto request Request send".split())
+_SENDING = frozenset(["post", "put", "urlopen", "head", "sendto", "request", "Request", "send"])
 _DATA_FILE = re.compile(
     r"\.(zip|tar|gz|csv|parquet|bin|pt|onnx|npz|json|yaml|yml|txt|png|jpg|svg|js|css|whl)\Z", re.IGNORECASE
 )

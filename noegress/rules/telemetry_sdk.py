@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.rules.interface import Rule
 from noegress.scan.address import addresses
 from noegress.scan.evaluation import Value
 from noegress.scan.facts import Call
 from noegress.scan.program import Module, tail_of
+from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 from noegress.scan.vendors import SdkEntry
 
@@ -91,7 +91,7 @@ class TelemetrySdk(Rule):
         loaded = scene.graph.is_loaded(module)
         if not entry.keyed or keys or hosts:
             weight, on = (0.9, loaded) if loaded else (0.3, False)
-        elif _THEME.search(module.name.rpartition(".")[2]) and entry.host and _is_ours(scene, module, call):
+        elif _THEME.search(module.name.rpartition(".")[2]) and entry.host and _is_ours(module, call):
             weight, on = 0.6, loaded
         else:
             return
@@ -120,7 +120,7 @@ def _is_of(scene: Scene, module: Module, call: Call, entry: SdkEntry) -> bool:
     return False
 
 
-def _is_ours(scene: Scene, module: Module, call: Call) -> bool:
+def _is_ours(module: Module, call: Call) -> bool:
     """Whether the key is not a parameter, that is, not the caller's: a kit made at module level or from the package's own settings."""
     params = {name for name, _ in module.facts.scopes[module.function_of(call.scope)].params}
     nodes = [*call.arguments, *(value for _, value in call.keywords)]

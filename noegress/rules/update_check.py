@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.rules.interface import Rule
 from noegress.scan.program import Module, tail_of
+from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 from noegress.scan.sites import Site
 
@@ -23,7 +23,7 @@ _RELEASES = re.compile(
 )
 _STRONG = re.compile(
     r"(check|notify|warn|find|has|is|poll|maybe|auto|fetch|get|print|show)_?\w*?(update|upgrade|outdated|newer|new_?version|latest)|(update|upgrade|version)_?(check|notif|warn|avail|remind)|"
-    r"latest_?\w*(version|release|stable|available|tag|pypi)|(pypi|remote|newest|available|current)[_-]?(latest_?)?version(?!s)|version[_-]?(check[_-]?)?(url|endpoint|uri)|check[_-]version|"
+    r"latest[_-]?\w*(version|release|stable|available|tag|pypi)|(pypi|remote|newest|available|current)[_-]?(latest_?)?version(?!s)|version[_-]?(check[_-]?)?(url|endpoint|uri)|check[_-]version|"
     r"check_?(pypi|version|release|latest)|version_?(checker|notif|warn)|outdated|update_?notif|upgrade_?notif|new_?version|newer_?version|get_latest|is_latest",
     re.IGNORECASE,
 )
@@ -136,7 +136,7 @@ def _without_address(scene: Scene) -> Iterator[Evidence]:
             name = qual.rpartition(".")[2]
             if not _CHECKS.search(name) or scene.graph.is_command(module, scope):
                 continue
-            within = _within(scene, module, scope)
+            within = _within(module, scope)
             called = set().union(*(scene.source_names(module, each) for each in within))
             blind = any(
                 site.kind == "blind" and site.module is module and module.function_of(site.scope) in within
@@ -160,7 +160,7 @@ def _without_address(scene: Scene) -> Iterator[Evidence]:
                 )  # fmt: skip
 
 
-def _within(scene: Scene, module: Module, scope: int) -> set[int]:
+def _within(module: Module, scope: int) -> set[int]:
     """A function and those of its module that it calls or hands on, two steps deep."""
     found = {scope}
     for _ in range(2):
@@ -197,11 +197,12 @@ def _score(scene: Scene, site: Site) -> float:
     score += 1.5 * bool(_STRONG.search(words.tail))
     score += 1.5 if _STRONG.search(words.module) else 0.5 if _WEAK.search(words.module) else 0
     score += 1.5 * bool(_STRONG.search(words.callers)) + bool(_STRONG.search(path))
-    if score < 1.5:
+    if score < 1:
         return 0
     if site.scope:
-        score += bool(_COMPARES & scene.source_names(site.module, site.scope))
-        score += any(_SAYS.search(text) for text in scene.texts_in(site.module, site.scope))
+        compares = bool(_COMPARES & scene.source_names(site.module, site.scope))
+        says = any(_SAYS.search(text) for text in scene.texts_in(site.module, site.scope))
+        score += compares + says + (compares and says)
     if site.kind == "text":
         score -= 0.5
         score += 1.5 * bool(_STRONG.search(site.tail) and (_STRONG.search(path) or _RELEASES.search(path)))

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Severity
-from noegress.rules.interface import Rule
 from noegress.scan.commands import commands
 from noegress.scan.program import tail_of
+from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 
 INDEX = "pypi." + "org"  # where pip asks when nothing else is said
@@ -16,7 +16,20 @@ _ASKS = re.compile(
 )
 _FORGE = re.compile(r"\bgit\b.* (fetch|ls-remote|remote update)\b")
 _LIBRARIES = frozenset(
-    "outdated update_checker luddite lastversion update_check upgrade_notifier update_notifipy pypi_update tufup pyupdater update_notifier latest_version_checker".split()
+    [
+        "outdated",
+        "update_checker",
+        "luddite",
+        "lastversion",
+        "update_check",
+        "upgrade_notifier",
+        "update_notifipy",
+        "pypi_update",
+        "tufup",
+        "pyupdater",
+        "update_notifier",
+        "latest_version_checker",
+    ]
 )
 _SAYS = re.compile(r"\A_?(check|notify|warn|maybe|show|print)_?\w*(update|outdated|new_version|upgrade)", re.IGNORECASE)
 _AROUND = re.compile(r"update|upgrade|outdated|latest|newer|version", re.IGNORECASE)

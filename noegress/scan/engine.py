@@ -9,14 +9,14 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+from noegress import rules
 from noegress.artifact.member import Member
 from noegress.finding import Basis, Category, Confidence, Finding, KillSwitch, Place, Severity, When
-from noegress.rules import load_rules
-from noegress.rules.interface import Rule
 from noegress.scan.evidence import findings_of, told_once
 from noegress.scan.facts import Facts
 from noegress.scan.manifest import declared
 from noegress.scan.reading import read_facts
+from noegress.scan.rule import Rule
 from noegress.scan.scene import Scene
 from noegress.scan.unread import unread
 
@@ -52,7 +52,7 @@ def _analyse(facts: Iterable[tuple[str, Facts]], *, kind: str, name: str, versio
     read = {path: each for path, each in facts if each.reader != "none"}
     scene = Scene(_trimmed(read, kind), kind=kind, name=name, version=version or _stated_version(read))
     findings: list[Finding] = []
-    for rule in load_rules():
+    for rule in rules.load_rules():
         findings += _checked(rule, scene)
     findings = told_once(findings) + unread(scene)
     ordered = tuple(sorted(findings, key=_order))

@@ -1,7 +1,7 @@
 """Evidence → findings: merged by host and file, with what makes it happen and which switches turn it off."""
 
 from noegress.finding import Basis, Category, Confidence, Finding, KillSwitch, Place, When
-from noegress.rules.interface import Rule
+from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 from noegress.scan.switches import switch_value
 
@@ -53,7 +53,7 @@ def confidence(weight: float) -> Confidence:
 
 
 def _switches(rule: Rule, scene: Scene, piece: Evidence) -> tuple[KillSwitch, ...]:
-    known = list(scene.vendors.known_switches(scene.name, scene.version, rule.category))
+    known = list(scene.vendors.known_switches(scene.name, scene.version, rule.category, piece.path))
     if piece.library:
         known += scene.vendors.library_switches(piece.library, rule.category)
     inferred: list[KillSwitch] = []
@@ -77,7 +77,7 @@ def told_once(findings: list[Finding]) -> list[Finding]:
     for finding in findings:
         key = (finding.category, finding.host, finding.place.file)
         held = best.get(key)
-        if held is None or _rank(finding) > _rank(held):
+        if held is None or _rank(finding) >= _rank(held):
             best[key] = finding
     taken = {(host, file) for category, host, file in best if category is not Category.HOSTED_SERVICE and host}
     return [

@@ -5,6 +5,7 @@ A list begins with its tag: ``s`` text and line, ``k`` constant, ``n`` name, ``a
 """
 
 import ast
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ _OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Div: "/", ast.Mod
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.In: "in", ast.NotIn: "not in", ast.Is: "==", ast.IsNot: "!=",
 }  # fmt: skip
+# what an address, a command, a variable, or an announcement of a version holds
+_TELLING = re.compile(r"[._/]|\AaHR0c|ersion|pdate|pgrade|ewer")
 _TRANSPARENT = ("default", "default_value", "value", "factory", "default_factory", "initial", "fallback")
 
 
@@ -112,7 +115,7 @@ class ExpressionReader:
         if isinstance(value, str):
             if len(value) > MAX_TEXT:
                 return UNKNOWN
-            if len(value) > 4 and ("." in value or "_" in value or "/" in value or value.startswith("aHR0c")):
+            if len(value) > 4 and _TELLING.search(value):
                 self.facts.texts.append(Text(value, self.scope, node.lineno, self.guard, self.idle, self.context))
             return ("s", value, node.lineno)
         return ("k", value) if value is None or isinstance(value, (bool, int, float)) else UNKNOWN

@@ -5,7 +5,7 @@ import re
 import textwrap
 from dataclasses import dataclass
 
-from noegress.rules.interface import Rule
+from noegress.scan.rule import Rule
 
 HEADINGS = ("What it does", "Why it matters", "Flagged", "Allowed", "Fix", "Known misses", "References")
 _FILE = re.compile(r"\A`([\w./-]+)`:\Z")

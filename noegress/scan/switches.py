@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from noegress.finding import Basis, KillSwitch
-from noegress.scan.callgraph import CallGraph
 from noegress.scan.built_switches import built_switches, switch_value
+from noegress.scan.callgraph import CallGraph
 from noegress.scan.evaluation import Evaluator, dotted_of
 from noegress.scan.facts import Binding, Call, Expression
 from noegress.scan.program import Module, Program, tail_of

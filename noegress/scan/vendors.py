@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import MISSING, dataclass, fields
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -61,8 +62,14 @@ class SwitchEntry:
     name: str
     value: str
     source: str
+    places: tuple[str, ...] = ()
+    """Path patterns that the switch is known to cover; without one it covers Python code only."""
     through: str = ""
     """An import name: the switch belongs to that library and works in every project that calls it."""
+
+    def covers(self, path: str) -> bool:
+        """Whether the entry is about the part of the file that a finding stands in."""
+        return any(fnmatchcase(path, place) for place in self.places or ("*.py",))
 
     def applies(self, project: str, version: str) -> bool:
         """Whether the entry is about this project and version; an unreadable version fits only ``*``."""
@@ -89,12 +96,15 @@ class VendorData:
         """What a host is known for."""
         return frozenset(purpose for purpose, names in _by_purpose().items() if under(host, names))
 
-    def known_switches(self, project: str, version: str, category: str) -> tuple[KillSwitch, ...]:
+    def known_switches(self, project: str, version: str, category: str, path: str) -> tuple[KillSwitch, ...]:
         """The switches with a source for one category of one project."""
         return tuple(
             known(entry)
             for entry in self.switches
-            if category in entry.categories and not entry.through and entry.applies(project, version)
+            if category in entry.categories
+            and not entry.through
+            and entry.covers(path)
+            and entry.applies(project, version)
         )
 
     def library_switches(self, library: str, category: str) -> tuple[KillSwitch, ...]:

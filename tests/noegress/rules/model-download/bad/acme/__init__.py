@@ -1,0 +1,1 @@
+from acme.weights import Encoder

@@ -1,0 +1,3 @@
+from acme.notice import maybe_warn
+
+maybe_warn()
