@@ -262,11 +262,12 @@ if os.fork() == 0:
     if os.fork() == 0: time.sleep(60)
     os._exit(0)
 os.wait(); time.sleep(0.2)
-def command(process):
-    try: return open(f"/proc/{process}/cmdline").read()
-    except OSError: return None  # it ended between the listing and the reading
-same = [d for d in os.listdir("/proc") if d.isdigit() and command(d) == command("self")]
-print(os.getpid(), *same, flush=True)
+def read(pid, name):
+    try:
+        with open(f"/proc/{pid}/{name}") as f: return f.read()
+    except OSError: return ""  # gone meanwhile, as processes of others come and go
+pids = [d for d in os.listdir("/proc") if d.isdigit()]
+print(os.getpid(), *[d for d in pids if read(d, "cmdline") == read("self", "cmdline")], flush=True)
 time.sleep(60)
 """
     code += f"# {supervised.guarded.folder}"  # tells its processes from those of a test beside it
@@ -297,7 +298,12 @@ for _ in range(20):
         os._exit(0)
     os.wait()
 time.sleep(0.5)
-print(sum(open(f"/proc/{d}/stat").read().rpartition(")")[2].split()[:2] == ["Z", str(os.getppid())] for d in os.listdir("/proc") if d.isdigit()))
+def read(pid, name):
+    try:
+        with open(f"/proc/{pid}/{name}") as f: return f.read()
+    except OSError: return ""  # gone meanwhile, as processes of others come and go
+pids = [d for d in os.listdir("/proc") if d.isdigit()]
+print(sum(read(d, "stat").rpartition(")")[2].split()[:2] == ["Z", str(os.getppid())] for d in pids))
 """
     assert supervised.python(code).out == "0"
 
