@@ -5,6 +5,7 @@ It is judged by its JSON, never by its exit status: a crash and a finding both e
 
 import itertools
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from devpi_noegress.advisories import Advisories
 from devpi_noegress.errors import MirrorError
 from devpi_noegress.osv import MAX_REQUEST, osv_answer
 
+_log = logging.getLogger(__name__)
 _SECONDS = 300  # for one run, whatever its size
 Release = tuple[str, str]
 """A project and a version."""
@@ -89,6 +91,14 @@ def _identifiers(item: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
     return tuple((vulnerability["id"], *vulnerability.get("aliases", ())) for vulnerability in item["vulns"])
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Note that pip-audit went away; its missing JSON is what counts."""
+        _log.debug("the connection of %s with %s broke", request, client_address, exc_info=True)
+
+
 class _Endpoint:
     """The OSV protocol on a port of loopback, for one run."""
 
@@ -109,8 +119,7 @@ class _Endpoint:
             def log_message(self, *_: object) -> None:
                 """The mirror's log is not about its own questions."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1/query"

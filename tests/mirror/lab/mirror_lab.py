@@ -73,6 +73,13 @@ class Published:
     told: dict[str, Any] = field(default_factory=dict)
 
 
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that gives up is what some tests are about."""
+
+
 class Index:
     """An upstream index that can be told to misbehave: ``answers`` maps a path to what handles it instead."""
 
@@ -96,8 +103,7 @@ class Index:
             def log_message(self, *_: object) -> None:
                 """Keep quiet."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Quiet(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
