@@ -1,5 +1,6 @@
 """Admits a whole set, closed over its dependencies for every stated environment, or tells that it is incomplete."""
 
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future, as_completed
 from pathlib import Path
@@ -14,6 +15,7 @@ from devpi_noegress.requirement_files import RequirementSet, Wanted, read_requir
 from devpi_noegress.resolution import resolve
 
 _ROUNDS = 25  # resolutions, each without what the one before had refused
+_VERSIONS = 4  # of one project that are refused before the search ends: what all of them do, older ones do too
 
 
 def admit_set(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
@@ -93,6 +95,11 @@ def _resolved(
         if not bad:
             return [*refused.values(), *lines], status
         refused |= {path: f"{record.file.filename}: {record.state}: {record.reason}" for path, record in bad.items()}
+        tries = Counter(mirror.store.files[path].file.project for path in refused)
+        hopeless = sorted(name for name, count in tries.items() if count >= _VERSIONS)
+        if hopeless:
+            told = ", ".join(hopeless)
+            return [*refused.values(), f"incomplete: the {_VERSIONS} newest versions that fit are refused: {told}"], 1
     return list(refused.values()), 1 if wanted else 0
 
 
