@@ -36,6 +36,9 @@ check: .venv  ## format, lint, types, generated pages
 matrix: .venv  ## real builds: front ends × surfaces × indexes (about four minutes)
 	$(BIN)/python -m pytest -n 2 -m slow tests/hatch_plugin/test_matrix.py
 
+matrix: .venv  ## real builds: front ends × surfaces × indexes (about four minutes)
+	$(BIN)/python -m pytest -n 2 -m slow tests/hatch_plugin/test_matrix.py
+
 format: .venv  ## rewrite the sources in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
