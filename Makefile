@@ -8,7 +8,7 @@ TESTS ?= tests
 PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG_FILE=/dev/null \
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check matrix format reference lock bench-guard clean help
+.PHONY: demo test check matrix bench-build check-sdists format reference lock bench-guard clean help
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -38,6 +38,12 @@ matrix: .venv  ## real builds: front ends × surfaces × indexes (about four min
 
 matrix: .venv  ## real builds: front ends × surfaces × indexes (about four minutes)
 	$(BIN)/python -m pytest -n 2 -m slow tests/hatch_plugin/test_matrix.py
+
+bench-build: .venv  ## what the plugin adds to a build
+	$(BIN)/python tools/bench_build.py
+
+check-sdists: .venv  ## check real sdists: make check-sdists SDISTS=DIR
+	$(BIN)/python tools/check_sdists.py $(SDISTS)
 
 format: .venv  ## rewrite the sources in the house format
 	$(BIN)/ruff format .
