@@ -9,7 +9,8 @@ from pathlib import Path
 from noegress.cli.command import Command, add_policy_option, policy_of
 from noegress.errors import UsageError
 from noegress.report.check_formats import text
-from noegress.run import build_constraint_variables, run_isolated
+from noegress.run.build_constraints import build_constraint_variables
+from noegress.run.network import run_isolated
 from noegress.surfaces import Machine, Scope, gate, this_machine
 from noegress.surfaces.forced import forced_environment
 from noegress.surfaces.machine import parse_command

@@ -5,22 +5,17 @@ out to this process, which accepts there and connects to the mirror and nothing 
 the kernel lets users make namespaces. Unix sockets in the file system stay reachable.
 """
 
-import ctypes
-import fcntl
 import os
 import signal
 import socket
-import struct
-import sys
 from collections.abc import Mapping, Sequence
 from threading import Thread
 
 from noegress.errors import NoegressError
 from noegress.run.forwarder import Forwarder
+from noegress.run.namespace import enter_network_namespace
 from noegress.surfaces.mirror import Mirror
 
-_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
-_SIOCSIFFLAGS, _IFF_UP = 0x8914, 0x1
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy")
 _REPLACED = (*_PROXIES, "NO_PROXY", "no_proxy", "PIP_PROXY")
 _READY = b"ready"
@@ -36,8 +31,8 @@ def run_isolated(words: Sequence[str], environ: Mapping[str, str], mirror: Mirro
 
     Raises ``IsolationError`` where no namespace can be made; nothing was run then.
     """
-    if sys.platform != "linux":
-        raise IsolationError("network namespaces are Linux's", fix="leave the network open: --open-network")
+    if not hasattr(os, "fork"):
+        raise IsolationError("there are no network namespaces here", fix="leave the network open: --open-network")
     ours, theirs = socket.socketpair()
     child = os.fork()
     if child == 0:
@@ -70,7 +65,7 @@ def _wait(child: int) -> int:
 def _become(words: Sequence[str], environ: Mapping[str, str], parent: socket.socket) -> None:
     """In the child: isolate, hand the listener out, become the command; never returns."""
     try:
-        _enter_namespace()
+        enter_network_namespace()
         listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         socket.send_fds(parent, [_READY], [listener.fileno()])
         proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -83,17 +78,3 @@ def _become(words: Sequence[str], environ: Mapping[str, str], parent: socket.soc
     except OSError as error:
         os.write(2, f"noegress: {words[0]}: {error.strerror}\n".encode())
         os._exit(_NOT_FOUND)
-
-
-def _enter_namespace() -> None:
-    user, group = os.getuid(), os.getgid()
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
-        descriptor = os.open(f"/proc/self/{name}", os.O_WRONLY)
-        os.write(descriptor, text.encode())
-        os.close(descriptor)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", _IFF_UP))

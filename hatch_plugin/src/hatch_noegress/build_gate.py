@@ -1,17 +1,20 @@
 """The gate inside a build: finds the policy and the front end, and ends the build where anything else could answer."""
 
 import os
+import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from noegress.errors import NoegressError, PolicyError
 from noegress.policy import FoundPolicy, find_policy
+from noegress.run.namespace import enter_network_namespace
 from noegress.surfaces import Command, Report, Scope, ancestors, gate, this_machine
 
 MAX_SHOWN = 5  # a message that scrolls away is not read
 _INSTALLERS = frozenset({"pip", "uv"})
 _BUILD_REQUIREMENTS = ("hatchling", "hatch-noegress", "noegress")
 _passed: dict[Path, FoundPolicy] = {}
+_is_cut = False
 
 
 def check_build(root: Path) -> Path | None:
@@ -37,6 +40,22 @@ def _check(root: Path) -> FoundPolicy:
     if report.errors:
         raise SystemExit(_message(report, found))
     return found
+
+
+def cut_network() -> str:
+    """Take the network from this backend process and its children, once; gives the reason where that cannot be done.
+
+    Not inside hatch's own process, which still has environments to fill.
+    """
+    global _is_cut  # noqa: PLW0603 - a process has one network
+    if _is_cut or "hatch" in sys.modules:
+        return ""
+    try:
+        enter_network_namespace()
+    except OSError as error:
+        return f"noegress: the network of this build stays open: {error.strerror or error}"
+    _is_cut = True
+    return ""
 
 
 def check_project(root: Path) -> FoundPolicy:

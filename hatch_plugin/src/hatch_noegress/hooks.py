@@ -11,7 +11,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 from hatchling.plugin import hookimpl
 
-from hatch_noegress.build_gate import check_build
+from hatch_noegress.build_gate import check_build, cut_network
 
 # keys of a build hook's table that hatchling itself reads
 _HATCHLING_KEYS = frozenset({"dependencies", "enable-by-default", "require-runtime-dependencies"}) | {
@@ -30,6 +30,8 @@ class NoegressBuildHook(BuildHookInterface[Any]):
         self.policy = check_build(Path(self.root))
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 - hatchling's signature
+        if reason := cut_network():
+            self.app.display_warning(reason)
         if self.target_name == "sdist" and self.policy is not None:
             # the wheel is built from the unpacked sdist, which has to find the same policy
             build_data["force_include"][str(self.policy)] = self.policy.name

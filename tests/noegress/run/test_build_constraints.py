@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from noegress.errors import UsageError
-from noegress.run import build_constraint_variables
+from noegress.run.build_constraints import build_constraint_variables
 from noegress.surfaces.machine import parse_command
 
 
