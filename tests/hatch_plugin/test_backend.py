@@ -1,5 +1,8 @@
 """The wrapping backend around other people's backends, in real builds."""
 
+import sys
+import tarfile
+
 import pytest
 
 from tests.hatch_plugin.conftest import Bench
@@ -32,6 +35,17 @@ def test_no_switch_of_the_wrapped_backend_skips_the_gate(bench: Bench) -> None:
     bench.write("hatch.toml", "[build]\n[metadata]\n")
     extra = {"PIP_EXTRA_INDEX_URL": bench.indexes.higher, "HATCH_BUILD_NO_HOOKS": "1"}
     is_refused(bench.run(*FRONT_ENDS["pip"], extra=extra), bench, "PIP_EXTRA_INDEX_URL", "HATCH_BUILD_NO_HOOKS")
+
+
+def test_the_wheel_of_an_sdist_finds_the_policy_that_the_backend_left_out(bench: Bench) -> None:
+    left_out = '[tool.hatch.build.targets.sdist]\nonly-include = ["example"]\n'
+    bench.write("pyproject.toml", PYPROJECT + left_out)
+    done = bench.run(sys.executable, "-m", "build", "--outdir", "../out")
+    assert done.returncode == 0, done.stdout
+    with tarfile.open(bench.project.parent / "out/example-1.0.tar.gz") as archive:
+        names = archive.getnames()
+    assert names.count("example-1.0/noegress.toml") == 1
+    assert "example-1.0/example/__init__.py" in names
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from typing import Any
 
 from hatch_noegress.build_gate import check_build
 
+from noegress_backend.sdist import add_policy
+
 _HOOKS = frozenset(
     f"{prefix}{kind}"
     for kind in ("wheel", "sdist", "editable")
@@ -28,8 +30,11 @@ def __getattr__(name: str) -> Callable[..., Any]:
 
     @functools.wraps(hook)
     def gated(*args: Any, **kwargs: Any) -> Any:
-        check_build(Path.cwd())
-        return hook(*args, **kwargs)
+        policy = check_build(Path.cwd())
+        made = hook(*args, **kwargs)
+        if name == "build_sdist" and policy is not None:
+            add_policy(Path(kwargs.get("sdist_directory") or args[0]) / made, policy)
+        return made
 
     return gated
 
