@@ -95,9 +95,9 @@ class ImportedStore:
 
     def clean(self, previous: Path | None) -> None:
         """Remove states and objects that neither the current state nor the one before it needs."""
-        kept = {path for path in (self.current, previous) if path is not None}
-        for state in (self.path / "states").iterdir():
-            if state not in kept:
+        kept = {path.name for path in (self.current, previous) if path is not None}
+        for state in self.states():
+            if state.name not in kept:
                 shutil.rmtree(state)
         for path in (self.path / "objects").glob("*/*"):
             if path.stat().st_nlink == 1:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from noegress.catalogue._tuf import Key, Metadata, Signer, Snapshot, TargetFile, Targets, Timestamp
+from noegress.catalogue._tuf import Metadata, Signer, Snapshot, TargetFile, Targets, Timestamp
 from noegress.catalogue.entry import Publication, publication_document, read_publication
 from noegress.catalogue.keys import CatalogueKeys, RoleKeys
 from noegress.catalogue.roles import (
@@ -80,8 +80,9 @@ class CatalogueRepository:
         return repository
 
     @property
-    def online_key(self) -> Key:
-        return self._online.public_key
+    def online(self) -> Signer:
+        """The signer of admissions, which also signs what travels."""
+        return self._online
 
     @property
     def root_sha256(self) -> str:

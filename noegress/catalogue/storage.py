@@ -63,9 +63,9 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def writing(directory: Path) -> Iterator[None]:
+def writing(directory: Path, *, name: str = ".lock") -> Iterator[None]:
     """Hold the folder's lock: writers of other threads and processes wait (POSIX; elsewhere nobody is held)."""
-    with (directory / ".lock").open("ab") as lock:
+    with (directory / name).open("ab") as lock:
         if sys.platform != "win32":
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

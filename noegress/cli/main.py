@@ -15,11 +15,15 @@ from noegress.policy.model import OWN_PROJECTS
 
 _EXIT_STATUSES = "exit status: 0 admitted or clean, 1 refused, 2 usage or configuration, 3 undecided"
 _OWN_COMMANDS = (
+    "bundle",
     "check",
     "diff",
+    "keys",
+    "log",
     "policy",
     "run",
     "scan",
+    "sign",
     "verify",
 )
 """Modules of this package, each with a ``COMMAND``; only what is asked for is imported."""

@@ -109,7 +109,7 @@ class CustodyLog:
         A line that a crash left half-written at the end never counted and is removed first.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with writing(self._path.parent):
+        with writing(self._path.parent, name=f".{self._path.name}.lock"):
             self._remove_torn_end()
             sequence, previous = self._end()
             lines = []

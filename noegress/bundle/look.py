@@ -1,0 +1,106 @@
+"""Looks into a bundle without importing it: contents, who signed, until when it can be imported, what would change."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from noegress.bundle.intake import opened_bundle
+from noegress.bundle.manifest import BundleError, Manifest
+from noegress.bundle.store import ImportedStore
+from noegress.catalogue._tuf import Metadata, Targets, Timestamp, UnverifiedSignatureError
+from noegress.catalogue.ceremony import delegated_role
+from noegress.catalogue.entry import read_publication, write_time
+from noegress.catalogue.keys import owner_of
+from noegress.catalogue.roles import RELEASE
+
+_SMALL_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a bundle says about itself; who signed is checked, whether they are the right people is not."""
+
+    manifest: Manifest
+    root_sha256: str
+    """The digest of its first root, to be compared with the one that is pinned."""
+    expires: datetime
+    signers: tuple[str, ...]
+    threshold: int
+    added: tuple[str, ...]
+    """File names that it would make visible."""
+    removed: tuple[str, ...]
+    carried_bytes: int
+
+    def document(self) -> dict[str, object]:
+        return {
+            "format": 1,
+            "bundle": self.manifest.id,
+            "created": write_time(self.manifest.created),
+            "base": self.manifest.base or None,
+            "expires": write_time(self.expires),
+            "root_sha256": self.root_sha256,
+            "signers": list(self.signers),
+            "threshold": self.threshold,
+            "added": list(self.added),
+            "removed": list(self.removed),
+            "carried_bytes": self.carried_bytes,
+        }
+
+
+def look_into(bundle: Path, store: ImportedStore | None) -> Seen:
+    """Read the small parts of a bundle; nothing is written, and the files are not read."""
+    small: dict[str, bytes] = {}
+    with opened_bundle(bundle) as opened:
+        manifest = opened.manifest
+        for extent in opened.extents():
+            part = extent.part
+            if part.path.startswith("files/"):
+                continue
+            if part.size > _SMALL_BYTES:
+                if opened.can_skip:
+                    continue
+                raise BundleError(f"{part.path} has {part.size} bytes", fix="inspect the folder of the bundle")
+            content = b"".join(opened.read(extent))
+            if hashlib.sha256(content).hexdigest() != part.sha256:
+                raise BundleError(f"{part.path} is damaged", fix="send the bundle again")
+            small[part.path] = content
+    for part in manifest.parts:
+        if not part.is_carried and not part.path.startswith("files/") and store is not None and store.has(part):
+            small[part.path] = store.content(part.sha256).read_bytes()
+    targets, release = (Metadata[Targets].from_bytes(_newest(small, name)) for name in ("targets", RELEASE))
+    role, keys = delegated_role(targets.signed, RELEASE)
+    signers = set()
+    for keyid in role.keyids:
+        try:
+            keys[keyid].verify_signature(release.signatures[keyid], release.signed_bytes)
+            signers.add(owner_of(keys[keyid]))
+        except (KeyError, UnverifiedSignatureError):
+            continue
+    files = {part.sha256 for part in manifest.parts if part.path.startswith("files/")}
+    names = {
+        entry.filename
+        for path, content in small.items()
+        if path.startswith("targets/members/") and (entry := read_publication(content).entry).sha256 in files
+    }
+    current = store.current if store is not None else None
+    there = {path.name for path in (current / "wheels").iterdir()} if current is not None else set()
+    return Seen(
+        manifest=manifest,
+        root_sha256=hashlib.sha256(small.get("metadata/1.root.json", b"")).hexdigest(),
+        expires=Metadata[Timestamp].from_bytes(small["metadata/timestamp.json"]).signed.expires,
+        signers=tuple(sorted(signers)),
+        threshold=role.threshold,
+        added=tuple(sorted(names - there)),
+        removed=tuple(sorted(there - names)),
+        carried_bytes=sum(part.size for part in manifest.carried),
+    )
+
+
+def _newest(small: dict[str, bytes], name: str) -> bytes:
+    found = [path for path in small if path.startswith("metadata/") and path.endswith(f".{name}.json")]
+    if not found or "metadata/timestamp.json" not in small:
+        raise BundleError(f"it carries no {name}", fix="have it exported again")
+    versions = {json.loads(small[path])["signed"]["version"]: path for path in found}
+    return small[versions[max(versions)]]

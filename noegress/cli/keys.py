@@ -1,0 +1,102 @@
+"""``noegress keys``: makes signing keys, proposes other ones for a catalogue, and installs what was signed."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from noegress.cli.command import Command
+from noegress.cli.secret import add_passphrase_option, passphrase_of
+from noegress.errors import UsageError
+
+
+def _configure(parser: ArgumentParser) -> None:
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    generate = verbs.add_parser("generate", help="make an Ed25519 key for one person")
+    generate.add_argument("file", type=Path, metavar="FILE", help="the new key; its public half gets .pub")
+    generate.add_argument("--owner", required=True, metavar="NAME", help="who holds it; one person counts once")
+    generate.add_argument("--no-passphrase", action="store_true", help="for a key that is used unattended")
+    add_passphrase_option(generate)
+    generate.set_defaults(verb=_generate)
+    show = verbs.add_parser("list", help="tell who signs what, and until when it holds")
+    show.add_argument("--catalogue", type=Path, required=True, metavar="DIR")
+    show.set_defaults(verb=_list)
+    for name, help_line in (
+        ("rotate", "propose other keys for a role, or new expiry dates, for its holders to sign"),
+        ("revoke", "propose a role without somebody's key, for its holders to sign"),
+    ):
+        verb = verbs.add_parser(name, help=help_line)
+        verb.add_argument("--catalogue", type=Path, required=True, metavar="DIR")
+        verb.add_argument("--role", choices=["root", "targets", "release", "online"], required=name == "revoke")
+        verb.add_argument("--remove", action="append", default=[], metavar="OWNER", help="whose key goes")
+        verb.add_argument("--add", action="append", default=[], type=Path, metavar="PUB", help="a .pub file that comes")
+        verb.add_argument("--threshold", type=int, metavar="N", help="how many must sign (as before)")
+        verb.add_argument("--to", type=Path, required=True, metavar="FILE", help="the file that travels")
+        verb.set_defaults(verb=_propose)
+    install = verbs.add_parser("install", help="verify a signed file and make it current")
+    install.add_argument("file", type=Path, metavar="FILE")
+    install.add_argument("--catalogue", type=Path, required=True, metavar="DIR")
+    install.add_argument("--online", type=Path, required=True, metavar="KEY", help="the catalogue's online key")
+    add_passphrase_option(install)
+    install.set_defaults(verb=_install)
+
+
+def _run(args: Namespace) -> int:
+    status: int = args.verb(args)
+    return status
+
+
+def _generate(args: Namespace) -> int:
+    from noegress.catalogue.keys import generate_key  # noqa: PLC0415  # python-tuf is an extra
+
+    secret = None if args.no_passphrase else passphrase_of(args, args.file)
+    signer = generate_key(args.file, owner=args.owner, passphrase=secret)
+    print(f"{args.file}: key {signer.public_key.keyid[:12]}… of {args.owner}; hand out {args.file}.pub, keep the other")
+    return 0
+
+
+def _list(args: Namespace) -> int:
+    from noegress.catalogue.holders import holders_of  # noqa: PLC0415  # python-tuf is an extra
+
+    for role in holders_of(args.catalogue):
+        print(f"{role.name}: {role.threshold} of {', '.join(role.owners)}; holds until {role.expires:%Y-%m-%d}")
+    return 0
+
+
+def _propose(args: Namespace) -> int:
+    from noegress.catalogue.holders import changed_keys  # noqa: PLC0415  # python-tuf is an extra
+    from noegress.catalogue.keys import read_public_key  # noqa: PLC0415
+    from noegress.catalogue.proposal import propose_keys  # noqa: PLC0415
+    from noegress.catalogue.roles import Lifetimes  # noqa: PLC0415
+    from noegress.catalogue.state import CatalogueState  # noqa: PLC0415
+
+    state = CatalogueState(args.catalogue, Lifetimes())
+    changes = {}
+    purpose = "the same keys for another term"
+    if args.role is not None:
+        added = tuple(read_public_key(path) for path in args.add)
+        changes[args.role] = changed_keys(
+            state, args.role, remove=frozenset(args.remove), add=added, threshold=args.threshold
+        )
+        purpose = f"{args.role}: without {', '.join(args.remove) or 'nobody'}, with {len(added)} new keys"
+    elif args.remove or args.add or args.threshold:
+        raise UsageError("no role is named", fix="name the role whose keys change: --role release")
+    ceremony = propose_keys(state, changes, purpose=purpose)
+    args.to.write_bytes(ceremony.to_bytes())
+    names = sorted({owner for holders in ceremony.holders.values() for owner in holders.values()})
+    print(f"{args.to}: {purpose}")
+    print(f"to be signed by holders among {', '.join(names)}: noegress sign {args.to} --key KEY")
+    return 0
+
+
+def _install(args: Namespace) -> int:
+    from noegress.catalogue.ceremony import read_ceremony  # noqa: PLC0415  # python-tuf is an extra
+    from noegress.catalogue.install import install  # noqa: PLC0415
+    from noegress.catalogue.keys import load_signer  # noqa: PLC0415
+
+    ceremony = read_ceremony(args.file)
+    online = load_signer(args.online, passphrase=lambda path: passphrase_of(args, path))
+    install(args.catalogue, ceremony, online)
+    print(f"{args.catalogue}: {ceremony.purpose}: in force")
+    return 0
+
+
+COMMAND = Command(name="keys", summary="make, replace and install signing keys", configure=_configure, run=_run)

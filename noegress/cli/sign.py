@@ -1,0 +1,46 @@
+"""``noegress sign``: adds a key holder's signature to a file that travels: a release, other keys, a checkpoint."""
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from noegress.cli.command import Command
+from noegress.cli.secret import add_passphrase_option, passphrase_of
+from noegress.errors import UsageError
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="what noegress bundle release, keys or log wrote")
+    parser.add_argument("--key", type=Path, required=True, metavar="KEY", help="your key file")
+    add_passphrase_option(parser)
+
+
+def _run(args: Namespace) -> int:
+    from noegress.catalogue.ceremony import read_ceremony  # noqa: PLC0415  # python-tuf is an extra
+    from noegress.catalogue.keys import load_signer, owner_of  # noqa: PLC0415
+    from noegress.catalogue.storage import write_whole  # noqa: PLC0415
+    from noegress.custody.checkpoint import Checkpoint, read_envelope, sign_checkpoint  # noqa: PLC0415
+
+    signer = load_signer(args.key, passphrase=lambda path: passphrase_of(args, path))
+    if _is_envelope(args.file):
+        content = args.file.read_bytes()
+        checkpoint = Checkpoint.read(read_envelope(content).payload)
+        write_whole(args.file, sign_checkpoint(checkpoint, [signer], content))
+        print(f"{args.file}: the checkpoint of {checkpoint.size} records of {checkpoint.origin}, signed")
+        return 0
+    ceremony = read_ceremony(args.file)
+    roles = ceremony.sign(signer)
+    write_whole(args.file, ceremony.to_bytes())
+    print(f"{args.file}: {ceremony.purpose}: signed as {owner_of(signer.public_key)} for {', '.join(roles)}")
+    return 0
+
+
+def _is_envelope(path: Path) -> bool:
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}", fix="name a file to sign") from error
+    return isinstance(document, dict) and "payloadType" in document
+
+
+COMMAND = Command(name="sign", summary="add your signature to a file that travels", configure=_configure, run=_run)

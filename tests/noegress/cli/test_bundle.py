@@ -1,0 +1,206 @@
+"""The whole way of a file as people walk it: admitted, released by two of three, carried, imported, proved."""
+
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from noegress.catalogue import CatalogueEntry, Publication, members_of
+from noegress.catalogue.keys import generate_keys, load_signer
+from noegress.catalogue.repository import CatalogueRepository
+from noegress.cli import main
+from noegress.custody import Action, CustodyLog, Event
+from noegress.verdict import Verdict
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NOEGRESS_POLICY", raising=False)
+    return lambda line, **words: main([word.format(**words) for word in line.split()])
+
+
+def record_hash(content: str) -> str:
+    return "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(content.encode()).digest()).rstrip(b"=").decode()
+
+
+def admit(repository: CatalogueRepository, log: CustodyLog, files: Path, name: str, requires: str = "") -> Path:
+    path = files / f"{name}-1.0-py3-none-any.whl"
+    info = f"{name}-1.0.dist-info"
+    files.mkdir(exist_ok=True)
+    members = {
+        f"{name}.py": f"name = '{name}'\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{requires}",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+        rows = [f"{member},{record_hash(content)},{len(content)}" for member, content in members.items()]
+        archive.writestr(f"{info}/RECORD", "\n".join([*rows, f"{info}/RECORD,,"]) + "\n")
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    entry = CatalogueEntry(
+        filename=path.name,
+        sha256=sha256,
+        size=path.stat().st_size,
+        project=canonicalize_name(name),
+        version="1.0",
+        verdict=Verdict.ADMITTED,
+        decided=datetime.now(UTC),
+    )
+    repository.publish([Publication(entry=entry, members=members_of(path))])
+    log.append([Event(time=datetime.now(UTC), actor="mirror", action=Action.ADMITTED, sha256=sha256, name=path.name)])
+    return path
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Path:
+    """A mirror with two wheels, of which one needs the other."""
+    folder = tmp_path / "mirror"
+    keys = generate_keys(folder / "keys", owners=("alice", "bob", "carol"))
+    repository = CatalogueRepository.create(folder / "catalogue", keys, bins=2)
+    log = CustodyLog(folder / "log" / "custody.jsonl")
+    admit(repository, log, folder / "files", "demo", "Requires-Dist: helper>=1\n")
+    admit(repository, log, folder / "files", "helper")
+    policy = f'format = 1\n[catalogue]\nroot-sha256 = "{repository.root_sha256}"\n'
+    (tmp_path / "noegress.toml").write_text(policy)
+    return folder
+
+
+def released(run: Run, *owners: str) -> None:
+    assert run("bundle release --catalogue mirror/catalogue --online mirror/keys/online.pem --to release.json") == 0
+    for owner in owners:
+        assert run("sign release.json --key mirror/keys/release/{owner}.pem", owner=owner) == 0
+
+
+INSTALL = "keys install release.json --catalogue mirror/catalogue --online mirror/keys/online.pem"
+EXPORT = (
+    "bundle export --catalogue mirror/catalogue --files mirror/files --online mirror/keys/online.pem "
+    "--log mirror/log/custody.jsonl"
+)
+
+
+def test_the_way_of_a_file(run: Run, mirror: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    released(run, "alice")
+    assert run(INSTALL) == 1
+    assert "signed by 1 people of whom 2 are needed" in capsys.readouterr().err
+    assert run("sign release.json --key mirror/keys/release/carol.pem") == 0
+    assert run(INSTALL) == 0
+    assert run("log checkpoint --log mirror/log/custody.jsonl --origin outside --to point.json") == 0
+    for owner in ("alice", "bob"):
+        assert run("sign point.json --key mirror/keys/release/{owner}.pem", owner=owner) == 0
+    verify = "log verify --log mirror/log/custody.jsonl --catalogue mirror/catalogue --checkpoint point.json"
+    assert run(verify) == 0
+    assert "signed by alice, bob: the log begins with them" in capsys.readouterr().out
+    assert run(EXPORT + " --checkpoint point.json --to disk --volume-size 8K") == 0
+
+    assert run("bundle inspect disk --into inside") == 0
+    out = capsys.readouterr().out
+    assert "released by alice, carol (2 needed)" in out
+    assert "+ demo-1.0-py3-none-any.whl" in out
+
+    assert run("bundle import disk --into inside --no-rescan") == 0
+    assert "2 files, released by alice, carol" in capsys.readouterr().out
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    command = [sys.executable, "-m", "pip", "--python", str(venv / "bin/python"), "install", "--quiet", "--no-index"]
+    wheels = str(tmp_path / "inside/current/wheels")
+    subprocess.run([*command, "--find-links", wheels, "demo"], check=True, env={"PIP_CONFIG_FILE": "/dev/null"})
+
+    (installed,) = venv.glob("lib/python*/site-packages/demo.py")
+    capsys.readouterr()
+    assert run("log prove {file} --into inside", file=str(installed)) == 0
+    out = capsys.readouterr().out
+    assert "admitted by mirror" in out
+    assert "imported by" in out
+    assert run("log prove {file} --into inside --format json", file=str(installed)) == 0
+    records = json.loads(capsys.readouterr().out)["records"]
+    assert [record["action"] for record in records] == ["admitted", "imported"]
+
+
+def test_a_release_with_a_hole_is_not_exported(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    repository = CatalogueRepository.open(mirror / "catalogue", load_signer(mirror / "keys/online.pem"))
+    repository.withdraw(p.entry.sha256 for p in repository.entries() if p.entry.project == "helper")
+    released(run, "alice", "bob")
+    assert run(INSTALL) == 0
+    assert run(EXPORT + " --to disk") == 2
+    err = capsys.readouterr().err
+    assert "demo 1.0 needs helper>=1, and there is none" in err
+    assert run(EXPORT + " --to disk --incomplete") == 0
+
+
+def test_a_stream_is_carried_by_a_pipe(run: Run, mirror: Path, tmp_path: Path) -> None:
+    released(run, "alice", "bob")
+    assert run(INSTALL) == 0
+    noegress = [sys.executable, "-m", "noegress"]
+    stream = subprocess.run([*noegress, *EXPORT.split(), "--to", "-"], check=True, capture_output=True, cwd=tmp_path)
+    command = [*noegress, "bundle", "import", "-", "--into", "inside", "--no-rescan"]
+    done = subprocess.run(command, input=stream.stdout, check=True, capture_output=True, cwd=tmp_path)
+    assert b"2 files" in done.stdout
+
+
+def test_the_same_stream_twice_is_another_bundle(run: Run, mirror: Path, tmp_path: Path) -> None:
+    released(run, "alice", "bob")
+    assert run(INSTALL) == 0
+    command = [sys.executable, "-m", "noegress", *EXPORT.split(), "--to", "-"]
+    sent = [subprocess.run(command, check=True, capture_output=True, cwd=tmp_path).stdout for _ in range(2)]
+    for number, content in enumerate(sent):
+        (tmp_path / f"stream{number}").write_bytes(content)
+        assert run("bundle import {name} --into inside --no-rescan", name=f"stream{number}") == 0
+
+
+def test_keys_are_made_listed_and_replaced(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("keys generate dave.pem --owner dave --no-passphrase") == 0
+    assert run("keys list --catalogue mirror/catalogue") == 0
+    assert "release: 2 of alice, bob, carol; holds until" in capsys.readouterr().out
+    revoke = "keys revoke --catalogue mirror/catalogue --role release --remove alice --add dave.pem.pub --to new.json"
+    assert run(revoke) == 0
+    for role in ("root", "targets", "release"):
+        for owner in ("bob", "carol"):
+            assert run("sign new.json --key mirror/keys/{role}/{owner}.pem", role=role, owner=owner) == 0
+    assert run("sign new.json --key mirror/keys/release/alice.pem") == 1
+    assert run("keys install new.json --catalogue mirror/catalogue --online mirror/keys/online.pem") == 0
+    capsys.readouterr()
+    assert run("keys list --catalogue mirror/catalogue") == 0
+    assert "release: 2 of bob, carol, dave" in capsys.readouterr().out
+
+
+def test_a_key_of_nobody_is_not_removed(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("keys revoke --catalogue mirror/catalogue --role root --remove mallory --to new.json") == 2
+    assert "mallory holds no key of root" in capsys.readouterr().err
+
+
+def test_a_passphrase_comes_from_a_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("correct horse\n")
+    assert run("keys generate a.pem --owner alice --passphrase-file secret") == 0
+    assert b"ENCRYPTED" in (tmp_path / "a.pem").read_bytes()
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "html"])
+def test_the_log_is_exported_for_auditors(
+    run: Run, mirror: Path, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("log export --log mirror/log/custody.jsonl --format {form}", form=form) == 0
+    assert "demo-1.0-py3-none-any.whl" in capsys.readouterr().out
+
+
+def test_a_file_that_no_log_knows_is_told(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("log prove {sha256} --log mirror/log/custody.jsonl", sha256="0" * 64) == 2
+    assert "no log tells of" in capsys.readouterr().err
+
+
+def test_a_changed_log_exits_1(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = mirror / "log/custody.jsonl"
+    log.write_text(log.read_text().replace('"actor":"mirror"', '"actor":"nobody"', 1))
+    assert run("log verify --log mirror/log/custody.jsonl") == 1
+    assert "the log was changed" in capsys.readouterr().err
