@@ -8,7 +8,7 @@ TESTS ?= tests
 PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG_FILE=/dev/null \
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check matrix bench-build check-sdists format reference lock bench-guard clean help
+.PHONY: demo demo-airgap test check matrix bench-build check-sdists format reference lock bench-guard clean help
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -24,6 +24,9 @@ help:  ## list the verbs
 demo: .venv  ## the main job, end to end, on real packages from PyPI (three minutes at most)
 	$(BIN)/python tools/demo.py
 
+demo-airgap: .venv  ## two sides of a gap: real wheels from PyPI, a folder, a network namespace without a way out
+	$(BIN)/python tools/airgap.py
+
 test: .venv  ## every test that needs no internet: make test TESTS=tests/noegress
 	$(BIN)/python -m pytest -n 2 $(TESTS)
 
@@ -32,9 +35,6 @@ check: .venv  ## format, lint, types, generated pages
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python tools/reference.py --check
-
-matrix: .venv  ## real builds: front ends × surfaces × indexes (about four minutes)
-	$(BIN)/python -m pytest -n 2 -m slow tests/hatch_plugin/test_matrix.py
 
 matrix: .venv  ## real builds: front ends × surfaces × indexes (about four minutes)
 	$(BIN)/python -m pytest -n 2 -m slow tests/hatch_plugin/test_matrix.py
