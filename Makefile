@@ -8,7 +8,7 @@ TESTS ?= tests
 PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG_FILE=/dev/null \
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo demo-airgap test check matrix bench-build check-sdists format reference lock bench-guard clean help
+.PHONY: demo demo-airgap test check matrix bench-build bench-guard bench-scan check-sdists format reference lock clean help
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -35,6 +35,7 @@ check: .venv  ## format, lint, types, generated pages
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python tools/reference.py --check
+	$(BIN)/python tools/rule_docs.py --check
 
 matrix: .venv  ## real builds: front ends × surfaces × indexes (about four minutes)
 	$(BIN)/python -m pytest -n 2 -m slow tests/hatch_plugin/test_matrix.py
@@ -55,6 +56,10 @@ reference: .venv  ## write the generated pages of docs/reference anew
 lock: .venv  ## write requirements/dev.txt anew, hashes and no addresses
 	$(BIN)/uv pip compile --quiet --no-config --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --upgrade --output-file requirements/dev.txt requirements/dev.in
+
+WHEELS ?= build/wheels
+bench-scan: .venv  ## CPU of a scan against unpacking and hashing: make bench-scan WHEELS=FOLDER
+	$(BIN)/python benchmarks/scan/bench.py $(WHEELS)
 
 bench-guard: .venv  ## what the guard costs, against no guard, in one run
 	$(BIN)/python benchmarks/guard/bench.py

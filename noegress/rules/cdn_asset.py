@@ -45,9 +45,7 @@ class CdnAsset(Rule):
         Assets that a script of an asset network loads in turn.
 
     References
-    ----------
         Subresource Integrity (W3C).
-
     """
 
     id: ClassVar[str] = "cdn-asset"

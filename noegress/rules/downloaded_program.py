@@ -63,9 +63,7 @@ class DownloadedProgram(Rule):
         A program that arrives inside a model or a data set.
 
     References
-    ----------
         SLSA: the provenance of what is run.
-
     """
 
     id: ClassVar[str] = "downloaded-program"

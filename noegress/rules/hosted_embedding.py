@@ -72,9 +72,7 @@ class HostedEmbedding(Rule):
         A service that is reached through a gateway with a name of its own.
 
     References
-    ----------
         The API references of the services.
-
     """
 
     id: ClassVar[str] = "hosted-embedding"

@@ -45,9 +45,7 @@ class HostedService(Rule):
         A host that is written in a dependency.
 
     References
-    ----------
         None.
-
     """
 
     id: ClassVar[str] = "hosted-service"

@@ -81,9 +81,7 @@ class LibraryDownload(Rule):
         A library that the data file does not name.
 
     References
-    ----------
         The `source` of each entry in `vendors/downloads.toml`.
-
     """
 
     id: ClassVar[str] = "library-download"

@@ -61,9 +61,7 @@ class ModelDownload(Rule):
         A download that a dependency does, unless the data file of libraries names it.
 
     References
-    ----------
         Hugging Face's page on offline mode.
-
     """
 
     id: ClassVar[str] = "model-download"

@@ -39,9 +39,7 @@ class NativeDownloader(Rule):
         Strings that are packed or encrypted.
 
     References
-    ----------
         The formats ELF, Mach-O and PE.
-
     """
 
     id: ClassVar[str] = "native-downloader"

@@ -54,9 +54,7 @@ class RemoteExecution(Rule):
         Pickles and other data formats that execute when they are loaded.
 
     References
-    ----------
         CWE-494: download of code without integrity check.
-
     """
 
     id: ClassVar[str] = "remote-execution"

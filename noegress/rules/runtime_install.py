@@ -103,9 +103,7 @@ class RuntimeInstall(Rule):
         An installer that is called through a dependency.
 
     References
-    ----------
         The manual of pip: `pip install`.
-
     """
 
     id: ClassVar[str] = "runtime-install"

@@ -43,9 +43,7 @@ class StartupCode(Rule):
         A `.pth` file that a package writes when it runs, instead of shipping it.
 
     References
-    ----------
         The documentation of Python's `site` module; PEP 829 for `.start` files.
-
     """
 
     id: ClassVar[str] = "startup-code"

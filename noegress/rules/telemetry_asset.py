@@ -56,9 +56,7 @@ class TelemetryAsset(Rule):
         A host that a minified script puts together from parts.
 
     References
-    ----------
         The `source` of each entry in `vendors/hosts.toml`.
-
     """
 
     id: ClassVar[str] = "telemetry-asset"

@@ -54,9 +54,7 @@ class TelemetryDependency(Rule):
         A dependency whose name says nothing.
 
     References
-    ----------
         The OpenTelemetry specification of exporters.
-
     """
 
     id: ClassVar[str] = "telemetry-dependency"

@@ -72,9 +72,7 @@ class TelemetryEndpoint(Rule):
         An address that a server hands out at run time is told without a host.
 
     References
-    ----------
         The `source` of each entry in `vendors/hosts.toml`.
-
     """
 
     id: ClassVar[str] = "telemetry-endpoint"

@@ -58,9 +58,7 @@ class TelemetrySdk(Rule):
         A key that is fetched at run time, and a kit that no entry of the data file names.
 
     References
-    ----------
         The `source` of each entry in `vendors/sdks.toml`.
-
     """
 
     id: ClassVar[str] = "telemetry-sdk"

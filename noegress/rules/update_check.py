@@ -99,9 +99,7 @@ class UpdateCheck(Rule):
         A check whose address is a response header, and one inside a dependency.
 
     References
-    ----------
         The simple repository API (PEP 503, PEP 691) and the release pages of code forges.
-
     """
 
     id: ClassVar[str] = "update-check"

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from noegress.finding import Category, Severity
 from noegress.scan.commands import commands
-from noegress.scan.program import tail_of
+from noegress.scan.facts import Call
+from noegress.scan.program import Module, tail_of
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 
@@ -68,9 +69,7 @@ class UpdateCommand(Rule):
         A tool that is named at run time.
 
     References
-    ----------
         The manual of pip: `pip index`, `pip list`.
-
     """
 
     id: ClassVar[str] = "update-command"
@@ -101,19 +100,15 @@ class UpdateCommand(Rule):
                     continue
                 if root in _LIBRARIES:
                     yield _evidence(scene, module, call, INDEX, 0.85, True)
-                elif _SAYS.match(tail_of(call.function)) and target in _imported(module.imports.values(), target):
+                elif _SAYS.match(tail_of(call.function)) and _is_imported(module, target):
                     yield _evidence(scene, module, call, INDEX, 0.65, not scene.is_chosen(module.path))
 
 
-def _imported(names: "Iterator[str] | object", target: str) -> list[str]:
-    return [target for name in names if target == name or target.startswith(f"{name}.")]  # type: ignore[attr-defined]
+def _is_imported(module: Module, target: str) -> bool:
+    return any(target == name or target.startswith(f"{name}.") for name in module.imports.values())
 
 
-def _evidence(scene: Scene, module: "object", call: "object", host: str, weight: float, on: bool) -> Evidence:
-    from noegress.scan.facts import Call
-    from noegress.scan.program import Module
-
-    assert isinstance(module, Module) and isinstance(call, Call)
+def _evidence(scene: Scene, module: Module, call: Call, host: str, weight: float, on: bool) -> Evidence:
     library = scene.evaluator.absolute(module, call.function).partition(".")[0]
     return Evidence(
         host=host, path=module.path, line=call.line, weight=weight, on=on, module=module, scope=call.scope, guard=call.guard,

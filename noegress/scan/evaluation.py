@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from noegress.scan.address import HOLE
-from noegress.scan.facts import Call, Expression
+from noegress.scan.facts import Binding, Call, Expression
 from noegress.scan.program import Module, Program, Symbol, tail_of
 
 MAX_DEPTH = 12  # steps from name to value
@@ -104,17 +104,10 @@ class Evaluator:
             if right[0] == "d"
             else {}
         )
-        made = []
-        for value in self._of(module, left, scope, depth + 1)[:4]:
-            rest = iter(texts)
-            made.append(
-                value._replace(
-                    text=_PERCENT.sub(
-                        lambda match, rest=rest: named.get(match[1], HOLE) if match[1] else next(rest, HOLE), value.text
-                    )
-                )
-            )  # type: ignore[misc]
-        return made
+        return [
+            value._replace(text=_filled(value.text, texts, named))
+            for value in self._of(module, left, scope, depth + 1)[:4]
+        ]
 
     def _first(self, module: Module, node: Expression, scope: int, depth: int) -> str:
         found = self._of(module, node, scope, depth + 1)
@@ -174,7 +167,7 @@ class Evaluator:
 
     def instance(self, module: Module, node: Expression, scope: int) -> Symbol | None:
         """The class of the file that an expression is an instance of, by its constructor call."""
-        bound = []
+        bound: list[Binding] = []
         if node[0] == "n":
             walk = scope
             while walk >= 0 and not bound:
@@ -373,20 +366,10 @@ class Evaluator:
     def _format(self, module: Module, call: Call, receiver: Expression, depth: int) -> list[Value]:
         given = [self._first(module, item, call.scope, depth) for item in call.arguments]
         named = {name: self._first(module, item, call.scope, depth) for name, item in call.keywords if name}
-        made = []
-        for value in self._of(module, receiver, call.scope, depth + 1)[:4]:
-            rest = iter(given)
-
-            def fill(match: re.Match[str], rest: "object" = rest) -> str:
-                key = match[1].partition(":")[0].partition("!")[0]
-                if key in named:
-                    return named[key]
-                if key.isdigit():
-                    return given[int(key)] if int(key) < len(given) else HOLE
-                return next(rest, HOLE) if not key else HOLE  # type: ignore[call-overload, no-any-return]
-
-            made.append(value._replace(text=_FORMAT.sub(fill, value.text)))
-        return made
+        return [
+            value._replace(text=_formatted(value.text, given, named))
+            for value in self._of(module, receiver, call.scope, depth + 1)[:4]
+        ]
 
     def _returned(self, module: Module, call: Call, depth: int) -> list[Value]:
         """What a function of the file gives back."""
@@ -465,3 +448,24 @@ def _decoded(values: list[Value]) -> list[Value]:
             continue
         found.append(value._replace(text=text))
     return found
+
+
+def _filled(text: str, given: list[str], named: dict[str, str]) -> str:
+    """A text with ``%`` fields filled in."""
+    rest = iter(given)
+    return _PERCENT.sub(lambda match: named.get(match[1], HOLE) if match[1] else next(rest, HOLE), text)
+
+
+def _formatted(text: str, given: list[str], named: dict[str, str]) -> str:
+    """A text with ``{}`` fields filled in."""
+    rest = iter(given)
+
+    def fill(match: re.Match[str]) -> str:
+        key = re.split(r"[:!.\[]", match[1], maxsplit=1)[0]
+        if key in named:
+            return named[key]
+        if key.isdigit():
+            return given[int(key)] if int(key) < len(given) else HOLE
+        return HOLE if key else next(rest, HOLE)
+
+    return _FORMAT.sub(fill, text)

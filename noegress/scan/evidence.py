@@ -1,9 +1,9 @@
 """Evidence → findings: merged by host and file, with what makes it happen and which switches turn it off."""
 
 from noegress.finding import Basis, Category, Confidence, Finding, KillSwitch, Place, When
+from noegress.scan.built_switches import switch_value
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
-from noegress.scan.switches import switch_value
 
 SWITCHED = frozenset(
     {
@@ -49,6 +49,7 @@ def _finding(rule: Rule, scene: Scene, piece: Evidence) -> Finding:
 
 
 def confidence(weight: float) -> Confidence:
+    """The word for a weight."""
     return Confidence.HIGH if weight >= HIGH else Confidence.MEDIUM if weight >= MEDIUM else Confidence.LOW
 
 

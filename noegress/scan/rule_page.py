@@ -21,7 +21,8 @@ class RulePage:
     def example(self, heading: str) -> dict[str, str]:
         """The files of an example, below a package; empty where it is told in prose."""
         files: dict[str, str] = {}
-        name, lines = "", []
+        name = ""
+        lines: list[str] = []
         for line in self.sections[heading].split("\n"):
             if match := _FILE.match(line.strip()):
                 if name:

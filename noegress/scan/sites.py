@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from noegress.scan.address import Address, addresses, bare_address, hidden_addresses
 from noegress.scan.callgraph import CallGraph
 from noegress.scan.evaluation import Evaluator, Value, dotted_of
-from noegress.scan.facts import Call, Expression
+from noegress.scan.facts import Binding, Call, Expression
 from noegress.scan.program import Module, Program, tail_of
 
 CLIENTS = frozenset(
@@ -226,7 +226,7 @@ class SiteFinder:
         receiver = call.function[1]
         if receiver[0] == "c":
             return self.evaluator.absolute(module, module.facts.calls[receiver[1]].function)
-        bound = []
+        bound: list[Binding] = []
         if receiver[0] == "n":
             scope = call.scope
             while scope >= 0 and not bound:
@@ -242,7 +242,7 @@ class SiteFinder:
     def _find_wrappers(self, calls: list[tuple[Module, Call]]) -> None:
         """Functions that hand a parameter of theirs to a network call, three steps up."""
         border = [
-            (module, call, [a for a in (*call.arguments[:2], *(v for k, v in call.keywords if k in _ADDRESS_KEYWORDS))])
+            (module, call, [*call.arguments[:2], *(v for k, v in call.keywords if k in _ADDRESS_KEYWORDS)])
             for module, call in calls
             if self.is_client_call(module, call)
         ]

@@ -115,6 +115,7 @@ class VendorData:
 
 
 def known(entry: SwitchEntry) -> KillSwitch:
+    """The switch of an entry."""
     return KillSwitch(name=entry.name, value=entry.value, basis=Basis.KNOWN, source=entry.source)
 
 

@@ -20,7 +20,7 @@ def entry(**changed: object) -> dict[str, object]:
 
 def test_every_entry_says_where_it_is_written() -> None:
     data = vendor_data()
-    assert all(row.source for row in (*data.hosts, *data.sdks, *data.downloads, *data.switches))
+    assert all(row.source for rows in (data.hosts, data.sdks, data.downloads, data.switches) for row in rows)
 
 
 def test_a_switch_is_a_variable_of_a_normalised_project() -> None:

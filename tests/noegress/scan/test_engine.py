@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from noegress import rules
 from noegress.artifact.member import Member
 from noegress.finding import Basis, Category, Severity
 from noegress.rules import load_rules
@@ -112,7 +113,7 @@ class Crashes(Rule):
 
 
 def test_a_rule_that_crashes_leaves_the_file_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.rules, "load_rules", lambda: (Crashes(),))
+    monkeypatch.setattr(rules, "load_rules", lambda: (Crashes(),))
     analysis = run({"acme/__init__.py": b""})
     assert [finding.rule for finding in analysis.findings] == ["rule-crashed"]
     assert analysis.undecided
