@@ -117,9 +117,9 @@ def inside(disk: Path, folder: Path, root_sha256: str) -> None:
     volume = disk / "bundle.00001"
     good = volume.read_bytes()
     volume.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
-    run(noegress, "bundle", "import", disk, "--into", store, "--policy", policy, "--no-rescan", fails=True)
+    run(noegress, "bundle", "import", disk, "--into", store, "--policy", policy, fails=True)
     volume.write_bytes(good)
-    run(noegress, "bundle", "import", disk, "--into", store, "--policy", policy, "--no-rescan")
+    run(noegress, "bundle", "import", disk, "--into", store, "--policy", policy)
     venv = folder / "venv"
     run(sys.executable, "-m", "venv", "--without-pip", venv)
     pip = (BIN / "pip", "--python", venv / "bin/python", "install", "--quiet")

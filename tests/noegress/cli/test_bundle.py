@@ -109,7 +109,7 @@ def test_the_way_of_a_file(run: Run, mirror: Path, tmp_path: Path, capsys: pytes
     assert "released by alice, carol (2 needed)" in out
     assert "+ demo-1.0-py3-none-any.whl" in out
 
-    assert run("bundle import disk --into inside --no-rescan") == 0
+    assert run("bundle import disk --into inside") == 0
     assert "2 files, released by alice, carol" in capsys.readouterr().out
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
@@ -144,7 +144,7 @@ def test_a_stream_is_carried_by_a_pipe(run: Run, mirror: Path, tmp_path: Path) -
     assert run(INSTALL) == 0
     noegress = [sys.executable, "-m", "noegress"]
     stream = subprocess.run([*noegress, *EXPORT.split(), "--to", "-"], check=True, capture_output=True, cwd=tmp_path)
-    command = [*noegress, "bundle", "import", "-", "--into", "inside", "--no-rescan"]
+    command = [*noegress, "bundle", "import", "-", "--into", "inside"]
     done = subprocess.run(command, input=stream.stdout, check=True, capture_output=True, cwd=tmp_path)
     assert b"2 files" in done.stdout
 
@@ -156,7 +156,7 @@ def test_the_same_stream_twice_is_another_bundle(run: Run, mirror: Path, tmp_pat
     sent = [subprocess.run(command, check=True, capture_output=True, cwd=tmp_path).stdout for _ in range(2)]
     for number, content in enumerate(sent):
         (tmp_path / f"stream{number}").write_bytes(content)
-        assert run("bundle import {name} --into inside --no-rescan", name=f"stream{number}") == 0
+        assert run("bundle import {name} --into inside", name=f"stream{number}") == 0
 
 
 def test_keys_are_made_listed_and_replaced(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
