@@ -32,7 +32,7 @@ _HUBS = frozenset(
         "onnxruntime_genai",
     ]
 )
-_DIRECT = ("hf_hub_download", "snapshot_download", "cached_download", "load_dataset")
+_DIRECT = ("hf_hub_download", "snapshot_download", "cached_download")
 _MODEL = re.compile(r"\A[\w.-]+(/[\w.\0-]+)?\Z")
 _NAMED = (
     "repo_id",

@@ -12,7 +12,7 @@ from noegress.scan.scene import Evidence, Scene
 
 _LIBRARY = re.compile(r"\.so(\.|\Z)|\.dylib\Z|\.dll\Z|\.pyd\Z|\.a\Z|\.lib\Z|\.o\Z|\.node\Z", re.IGNORECASE)
 _RELEASE = re.compile(
-    r"/releases/(latest|download)|/latest|known-good|/download|/dist/|driver|/releases\b", re.IGNORECASE
+    r"/releases/(latest|download)|known-good|latest_release|/dist/|chrome-for-testing|python-build", re.IGNORECASE
 )
 _SWITCH = re.compile(r"OFFLINE|DOWNLOADS?|NO_UPDATE|UPDATE|AVOID")
 
@@ -59,7 +59,7 @@ class NativeDownloader(Rule):
             sources = _sources(facts)
             if sources:
                 yield Evidence(
-                    host=",".join(sorted({mention.host for mention in sources})[:6]), path=path, line=0, weight=0.55, on=True,
+                    host=",".join(sorted({mention.host for mention in sources})[:10]), path=path, line=0, weight=0.55, on=True,
                     message=f"The executable {path} downloads programs from {sources[0].host}.",
                     remedy="Set its kill switch and place what it fetches ahead of time, or keep the package out.",
                     variables=_switches(scene, facts),

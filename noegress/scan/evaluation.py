@@ -200,13 +200,14 @@ class Evaluator:
         """What a call may run, in absolute names: also where a local name was bound to it first."""
         node = call.function
         if node[0] == "n" and node[1] not in module.imports:
-            for binding in module.bindings.get((module.function_of(call.scope), node[1]), ())[:2]:
+            found: list[str] = []
+            for binding in module.bindings.get((module.function_of(call.scope), node[1]), ())[:3]:
                 choices = binding.value[2] if binding.value[0] == "o" else [binding.value]
-                found = [
+                found += [
                     name for choice in choices if choice[0] in ("a", "n") and (name := self.absolute(module, choice))
                 ]
-                if found:
-                    return found
+            if found:
+                return found
         return [name] if (name := self.absolute(module, node)) else []
 
     def _dotted(self, dotted: str, depth: int) -> list[Value]:

@@ -21,6 +21,8 @@ _CHOSEN = re.compile(
     r"third_party|drivers|destinations|sources|toolkits?|skills|recipes|model_providers|auth_providers|rerankers?|utilities|document_compressors|graph_vectorstores|presets)(/|\Z)"
 )
 _PROVIDER = re.compile(r"(\A|_)(provider|backend|engine|type|kind|vendor|service)\Z")
+_NAMED_PROVIDER = re.compile(r"\b(?:\w+_)?(?:provider|backend|engine)\b[^\n=]{0,40}=\s*[^\n\"']{0,40}[\"'](\w+)[\"']")
+_CONFIGURES = re.compile(r"(config|settings|factory|base|__init__)\w*\.py\Z")
 MANY = 6  # alternatives in a folder from which on one of them runs only when it is picked
 _DESCRIBED = re.compile(
     r"(\A|/)(resources|types|models|api|services_api|generated|schemas|openapi|apis|_generated|endpoints|rest)/"
@@ -170,8 +172,15 @@ class Scene:
 
     @cached_property
     def _default_names(self) -> set[str]:
-        names: set[str] = set()
+        names = {
+            match[1]
+            for facts in self.files.values()
+            if facts.source
+            for match in _NAMED_PROVIDER.finditer(facts.source)
+        }
         for module in self.program.active:
+            if self._is_one_of_many(module.path) and not _CONFIGURES.search(module.path):
+                continue
             scopes = module.facts.scopes
             for number, scope in enumerate(scopes):
                 for param, default in scope.params:
