@@ -16,7 +16,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
     Raises ``UsageError`` where ``noegress[dask]`` is not installed or nobody answers.
     """
     try:
-        from distributed import Client
+        from distributed import Client  # noqa: PLC0415 - an extra
     except ImportError as error:
         fix = "pip install 'noegress[dask]'"
         raise UsageError(f"--dask needs an extra that is not installed ({error.name})", fix=fix) from error
