@@ -162,10 +162,10 @@ def install(folder: Path, port: int) -> None:
     expect("+ flask==" in output, "uv installed the same")
 
     say("\n3. httpie asks a server whether a newer httpie exists, with no switch that is known: it is refused")
-    output = run(python, "-m", "pip", "install", "httpie", env=env, cwd=folder, status=None)
+    output = run(python, "-m", "pip", "install", "httpie==3.2.4", env=env, cwd=folder, status=None)
     expect("update-check" in output, "pip shows the reason", output)
     say("      " + reason(output))
-    output = run(BIN / "uv", "pip", "install", "httpie", env=env_uv, cwd=folder, status=None)
+    output = run(BIN / "uv", "pip", "install", "httpie==3.2.4", env=env_uv, cwd=folder, status=None)
     expect("update-check" in output, "uv shows the reason", output)
     seen = run(python, "-m", "pip", "list", env=env, cwd=folder)
     expect("httpie" not in seen, "nothing of it was installed")
