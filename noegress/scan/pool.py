@@ -4,11 +4,15 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from noegress.errors import UsageError
 from noegress.scan.result import ScanResult
 from noegress.scan.scan import crashed, scan_file
+
+# workers are replaced before their memory has grown for long; the pool's own max_tasks_per_child can hang in Python 3.11
+_FILES_PER_WORKER = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +42,15 @@ def scan_files(
     if jobs <= 1:
         yield from (_attempt(scan, path) for path in paths)
         return
-    with _processes(jobs) as pool:
-        yield from _gather([(path, pool.submit(_attempt, scan, path)) for path in paths], scan)
+    waiting = iter(paths)
+    while batch := list(islice(waiting, jobs * _FILES_PER_WORKER)):
+        with _processes(jobs) as pool:
+            yield from _gather([(path, pool.submit(_attempt, scan, path)) for path in batch], scan)
 
 
 def _processes(jobs: int) -> ProcessPoolExecutor:
-    # a forked child would inherit the locks of our threads; a worker is replaced before its memory has grown for long
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=200)
+    # a forked child would inherit the locks of our threads
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
 
 
 def _attempt(scan: Scan, path: Path) -> Outcome:
