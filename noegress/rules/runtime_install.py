@@ -134,7 +134,6 @@ def _detached(scene: Scene, command: Command) -> Iterator[Evidence]:
         yield Evidence(
             host="", path=module.path, line=call.line, weight=0.6, on=True, module=module, scope=call.scope, guard=call.guard,
             message="The package starts a process in the background that fetches newer versions.",
-            remedy="Set its kill switch in every process, or keep the package out.",
         )  # fmt: skip
 
 

@@ -106,7 +106,6 @@ def _exporter(scene: Scene, module: Module, call: Call) -> Iterator[Evidence]:
                     host=address.host, path=module.path, line=call.line, weight=(0.85 if address.host else 0.5) if on else 0.45, on=on,
                     module=module, scope=call.scope, guard=call.guard,
                     message=f"The package exports traces or metrics to {address.host or 'a host of its own choice'}.",
-                    remedy="Set its kill switch in every process, or keep the package out.",
                 )  # fmt: skip
 
 

@@ -92,7 +92,6 @@ class TelemetryEndpoint(Rule):
                 module=site.module, scope=site.scope, guard=site.guard,
                 constant=Place(file=site.constant[0], line=site.constant[1]) if site.constant else None,
                 message=f"The package sends usage data to {site.host}, {why}." if site.host else "The package sends usage data to a host that is known at run time only.",
-                remedy="Set its kill switch in every process, or keep the package out.",
             )  # fmt: skip
 
 

@@ -98,7 +98,6 @@ class TelemetrySdk(Rule):
         yield Evidence(
             host=host, path=module.path, line=call.line, weight=weight, on=on, module=module, scope=call.scope, guard=call.guard,
             message=f"The package starts {entry.modules[0]} with a project of its own, so usage data goes to {host or 'the account of its author'}.",
-            remedy="Set its kill switch in every process, or keep the package out.",
             constant=Place(file=source.path, line=source.line) if source and source.line and source.path else None,
             library=entry.modules[0],
         )  # fmt: skip

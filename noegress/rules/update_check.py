@@ -120,7 +120,6 @@ class UpdateCheck(Rule):
                 module=site.module, scope=site.scope, guard=site.guard,
                 constant=Place(file=site.constant[0], line=site.constant[1]) if site.constant else None,
                 message=f"The package asks {site.host or 'a host that is known at run time'} whether a newer version exists.",
-                remedy="Set its kill switch in every process, or keep the package out.",
             )  # fmt: skip
         yield from _without_address(scene)
 
@@ -154,7 +153,6 @@ def _without_address(scene: Scene) -> Iterator[Evidence]:
                 yield Evidence(
                     host="", path=module.path, line=module.facts.scopes[scope].line, weight=0.55, on=not scene.is_chosen(module.path),
                     module=module, scope=scope, message="The package asks whether a newer version of itself exists; the host is decided at run time.",
-                    remedy="Set its kill switch in every process, or keep the package out.",
                 )  # fmt: skip
 
 

@@ -112,6 +112,5 @@ def _evidence(scene: Scene, module: Module, call: Call, host: str, weight: float
     library = scene.evaluator.absolute(module, call.function).partition(".")[0]
     return Evidence(
         host=host, path=module.path, line=call.line, weight=weight, on=on, module=module, scope=call.scope, guard=call.guard,
-        message="The package has a tool or a library ask whether a newer version exists.",
-        remedy="Set its kill switch in every process, or keep the package out.", library=library,
+        message="The package has a tool or a library ask whether a newer version exists.", library=library,
     )  # fmt: skip

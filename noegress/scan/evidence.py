@@ -32,6 +32,7 @@ def findings_of(rule: Rule, scene: Scene, pieces: list[Evidence]) -> list[Findin
 
 def _finding(rule: Rule, scene: Scene, piece: Evidence) -> Finding:
     when = piece.when or (scene.graph.when(piece.module, piece.scope) if piece.module is not None else When.FIRST_USE)
+    switches = _switches(rule, scene, piece) if rule.category in SWITCHED else ()
     return Finding(
         rule=rule.id,
         category=rule.category,
@@ -41,11 +42,19 @@ def _finding(rule: Rule, scene: Scene, piece: Evidence) -> Finding:
         place=Place(file=piece.path, line=piece.line),
         when=when,
         default_on=piece.on,
-        kill_switches=_switches(rule, scene, piece) if rule.category in SWITCHED else (),
+        kill_switches=switches,
         message=piece.message,
-        remedy=piece.remedy,
+        remedy=piece.remedy or _remedy(switches),
         constant=piece.constant,
     )
+
+
+def _remedy(switches: tuple[KillSwitch, ...]) -> str:
+    if not switches:
+        return "Keep the package out, or waive it with a reason and a last day: no switch was found."
+    if switches[0].basis is Basis.KNOWN:
+        return f"Set {switches[0]} in every process, or keep the package out."
+    return f"Observe a run with and without {switches[0]} to make that switch known, or keep the package out."
 
 
 def confidence(weight: float) -> Confidence:

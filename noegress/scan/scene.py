@@ -41,7 +41,8 @@ class Evidence:
     on: bool
     """Whether it happens without its user asking for it."""
     message: str
-    remedy: str
+    remedy: str = ""
+    """One sentence; empty where the switches that are found say it."""
     module: Module | None = None
     scope: int = 0
     guard: int = -1
