@@ -109,6 +109,7 @@ class Archive(Artifact):
         self._stream.close()
 
 
-def _state(stream: BinaryIO) -> tuple[int, int]:
+def _state(stream: BinaryIO) -> tuple[int, int, int]:
     status = os.fstat(stream.fileno())
-    return status.st_size, status.st_mtime_ns
+    # whoever writes the file can set its mtime back, but not its ctime
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -18,10 +18,10 @@ from noegress.errors import UsageError
 from noegress.policy import Policy, find_policy
 from noegress.report import FORMATS, Report, Unread, judge
 from noegress.report.terminal import show_on_terminal
-from noegress.scan import ScanResult, scan_file, scan_installed
-from noegress.scan.cache import cache_folder
+from noegress.scan import ScanResult, known_result, scan_file, scan_installed
+from noegress.scan.cache_folder import cache_folder
 from noegress.scan.cluster import dask_executor
-from noegress.scan.pool import Unscanned, scan_files
+from noegress.scan.pool import Unscanned, nothing_known, scan_files
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -78,12 +78,15 @@ def scan_all(
     args: Namespace, paths: tuple[Path, ...], scan: Callable[..., ScanResult], unread: list[Unread]
 ) -> list[ScanResult]:
     """Scan with the processes and the cache that the options ask for; what cannot be opened goes to ``unread``."""
-    cached = partial(scan, cache=None if args.no_cache else cache_folder())
+    cache = None if args.no_cache else cache_folder()
+    # an installed distribution has no digest over its files by which it could be known
+    known = partial(known_result, cache=cache) if cache and scan is scan_file else nothing_known
+    jobs = min(args.jobs, len(paths))
     results = []
     with dask_executor(args.dask) if args.dask else nullcontext() as executor:
         # a worker on another machine has another current folder
         where = tuple(path.absolute() for path in paths) if executor else paths
-        outcomes = scan_files(where, jobs=min(args.jobs, len(paths)), executor=executor, scan=cached)
+        outcomes = scan_files(where, jobs=jobs, executor=executor, scan=partial(scan, cache=cache), known=known)
         for outcome in shown_progress(outcomes, len(paths), sys.stderr):
             if isinstance(outcome, Unscanned):
                 unread.append(Unread(target=str(outcome.path), problem=outcome.problem, fix=outcome.fix))

@@ -4,38 +4,29 @@ It is trusted as far as the account that runs the scan: a folder that others can
 never sees what another stored, and what does not load is read anew.
 """
 
-import os
 import sqlite3
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from noegress.artifact.member import Member
-from noegress.errors import UsageError
+from noegress.scan.cache_folder import is_outdated, make_private
 from noegress.scan.engine import rules_digest
 from noegress.scan.facts import Facts, dump_facts, load_facts
 from noegress.scan.reading import facts_key, read_facts
 
 _MAX_BYTES = 4 << 30  # of one database; a larger one is begun anew
-_MAX_AGE = 30 * 86400  # seconds after which the database of another set of rules is deleted
 _CHEAP = ("none", "type-stub", "metadata", "startup")  # readers that are done before a database has answered
 _SMALL = 4096  # bytes below which reading costs less than looking it up
-
-
-def cache_folder() -> Path:
-    """Where facts are kept: ``$XDG_CACHE_HOME/noegress``, else ``~/.cache/noegress``."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(base if Path(base).is_absolute() else Path.home() / ".cache") / "noegress"
 
 
 class FactsCache:
     """The facts of one set of rules under one version of Python, whose syntax they depend on; a context manager."""
 
     def __init__(self, folder: Path) -> None:
-        _make_private(folder)
+        make_private(folder)
         python = f"{sys.version_info.major}{sys.version_info.minor}"
         self._path = folder / f"facts-{rules_digest()}-{python}.sqlite"
         _tidy(folder, self._path)
@@ -105,23 +96,11 @@ def _text(member: Member) -> str:
     return member.content.decode("utf-8", "surrogateescape")
 
 
-def _make_private(folder: Path) -> None:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = folder.stat()
-    except OSError as error:
-        raise UsageError(f"the cache {folder} cannot be made: {error.strerror}", fix="scan with --no-cache") from error
-    if hasattr(os, "geteuid") and (status.st_uid != os.geteuid() or status.st_mode & 0o022):
-        fix = f"chmod 700 {folder}, or scan with --no-cache"
-        raise UsageError(f"the cache {folder} can be written by other accounts, so it is not trusted", fix=fix)
-
-
 def _tidy(folder: Path, current: Path) -> None:
     for path in folder.glob("facts-*.sqlite*"):
         try:
-            status = path.stat()
-            is_old = not path.name.startswith(current.name) and time.time() - status.st_mtime > _MAX_AGE
-            if is_old or (path == current and status.st_size > _MAX_BYTES):
+            is_old = not path.name.startswith(current.name) and is_outdated(path)
+            if is_old or (path == current and path.stat().st_size > _MAX_BYTES):
                 path.unlink()
         except FileNotFoundError:
             continue  # another scan tidied it

@@ -1,8 +1,9 @@
 """Scans many files at once in processes of one's own or on any executor; a worker that dies becomes a finding."""
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,25 +27,45 @@ class Unscanned:
 
 Outcome = ScanResult | Unscanned
 Scan = Callable[[Path], ScanResult]
+Known = Callable[[Path], ScanResult | None]
+
+
+def nothing_known(_path: Path) -> ScanResult | None:
+    """Nothing was scanned before."""
+    return None
 
 
 def scan_files(
-    paths: Iterable[Path], *, jobs: int = 1, executor: Executor | None = None, scan: Scan = scan_file
+    paths: Iterable[Path],
+    *,
+    jobs: int = 1,
+    executor: Executor | None = None,
+    scan: Scan = scan_file,
+    known: Known = nothing_known,
 ) -> Iterator[Outcome]:
     """The outcome of each path, in their order, as soon as it and those before it are there.
 
     ``executor`` may be any executor, a Dask client's for instance, as long as its workers see the same files under
-    the same paths; without one and with more than one job, processes are started and ended here.
+    the same paths; without one and with more than one job, processes are started and ended here. ``known`` is asked
+    first and in this process, which starts none for what it knows.
     """
+    seen = [(path, known(path)) for path in paths]
+    fresh = _scanned([path for path, result in seen if result is None], jobs, executor, scan)
+    with closing(fresh):
+        for _, result in seen:
+            yield next(fresh) if result is None else result
+
+
+def _scanned(paths: list[Path], jobs: int, executor: Executor | None, scan: Scan) -> Generator[Outcome, None, None]:
     if executor is not None:
         yield from _gather_from([(path, executor.submit(_attempt, scan, path)) for path in paths])
         return
-    if jobs <= 1:
+    if jobs <= 1 or not paths:
         yield from (_attempt(scan, path) for path in paths)
         return
     waiting = iter(paths)
     while batch := list(islice(waiting, jobs * _FILES_PER_WORKER)):
-        with _processes(jobs) as pool:
+        with _processes(min(jobs, len(batch))) as pool:
             yield from _gather([(path, pool.submit(_attempt, scan, path)) for path in batch], scan)
 
 

@@ -8,9 +8,11 @@ from noegress.artifact import LIMITS, Artifact, Limits, open_artifact
 from noegress.artifact.environment import open_installed
 from noegress.artifact.open import digest_of
 from noegress.artifact.problem import integrity_finding
+from noegress.errors import UsageError
 from noegress.finding import Place
 from noegress.scan import engine
 from noegress.scan.cache import FactsCache
+from noegress.scan.cache_results import ResultCache
 from noegress.scan.gather import gather_facts
 from noegress.scan.result import ScanResult
 from noegress.verdict import Subject
@@ -19,22 +21,48 @@ from noegress.verdict import Subject
 def scan_file(path: Path, *, limits: Limits = LIMITS, cache: Path | None = None) -> ScanResult:
     """Scan a wheel or an sdist; nothing of it is run, imported or written to disk.
 
-    ``cache`` names the folder of facts of members seen before; without it every member is read.
+    ``cache`` names the folder of what was seen before, files and members; without it every member is read.
     Raises ``UsageError`` where the path cannot be read at all. A file that is broken inside raises nothing: its result
     has findings of category ``integrity`` and, where it was not read to its end, says so in ``undecided``.
     """
-    return _scan(path, open_artifact, limits, cache)
+    return _scan(path, open_artifact, limits, cache, ResultCache(cache, limits) if cache else None)
+
+
+def known_result(path: Path, *, limits: Limits = LIMITS, cache: Path) -> ScanResult | None:
+    """What ``scan_file`` told of this very file before; None where it has to be scanned, or cannot be read."""
+    results = ResultCache(cache, limits)
+    if results.is_empty:
+        return None
+    try:
+        return results.find(path.name, digest_of(path))
+    except UsageError:
+        return None  # the scan says why it cannot be read
 
 
 def scan_installed(path: Path, *, limits: Limits = LIMITS, cache: Path | None = None) -> ScanResult:
-    """Scan one of the paths that ``find_installed`` gives; otherwise as ``scan_file``."""
-    return _scan(path, open_installed, limits, cache)
+    """Scan one of the paths that ``find_installed`` gives; otherwise as ``scan_file``.
+
+    Its digest is that of its RECORD and not of its files, so only facts of members are taken from the cache.
+    """
+    return _scan(path, open_installed, limits, cache, None)
 
 
-def _scan(path: Path, open_it: Callable[[Path, Limits], Artifact], limits: Limits, cache: Path | None) -> ScanResult:
+def _scan(
+    path: Path,
+    open_it: Callable[[Path, Limits], Artifact],
+    limits: Limits,
+    cache: Path | None,
+    results: ResultCache | None,
+) -> ScanResult:
     try:
-        with open_it(path, limits) as artifact, FactsCache(cache) if cache else nullcontext() as known:
-            return scan_artifact(artifact, known)
+        with open_it(path, limits) as artifact:
+            if results and (seen := results.find(artifact.subject.filename, artifact.subject.sha256)):
+                return seen
+            with FactsCache(cache) if cache else nullcontext() as known:
+                result = scan_artifact(artifact, known)
+            if results:
+                results.keep(result)
+            return result
     except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
         # the edge between hostile bytes and us: a mistake of ours makes the file undecided, and the next one is scanned
         return crashed(path, f"made the scanner fail: {type(error).__name__}: {error}")
