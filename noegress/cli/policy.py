@@ -2,15 +2,13 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-from datetime import timedelta
 from pathlib import Path
 
 from noegress.cli.command import Command, today
 from noegress.cli.policy_export import configure_explain, configure_export, run_explain, run_export
 from noegress.cli.policy_suggest import configure_suggest, run_suggest
-from noegress.policy import Policy, policy_schema, read_policy
-
-_NOTICE = timedelta(days=14)
+from noegress.policy import policy_schema, read_policy
+from noegress.policy.expiry import expiry_notices
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -38,21 +36,10 @@ def _run(args: Namespace) -> int:
 
 def _check(args: Namespace) -> int:
     policy = read_policy(args.file)
-    for notice in _notices(policy):
+    for notice in expiry_notices(policy, today=today()):
         print(f"{args.file}: {notice}")
     print(f"{args.file}: in order")
     return 0
-
-
-def _notices(policy: Policy) -> list[str]:
-    notices = []
-    for waiver in policy.waiver:
-        about = f"the waiver of {waiver.category} for {waiver.project}"
-        if waiver.expires < today():
-            notices.append(f"{about} ran out on {waiver.expires}: what it waived is refused")
-        elif waiver.expires <= today() + _NOTICE:
-            notices.append(f"{about} runs out on {waiver.expires}")
-    return notices
 
 
 def _schema(_args: Namespace) -> int:

@@ -15,7 +15,8 @@ from noegress.cli.command import Command, add_policy_option, today
 from noegress.cli.output import write_output
 from noegress.cli.progress import shown_progress
 from noegress.errors import UsageError
-from noegress.policy import Policy, find_policy
+from noegress.policy import FoundPolicy, Policy, find_policy
+from noegress.policy.expiry import expiry_notices
 from noegress.report import FORMATS, Report, Unread, judge
 from noegress.report.terminal import show_on_terminal
 from noegress.scan import ScanResult, known_result, scan_file, scan_installed
@@ -63,9 +64,16 @@ def _run(args: Namespace) -> int:
     report = judge(results, policy, today=today(), path=str(found) if found else None, unread=tuple(unread))
     report = replace(report, is_environment=args.environment is not None)
     _write(report, args)
+    tell_expiry(found)
     for item in unread:
         print(f"noegress: {item.problem}\n  fix: {item.fix}", file=sys.stderr)
     return report.exit_status
+
+
+def tell_expiry(found: FoundPolicy | None) -> None:
+    """Say on standard error which waivers of the policy ran out, or will within a fortnight."""
+    for notice in expiry_notices(found.policy, today=today()) if found else ():
+        print(f"noegress: {found}: {notice}", file=sys.stderr)
 
 
 def _write(report: Report, args: Namespace) -> None:

@@ -2,11 +2,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from noegress.cli import main
+from noegress.cli.command import today
 
 Make = Callable[..., Path]
 HIDDEN = [("acme/added.py", b"x = 1\n")]
@@ -82,6 +84,32 @@ def test_the_policy_that_decided_is_named(make_wheel: Make, tmp_path: Path, caps
     assert str(policy) in capsys.readouterr().out
     policy.write_text("format = 2\n")
     assert main(["scan", "--policy", str(policy), str(make_wheel())]) == 2
+
+
+WAIVER = """
+[[waiver]]
+project = "{}"
+versions = ">=1"
+category = "telemetry"
+reason = "seen"
+expires = {}
+"""
+
+
+def test_waivers_that_ran_out_or_will_soon_are_told(
+    make_wheel: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = tmp_path / "work/noegress.toml"
+    now = today()
+    ends = {"gone": now - timedelta(1), "last": now, "soon": now + timedelta(14), "later": now + timedelta(16)}
+    policy.write_text("format = 1\n" + "".join(WAIVER.format(*item) for item in ends.items()))
+    assert main(["scan", "--format", "json", str(make_wheel())]) == 0
+    captured = capsys.readouterr()
+    told = captured.err.splitlines()
+    about = f"noegress: {policy}: the waiver of telemetry for"
+    assert told[0] == f"{about} gone ran out on {ends['gone']}: what it waived is refused"
+    assert told[1:] == [f"{about} {name} runs out on {ends[name]}" for name in ("last", "soon")]
+    assert json.loads(captured.out)["artifacts"]
 
 
 def test_an_upgrade_that_adds_a_refused_member_gives_1(make_wheel: Make, capsys: pytest.CaptureFixture[str]) -> None:
