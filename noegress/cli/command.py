@@ -35,19 +35,25 @@ def add_policy_option(parser: ArgumentParser) -> None:
     parser.add_argument("--show-policy", action="store_true", help="say on standard error which policy file decides")
 
 
+def policy_if_any(args: Namespace, *, start: Path | None = None) -> FoundPolicy | None:
+    """The policy in force, if there is one; ``--show-policy`` says which."""
+    found = find_policy(args.policy, start=start)
+    if args.show_policy:
+        print(f"policy: {found or 'the defaults, no file found'}", file=sys.stderr)
+    return found
+
+
 def policy_of(args: Namespace, *, start: Path | None = None) -> FoundPolicy:
     """The policy in force (contract 4).
 
     Raises ``UsageError`` where there is none, ``PolicyError`` where it cannot be used.
     """
-    found = find_policy(args.policy, start=start)
+    found = policy_if_any(args, start=start)
     if found is None:
         raise UsageError(
             "no policy found",
             fix="write noegress.toml (noegress policy schema shows its form), or name one with --policy",
         )
-    if args.show_policy:
-        print(f"policy: {found}", file=sys.stderr)
     return found
 
 

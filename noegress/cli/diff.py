@@ -3,11 +3,11 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from noegress.cli.command import Command, today
+from noegress.cli.command import Command, policy_if_any, today
 from noegress.cli.output import write_output
 from noegress.cli.scan import add_scan_options, scan_all
 from noegress.errors import UsageError
-from noegress.policy import Policy, find_policy
+from noegress.policy import Policy
 from noegress.report import Unread, judge
 from noegress.report.difference import Difference, json_difference, text_difference
 from noegress.scan import scan_file
@@ -24,7 +24,7 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> int:
-    found = find_policy(args.policy)
+    found = policy_if_any(args)
     unread: list[Unread] = []
     results = scan_all(args, (args.old, args.new), scan_file, unread)
     if unread:

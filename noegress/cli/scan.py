@@ -11,11 +11,11 @@ from pathlib import Path
 
 from noegress.artifact.environment import find_installed
 from noegress.artifact.targets import find_targets
-from noegress.cli.command import Command, add_policy_option, today
+from noegress.cli.command import Command, add_policy_option, policy_if_any, today
 from noegress.cli.output import write_output
 from noegress.cli.progress import shown_progress
 from noegress.errors import UsageError
-from noegress.policy import FoundPolicy, Policy, find_policy
+from noegress.policy import FoundPolicy, Policy
 from noegress.policy.expiry import expiry_notices
 from noegress.report import FORMATS, Report, Unread, judge
 from noegress.report.terminal import show_on_terminal
@@ -54,7 +54,7 @@ def _jobs(text: str) -> int:
 def _run(args: Namespace) -> int:
     if not args.target and args.environment is None:
         raise UsageError("nothing to scan", fix="name wheels, sdists, folders of them, or --environment DIR")
-    found = find_policy(args.policy)
+    found = policy_if_any(args)
     unread: list[Unread] = []
     results = scan_all(args, tuple(_paths(args.target, find_targets, unread)), scan_file, unread)
     if args.environment is not None:

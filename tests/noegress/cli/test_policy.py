@@ -74,3 +74,9 @@ def test_an_expiring_waiver_is_told_a_fortnight_ahead(policy: Path) -> None:
 
 def test_the_version_is_printed(tmp_path: Path) -> None:
     assert noegress("--version", cwd=tmp_path).stdout.strip() == f"noegress {__version__}"
+
+
+def test_scan_and_diff_say_which_file_decides_too(policy: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for arguments in (("scan", "empty"), ("diff", "none", "none")):
+        assert "policy: " in noegress(*arguments, "--show-policy", cwd=policy.parent).stderr
