@@ -28,7 +28,7 @@ CORE_FLOORS = [
     {"policy"},
     {"verdict"},
     {"artifact"},
-    {"rules", "scan", "surfaces", "catalogue"},
+    {"rules", "scan", "surfaces", "catalogue", "approval"},
     {"evidence"},
     {"export", "report", "bundle", "custody", "run", "suggest"},
     {"cli"},
