@@ -29,7 +29,7 @@ CORE_FLOORS = [
     {"verdict"},
     {"artifact"},
     {"rules", "scan", "surfaces", "catalogue", "approval"},
-    {"evidence"},
+    {"download", "evidence"},
     {"export", "report", "bundle", "custody", "run", "suggest"},
     {"cli"},
 ]
