@@ -5,35 +5,60 @@ import ast
 MAX_DEPTH = 60
 
 
+_BINDING = frozenset((ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.AugAssign, ast.For, ast.FunctionDef, ast.Lambda))
+
+
+def all_nodes(tree: ast.AST) -> list[ast.AST]:
+    """Every node of a tree, itself first; as ``ast.walk``, at half its cost."""
+    nodes = [tree]
+    for node in nodes:
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if value.__class__ is list:
+                nodes += [item for item in value if isinstance(item, ast.AST)]
+            elif isinstance(value, ast.AST) and value._fields:
+                nodes.append(value)
+    return nodes
+
+
 class Names:
     """The names of one module, read from its tree."""
 
     def __init__(self, tree: ast.Module) -> None:
+        self.nodes = all_nodes(tree)
         self.imports: dict[str, str] = {}
         self.values: dict[str, ast.expr] = {}
         self.functions: dict[str, tuple[list[str], ast.expr]] = {}
+        self.given: dict[str, list[ast.expr]] = {}
+        """What the functions of the module are called with, by parameter."""
         bound: set[str] = set()
-        for node in ast.walk(tree):
-            for name, value in _bindings(node):
-                if name in bound:
-                    self.values.pop(name, None)
-                    self.functions.pop(name, None)
-                elif isinstance(value, ast.expr):
-                    self.values[name] = value
-                elif value is not None:
-                    self.functions[name] = value
-                bound.add(name)
-            _note_import(node, self.imports)
-        self._take_arguments(tree, bound)
+        for node in self.nodes:
+            if node.__class__ in _BINDING:
+                for name, value in _bindings(node):
+                    self._bind(name, value, bound)
+            elif node.__class__ in (ast.Import, ast.ImportFrom):
+                _note_import(node, self.imports)
+        self._take_arguments(bound)
         docstring = ast.get_docstring(tree, clean=False)
         if docstring:
             self.values.setdefault("__doc__", ast.Constant(docstring))
 
-    def _take_arguments(self, tree: ast.Module, bound: set[str]) -> None:
+    def _bind(self, name: str, value: "_Bound", bound: set[str]) -> None:
+        if name in bound:
+            self.values.pop(name, None)
+            self.functions.pop(name, None)
+        elif isinstance(value, ast.expr):
+            self.values[name] = value
+        elif value is not None:
+            self.functions[name] = value
+        bound.add(name)
+
+    def _take_arguments(self, bound: set[str]) -> None:
         """A parameter of a function that the module calls once is what it is called with."""
-        params = {node.name: node.args for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-        self.given: dict[str, list[ast.expr]] = {}
-        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        params = {node.name: node.args for node in self.nodes if isinstance(node, ast.FunctionDef)}
+        for call in self.nodes:
+            if call.__class__ is not ast.Call or not isinstance(call, ast.Call):
+                continue
             taken = call.func.args if isinstance(call.func, ast.Lambda) else None
             if isinstance(call.func, ast.Name):
                 taken = params.get(call.func.id)

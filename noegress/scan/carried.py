@@ -5,10 +5,12 @@
 
 import ast
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from noegress.scan.bound_names import Names
 from noegress.scan.constants import UNPACKERS, Constant, Unfoldable
+from noegress.scan.expressions import tail
 from noegress.scan.folding import Folder
 from noegress.scan.spelling import plain, spell_out
 
@@ -23,32 +25,38 @@ _LOADERS = frozenset(
 _UNMARSHALS = frozenset(("marshal.loads", "marshal.load"))
 _UNPICKLES = frozenset(("pickle.loads", "dill.loads", "cloudpickle.loads", "_pickle.loads"))
 _SPAWNS = frozenset(
-    ("run", "Popen", "call", "check_call", "check_output", "system", "popen", "execv", "execve", "execvp", "spawnv", "create_subprocess_exec")
+    ("Popen", "run", "call", "check_call", "check_output", "system", "popen", "execv", "execve", "execvp", "spawnv", "create_subprocess_exec")
 )  # fmt: skip
 _SOURCES = frozenset(("get_source", "get_code"))
 _READS = frozenset(
     ("open", "read_bytes", "read_text", "get_data", "read_binary", "resource_string", "files", "joinpath")
 )
 _LONG = 32  # characters; a constant below this holds no code that could do harm once it is unpacked
-_WORDS = (
-    b"exec(", b"eval(", b" exec", b" eval", b"(exec", b"(eval", b"__builtins__", b"builtins", b"marshal", b"__import__", b"import_module", b"run_path", b"run_module",
-    b"leFileLoader", b"ceFileLoader", b"spec_from_", b"load_source", b"load_compiled", b"pickle.loads", b"dill.loads", b"[::", b"globals()", b"vars(", b"sys.modules[",
-    b"__dict__[", b"'-c'", b'"-c"', b"iter_modules", b"walk_packages", b"get_source", b"get_code", b"decode(", b"unhexlify", b"fromhex", b"getattr(", b"sys.executable",
+# a word, and what must stand around it for the file to be looked at
+_WORDS: tuple[tuple[bytes, re.Pattern[bytes] | None], ...] = tuple(
+    (word, re.compile(pattern) if pattern else None)
+    for word, pattern in (
+        (b"exec", rb"exec(?<![\w.]exec)[\s(),\]]"), (b"eval", rb"eval(?<![\w.]eval)[\s(),\]]"), (b"builtins", rb"builtins(?:__|\.(?:exec|eval)|[\"']?\s*,)"),
+        (b"marshal", rb"marshal(?<![\w]marshal)\b"), (b"__import__", rb"__import__\s*\("), (b"getattr(", rb"getattr\([^,\n]{1,200},[^,\n]{0,200}(?:\+|%|\[::|\.join|\.format|chr|decode)"),
+        (b"import_module(", rb"import_module\(\s*(?:[^\"'\s)]|[\"'][^\"'\n]{0,200}(?:-|[\"']\s*[^)\s,\"']))"),
+        (b"[::", rb"\[::\s{0,20}-(?<=[\"']\[::-)"), (b"globals()", rb"globals\(\)\s{0,20}\[[^\]\n]{0,200}\]\s{0,20}[.(]"), (b"vars(", rb"vars\([\w.]{0,200}\)\s{0,20}\[[^\]\n]{0,200}\]\s{0,20}[.(]"),
+        (b"locals()", rb"locals\(\)\s{0,20}\[[^\]\n]{0,200}\]\s{0,20}[.(]"), (b"sys.modules[", rb"sys\.modules\[[^\]\n]{0,200}\]\s{0,20}\."), (b"__dict__[", rb"__dict__\[[^\]\n]{0,200}\]\s{0,20}\("),
+        (b"pickle.loads(", b""), (b"dill.loads(", b""), (b"run_path", b""), (b"run_module", b""), (b"SourceFileLoader", b""), (b"SourcelessFileLoader", b""), (b"spec_from_", b""), (b"load_source", b""),
+        (b"load_compiled", b""), (b"execfile", b""), (b"'-c'", b""), (b'"-c"', b""), (b"sys.executable", b""), (b"iter_modules", b""), (b"walk_packages", b""), (b"def get_source", b""), (b"def get_code", b""),
+        (b"64decode", b""), (b"85decode", b""), (b"32decode", b""), (b"16decode", b""), (b"unhexlify", b""), (b"fromhex", b""), (b"rot13", b""), (b"rot_13", b""),
+    )
 )  # fmt: skip
-_EXECUTING = re.compile(
-    rb"(?<![\w.])(?:exec|eval)[\s(),\]]|__builtins__|\bbuiltins\.(?:exec|eval)|getattr\(\s*builtins|\bmarshal\b|__import__\s*\(|import_module\(\s*[^\"'\s)]|"
-    rb"import_module\(\s*[\"'][^\"'\n]{0,200}[\"']\s*[^)\s,\"']|run_path|run_module|\bSource(?:less)?FileLoader|spec_from_(?:file_location|loader)|\bload_source|"
-    rb"\bload_compiled|\b(?:pickle|dill)\.loads\(|getattr\([^,\n]{1,200},[^,\n]{0,200}(?:\+|%|\[::|\.join|\.format|chr|decode)|[\"']\s{0,20}\[::\s{0,20}-|"
-    rb"(?:globals|locals|vars)\([\w.]{0,200}\)\s{0,20}\[[^\]\n]{0,200}\]\s{0,20}[.(]|sys\.modules\[[^\]\n]{0,200}\]\s{0,20}\.|__dict__\s{0,20}\[[^\]\n]{0,200}\]\s{0,20}\(|"
-    rb"[\"']-c[\"']|sys\.executable|import_module\(\s*[\"'][^\"'\n]{0,200}-|iter_modules|walk_packages|def get_source|def get_code|(?:b64|b85|b32|b16|a85)decode|unhexlify|\bfromhex|rot.?13"
+_TAILS = frozenset(
+    (*(name.rpartition(".")[2] for name in (*_EXECUTORS, *_UNMARSHALS, *_UNPICKLES)), *_LOADERS, *_SPAWNS, *_SOURCES)
 )
+_EXECUTING = frozenset((ast.Name, ast.Attribute, ast.FunctionDef))
 MAX_NESTING = 5
 MAX_NAMES = 40  # names of files of one module
 
 
 def executes(source: bytes) -> bool:
     """Whether a source holds a word with which code executes what is not written as code."""
-    return any(word in source for word in _WORDS) and _EXECUTING.search(source) is not None
+    return any(word in source and (pattern is None or pattern.search(source)) for word, pattern in _WORDS)
 
 
 def unfold(tree: ast.Module, depth: int = 0) -> tuple[ast.Module, list[str]]:
@@ -56,24 +64,49 @@ def unfold(tree: ast.Module, depth: int = 0) -> tuple[ast.Module, list[str]]:
 
     ``hidden:LINE:WHY`` is code that cannot be read, ``runs:NAME`` the name of a file that it executes.
     """
-    spelled = spell_out(tree)
-    unfolder = _Unfolder(spelled, depth)
-    unfolder.block(spelled.body)
-    return spelled, list(dict.fromkeys(unfolder.marks))
+    names = Names(tree)
+    if spell_out(tree, names):
+        names = Names(tree)
+    unfolder = _Unfolder(names, depth)
+    if unfolder.lines:
+        unfolder.block(tree.body)
+    return tree, list(dict.fromkeys(unfolder.marks))
 
 
 class _Unfolder:
-    def __init__(self, tree: ast.Module, depth: int) -> None:
-        self._names = Names(tree)
+    def __init__(self, names: Names, depth: int) -> None:
+        self._names = names
         self._folder = Folder(self._names)
         self._depth = depth
+        self._aliases = {local for local, name in names.imports.items() if name.rpartition(".")[2] in _TAILS}
+        self._aliases |= {
+            name
+            for name, value in names.values.items()
+            if value.__class__ in (ast.Name, ast.Attribute) and tail(value) in _TAILS
+        }
+        executing = (node for node in names.nodes if node.__class__ in _EXECUTING and self._concerns(node))
+        self.lines = sorted({getattr(node, "lineno", 0) for node in executing})
+        """The lines on which data may be executed."""
         self.marks: list[str] = []
+
+    def _concerns(self, node: ast.AST) -> bool:
+        """Whether a node may execute data; cheap, since it is asked of every node."""
+        if isinstance(node, ast.Name):
+            return node.id in ("exec", "eval") or node.id in self._aliases
+        if isinstance(node, ast.Attribute):
+            return node.attr in _TAILS
+        return isinstance(node, ast.FunctionDef) and node.name in _SOURCES
 
     def block(self, body: list[ast.stmt]) -> None:
         """Put carried code before the statements that execute it, here and in every block below."""
         at = 0
         while at < len(body):
             statement = body[at]
+            first = min([statement.lineno, *(item.lineno for item in getattr(statement, "decorator_list", ()))])
+            line = bisect_left(self.lines, first)
+            if line == len(self.lines) or self.lines[line] > (statement.end_lineno or first):
+                at += 1
+                continue
             found = [item for call in _expressions(statement) for item in self._carried(call)]
             if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
                 found += self._decorated(statement)
@@ -86,9 +119,9 @@ class _Unfolder:
         if not isinstance(node, ast.Call):
             return []
         called = plain(self._names.dotted(node.func))
-        tail = called.rpartition(".")[2] or (node.func.attr if isinstance(node.func, ast.Attribute) else "")
+        last = called.rpartition(".")[2] or tail(node.func)
         arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
-        if called in _EXECUTORS or tail in ("runsource", "runcode"):
+        if called in _EXECUTORS or last in ("runsource", "runcode"):
             return self._executed(arguments[0], node.lineno) if arguments else []
         if any(plain(self._names.dotted(item)) in ("exec", "eval") for item in arguments):
             others = [item for item in arguments if plain(self._names.dotted(item)) not in ("exec", "eval")]
@@ -97,9 +130,9 @@ class _Unfolder:
             self._compiled(arguments, node.lineno, "compiled code")
         elif called in _UNPICKLES and arguments and self._folds(arguments[0]):
             self._hide(node.lineno, "unpickles data that it carries, which can execute anything")
-        elif tail in _LOADERS:
+        elif last in _LOADERS:
             self._note_files(arguments)
-        elif tail in _SPAWNS:
+        elif last in _SPAWNS:
             return self._spawned(node)
         return []
 

@@ -8,11 +8,14 @@ import re
 
 from noegress.scan.bound_names import Names
 from noegress.scan.constants import UNPACKED, UNPACKERS, Unfoldable
+from noegress.scan.expressions import tail
 from noegress.scan.folding import Folder
 
 _IMPORTERS = frozenset(("__import__", "importlib.import_module", "importlib.__import__"))
 _SCOPES = frozenset(("globals", "locals", "vars"))
 _DOTTED = re.compile(r"[\w-]+(\.[\w-]+)*")
+_CALLED = frozenset((*(name.rpartition(".")[2] for name in (*UNPACKERS, *_IMPORTERS)),))
+_HOLDERS = frozenset((*_SCOPES, "__dict__", "modules", "__builtins__"))
 BUILTINS = ("builtins.", "__builtins__.")
 
 
@@ -23,19 +26,45 @@ def plain(dotted: str) -> str:
     return dotted
 
 
-def spell_out(tree: ast.Module) -> ast.Module:
-    """The same module with its names written plainly."""
-    names = Names(tree)
+def spell_out(tree: ast.Module, names: Names) -> bool:
+    """Write the names of a module plainly, in place; false where all of them are."""
+    if not any(_is_spelled(node, names) for node in names.nodes if node.__class__ in (ast.Call, ast.Subscript)):
+        return False
     speller = _Speller(names)
-    spelled: ast.Module = speller.visit(tree)
+    speller.visit(tree)
     imports = [
-        ast.copy_location(ast.Import([ast.alias(module, local)]), spelled.body[0])
+        ast.copy_location(ast.Import([ast.alias(module, local)]), tree.body[0])
         for local, module in speller.imported.items()
-        if spelled.body
     ]
-    start = next((number for number, node in enumerate(spelled.body) if not _is_head(node)), 0)
-    spelled.body[start:start] = imports
-    return ast.fix_missing_locations(spelled)
+    start = next((number for number, node in enumerate(tree.body) if not _is_head(node)), 0)
+    tree.body[start:start] = imports
+    return True
+
+
+def _is_spelled(node: ast.AST, names: Names) -> bool:
+    """Whether a node may be a name or a constant that is put together; cheap, since it is asked of every node."""
+    if isinstance(node, ast.Call) and node.args:
+        called, given = tail(node.func), node.args[-1]
+        if called == "join":
+            return _is_made(given)
+        is_open = isinstance(given, ast.Attribute) or (isinstance(given, ast.Name) and given.id not in names.values)
+        if called == "getattr":
+            return not is_open and not isinstance(given, ast.Constant)
+        return called in _CALLED and not is_open
+    if isinstance(node, ast.Subscript):
+        holder = node.value
+        if isinstance(node.slice, ast.Slice):
+            return isinstance(holder, ast.Constant)
+        is_known = not isinstance(node.slice, ast.Name) or node.slice.id in names.values
+        return is_known and tail(holder.func if isinstance(holder, ast.Call) else holder) in _HOLDERS
+    return False
+
+
+def _is_made(node: ast.expr) -> bool:
+    """Whether the parts of a text are characters that are counted out or turned round."""
+    if isinstance(node, (ast.GeneratorExp, ast.ListComp)):
+        node = node.elt
+    return isinstance(node, ast.Call) and tail(node.func) in ("map", "chr", "reversed")
 
 
 def _is_head(node: ast.stmt) -> bool:
