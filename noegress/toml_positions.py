@@ -5,6 +5,7 @@ documents that ``tomllib`` has accepted, so it may trust their syntax (TOML 1.0)
 """
 
 import re
+import tomllib
 
 KeyPath = tuple[str | int, ...]
 """Table keys and array indexes from the root, as ``tomllib`` nests them."""
@@ -93,6 +94,8 @@ class _Scanner:
         while match := _KEY.match(self.text, self.offset):
             self.offset = match.end()
             basic, literal, bare, dot = match.groups()
+            if basic and "\\" in basic:
+                basic = next(iter(tomllib.loads(f'"{basic}" = 0')))
             keys.append(next(part for part in (basic, literal, bare) if part is not None))
             if not dot:
                 break
