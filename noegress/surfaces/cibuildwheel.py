@@ -3,10 +3,11 @@
 import shlex
 from collections.abc import Iterator
 
-from noegress.surfaces.commands import is_unknown, text_violations
+from noegress.surfaces.commands import text_violations
 from noegress.surfaces.document import Toml
 from noegress.surfaces.inspection import Inspection, Origin
 from noegress.surfaces.places import variable_violations
+from noegress.surfaces.shell_words import is_unknown
 from noegress.surfaces.violation import Violation
 
 SURFACE = "cibuildwheel"

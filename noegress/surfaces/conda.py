@@ -1,8 +1,4 @@
-"""conda: channels and the pip section of environment files, and .condarc at every level.
-
-Only what these files need of YAML is read, line by line; the core has no YAML parser, and a line in a form that is
-not understood is a violation, not a guess.
-"""
+"""conda: channels and the pip section of environment files, and .condarc at every level."""
 
 import re
 from collections.abc import Iterator
@@ -13,17 +9,26 @@ from noegress.surfaces.inspection import ENVIRONMENT, Inspection, Origin
 from noegress.surfaces.places import Place, place_violations, variable_violations
 from noegress.surfaces.requirements import line_violations
 from noegress.surfaces.violation import Violation
+from noegress.surfaces.yaml_document import Scalar, read_yaml
 
 SURFACE = "conda"
-_CHANNELS = ("channels", "default_channels", "channel_alias", "allowlist_channels")
-_ITEM = re.compile(r"(\s*)-\s+(.*)")
-_KEY = re.compile(r"([A-Za-z_]+)\s*:\s*(.*)")
+_CHANNELS = (
+    "channels",
+    "default_channels",
+    "channel_alias",
+    "allowlist_channels",
+    "custom_channels",
+    "mirrored_channels",
+)
 _NAME = re.compile(r"(.*[-_.])?(environment|conda)([-_.].*)?\.ya?ml|env\.ya?ml|\.?condarc", re.IGNORECASE)
+_FOLDERS = ("envs", "environments", "conda", "environment")
+_NO_CHANNEL = "nodefaults"
 
 
 def is_conda_file(path: Path) -> bool:
-    """Whether a file is named like an environment or a configuration of conda."""
-    return _NAME.fullmatch(path.name) is not None
+    """Whether a file is named like an environment or a configuration of conda, or is kept with them."""
+    is_kept = path.parent.name.lower() in _FOLDERS and path.suffix in (".yml", ".yaml")
+    return is_kept or _NAME.fullmatch(path.name) is not None
 
 
 def conda_machine_violations(inspection: Inspection) -> Iterator[Violation]:
@@ -44,49 +49,23 @@ def conda_file_violations(inspection: Inspection, path: Path) -> Iterator[Violat
     except UnreadableError as error:
         yield inspection.unreadable(SURFACE, error)
         return
-    if not re.search(r"(?m)^(dependencies|channels|default_channels|channel_alias)\s*:", text):
+    scalars = read_yaml(text)
+    if not {scalar.path[0] for scalar in scalars if scalar.path} & {"dependencies", *_CHANNELS}:
         return  # some other YAML file with such a name
-    for section, value, number in _entries(text):
-        origin = Origin(file=path, line=number)
-        if section in _CHANNELS:
-            yield from place_violations(inspection, Place.CHANNEL, value, origin, written="channel ", surface=SURFACE)
-        elif section == "dependencies.pip":
-            yield from line_violations(inspection, value, origin, base=path.parent, surface=SURFACE)
-        elif section == "dependencies" and "::" in value:
-            channel = value.partition("::")[0]
-            yield from place_violations(inspection, Place.CHANNEL, channel, origin, written="channel ", surface=SURFACE)
+    for scalar in scalars:
+        yield from _judge(inspection, scalar, Origin(file=path, line=scalar.line))
 
 
-def _entries(text: str) -> Iterator[tuple[str, str, int]]:
-    """(section, scalar, line) of top-level lists and scalars, and of the ``pip:`` list inside ``dependencies``."""
-    section, pip_indent = "", -1
-    for number, line in enumerate(text.splitlines(), start=1):
-        bare = re.sub(r"(^|\s)#.*$", "", line).rstrip()
-        if not bare or bare == "---":
-            continue
-        if key := _KEY.fullmatch(bare):
-            section, pip_indent = key[1], -1
-            yield from ((section, value, number) for value in _scalars(key[2]))
-        elif item := _ITEM.fullmatch(bare):
-            indent, value = len(item[1]), item[2].strip()
-            if section == "dependencies" and re.fullmatch(r"[\"']?pip[\"']?\s*:.*", value):
-                pip_indent = indent
-                yield from (("dependencies.pip", each, number) for each in _scalars(value.partition(":")[2]))
-                continue
-            if indent <= pip_indent:
-                pip_indent = -1
-            where = "dependencies.pip" if pip_indent >= 0 and section == "dependencies" else section
-            yield where, _unquoted(value), number
-
-
-def _scalars(value: str) -> list[str]:
-    """The scalars on one line: ``[a, b]`` or ``a``."""
-    value = value.strip()
-    if value.startswith("["):
-        return [_unquoted(part) for part in value.strip("[]").split(",") if part.strip()]
-    return [_unquoted(value)] if value else []
-
-
-def _unquoted(value: str) -> str:
-    value = value.strip()
-    return value[1:-1] if len(value) > 1 and value[0] in "\"'" and value[-1] == value[0] else value
+def _judge(inspection: Inspection, scalar: Scalar, origin: Origin) -> Iterator[Violation]:
+    section, value = scalar.path[0] if scalar.path else "", scalar.value
+    channel = ""
+    if section in _CHANNELS:
+        channel = value
+    elif section == "dependencies" and "pip" in scalar.path[1:]:
+        for line in value.splitlines():
+            base = origin.file.parent if isinstance(origin.file, Path) else inspection.directory
+            yield from line_violations(inspection, line, origin, base=base, surface=SURFACE)
+    elif section == "dependencies" and "::" in value:
+        channel = value.partition("::")[0].strip("\"'")
+    if channel and channel != _NO_CHANNEL:
+        yield from place_violations(inspection, Place.CHANNEL, channel, origin, written="channel ", surface=SURFACE)

@@ -1,5 +1,6 @@
 """Configuration files as text and as TOML: bounded, decoded as the tools do, with the lines of their values."""
 
+import codecs
 import re
 import tomllib
 from collections.abc import Iterator
@@ -9,6 +10,14 @@ from pathlib import Path
 from noegress.toml_positions import KeyPath, line_of, toml_positions
 
 MAX_BYTES = 64 << 20  # the largest lock files are some ten MiB
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""Byte order marks, the longer ones first: that of UTF-32 begins like that of UTF-16."""
+_CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
 _LINE = re.compile(r"at line (\d+)")
 
 
@@ -22,19 +31,30 @@ class UnreadableError(Exception):
         self.line = line
 
 
-def read_text(path: Path) -> str:
-    """The text of a file without its byte order mark; raises ``UnreadableError``."""
+def read_text(path: Path, *, is_declared: bool = False) -> str:
+    """The text of a file without its byte order mark; raises ``UnreadableError``.
+
+    pip looks for a declaration of the encoding in the first two lines (``is_declared``), as Python does in a module.
+    """
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UnreadableError(path, f"is larger than {MAX_BYTES} bytes")
         content = path.read_bytes()
     except OSError as error:
         raise UnreadableError(path, f"cannot be read: {error.strerror}") from error
-    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    marks = (encoding for mark, encoding in _MARKS.items() if content.startswith(mark))
+    encoding = next(marks, _declared(content) if is_declared else "") or "utf-8-sig"
     try:
         return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise UnreadableError(path, "is not UTF-8") from error
+    except (UnicodeDecodeError, LookupError) as error:
+        raise UnreadableError(path, f"is not {encoding.upper().removesuffix('-SIG')}") from error
+
+
+def _declared(content: bytes) -> str:
+    for line in content.split(b"\n")[:2]:
+        if line.startswith(b"#") and (found := _CODING.search(line)):
+            return found[1].decode("ascii")
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ class TooManyFilesError(Exception):
 
 
 def project_files(directory: Path) -> Iterator[tuple[Path, bool]]:
-    """Every file, and whether it is test data: input of the project's tests, which no installer reads by itself.
+    """Every file, and whether it is test data or a template, which no installer reads by itself.
 
     Environments, caches and the folders of version control are left out. Raises ``TooManyFilesError``.
     """
@@ -54,6 +54,8 @@ def _is_alone(folder: Path, directory: Path, names: list[str]) -> bool:
 
 def _is_test_data(parts: tuple[str, ...]) -> bool:
     lowered = [part.lower() for part in parts]
+    if any("{{" in part or "{%" in part for part in parts):
+        return True  # a template: what becomes of it is another project's
     if "testdata" in lowered:
         return True
     first = next((index for index, part in enumerate(lowered) if part in _TESTS), None)

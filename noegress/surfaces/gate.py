@@ -1,5 +1,6 @@
 """The one gate: every surface in turn, judged against the mirror. The check and every plugin call it."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,12 +8,12 @@ from pathlib import Path
 from noegress.errors import UsageError
 from noegress.policy import FoundPolicy
 from noegress.surfaces.admitted import Catalogue, catalogue_violations, without_catalogue
-from noegress.surfaces.commands import command_violations
 from noegress.surfaces.conda import conda_machine_violations
 from noegress.surfaces.default_index import default_index_violations
 from noegress.surfaces.files import MAX_FILES, TooManyFilesError, project_files
 from noegress.surfaces.hatch import skip_variables
-from noegress.surfaces.inspection import COMMAND_LINE, Inspection, Origin
+from noegress.surfaces.inspection import COMMAND_LINE, Inspection, Judge, Origin
+from noegress.surfaces.installers import command_violations
 from noegress.surfaces.machine import Machine
 from noegress.surfaces.mirror import Mirror, parse_mirror
 from noegress.surfaces.pdm import pdm_machine_violations
@@ -22,6 +23,9 @@ from noegress.surfaces.registry import ONLY_CHECKED, judges_of
 from noegress.surfaces.uv import uv_violations
 from noegress.surfaces.violation import NotJudged, Scope, Violation, Weight
 from noegress.verdict import Verdict
+
+_HANDED_ON = ("pipx", "poetry", "pdm", "pipenv", "pip-compile", "pip-sync", "piptools", "easy_install")
+"""Front ends that run an installer in their own process, with options of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,8 @@ def gate(
     inspection = Inspection(
         mirror=mirror_of(found), directory=directory.resolve(), machine=machine, front_ends=front_ends
     )
-    every = [*_machine(inspection), *_project(inspection)]
+    files = _project if front_ends is None else _built
+    every = [*_machine(inspection), *files(inspection)]
     if catalogue is not None:
         every += catalogue_violations(inspection, catalogue)
     violations = [violation for violation in every if violation.scope in scopes]
@@ -111,27 +116,32 @@ def _machine(inspection: Inspection) -> Iterator[Violation]:
         yield from skip_variables(inspection)
     origin = Origin(file=COMMAND_LINE, scope=Scope.COMMAND)
     for command in inspection.machine.commands:
-        if command.tool in ("pipx", "poetry", "pdm", "pipenv"):
+        if command.tool in _HANDED_ON:
             yield from command_violations(inspection, command, origin, surface=command.tool)
 
 
+def _built(inspection: Inspection) -> Iterator[Violation]:
+    """The files beside pyproject.toml that a build reads."""
+    for path in sorted(inspection.directory.iterdir()):
+        for judge in judges_of(path, inspection.directory):
+            if judge not in ONLY_CHECKED:
+                yield from judge(inspection, path)
+
+
 def _project(inspection: Inspection) -> Iterator[Violation]:
-    """The project's files: all of them for a check, in a build those beside pyproject.toml that a build reads."""
-    if inspection.front_ends is not None:
-        for path in sorted(inspection.directory.iterdir()):
-            for judge in judges_of(path, inspection.directory):
-                if judge not in ONLY_CHECKED:
-                    yield from judge(inspection, path)
-        return
+    """All files of the project, and those that its commands name."""
+    judged: set[tuple[Judge, Path]] = set()
     try:
         for path, is_test_data in project_files(inspection.directory):
             judges = judges_of(path, inspection.directory)
-            if is_test_data:
-                if judges and path.suffix != ".py":
-                    inspection.passed_over.append(inspection.shown(path))
-                continue
-            for judge in judges:
-                yield from judge(inspection, path)
+            if not is_test_data:
+                judged |= {(judge, path) for judge in judges}
+                yield from (violation for judge in judges for violation in judge(inspection, path))
+            elif judges and path.suffix != ".py":
+                inspection.passed_over.append(inspection.shown(path))
     except TooManyFilesError as error:
         problem = f"{inspection.directory} holds more than {MAX_FILES} files"
         raise UsageError(problem, fix="name the project's own directory") from error
+    for judge, path in dict.fromkeys(inspection.mentioned):
+        if (judge, Path(os.path.normpath(path))) not in judged:
+            yield from judge(inspection, path)

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from noegress.surfaces.commands import text_violations
+from noegress.surfaces.commands import options_violations, text_violations
 from noegress.surfaces.document import Toml, UnreadableError, read_toml
 from noegress.surfaces.inspection import ENVIRONMENT, Inspection, Origin
 from noegress.surfaces.places import Place, place_violations, variable_violations
+from noegress.surfaces.requirements import requirements_violations
 from noegress.surfaces.violation import Violation
 from noegress.toml_positions import KeyPath
 
@@ -21,6 +22,9 @@ def hatch_violations(inspection: Inspection, toml: Toml, *prefix: str) -> Iterat
     """The tables of hatch: ``[tool.hatch]`` of a pyproject.toml, or a whole hatch.toml."""
     yield from _array(inspection, toml, *prefix, "env", "requires")
     yield from _array(inspection, toml, *prefix, "build", "dependencies")
+    for key in ("files", "filename"):  # hatch-requirements-txt
+        for name, _ in toml.strings(*prefix, "metadata", "hooks", "requirements_txt", key):
+            yield from requirements_violations(inspection, toml.path.parent / name)
     for hook in toml.table(*prefix, "build", "hooks"):
         yield from _array(inspection, toml, *prefix, "build", "hooks", hook, "dependencies")
     for target in toml.table(*prefix, "build", "targets"):
@@ -97,10 +101,23 @@ def _environment(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Vio
             if isinstance(value, str) and "{" not in value:
                 yield from variable_violations(inspection, name, value, origin, surface=SURFACE)
         yield from _sources(inspection, toml, *table, "sources")
+        yield from _arguments(inspection, toml, *table)
+        for member, line in toml.strings(*table, "workspace", "members"):
+            origin, text = Origin(file=toml.path, line=line), f'workspace member "{member}"'
+            yield from inspection.direct(SURFACE, origin, url=member, text=text, base=toml.path.parent)
         for key in (*_COMMANDS, *(f"scripts/{name}" for name in toml.table(*table, "scripts"))):
             for command, line in toml.strings(*table, *key.split("/", 1)):
                 origin = Origin(file=toml.path, line=line)
                 yield from text_violations(inspection, command, origin, surface=SURFACE)
+
+
+def _arguments(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Violation]:
+    """Options that a plugin's environment hands to an installer (``pip-args``, ``pip-compile-args`` …)."""
+    for key in toml.table(*path):
+        words = [part for word, _ in toml.strings(*path, key) for part in word.split()]
+        if key.endswith("-args") and words:
+            origin = Origin(file=toml.path, line=toml.line(*path, key))
+            yield from options_violations(inspection, words, origin, surface=SURFACE)
 
 
 def _overrides(toml: Toml, *path: str) -> list[tuple[str, str]]:
@@ -108,10 +125,10 @@ def _overrides(toml: Toml, *path: str) -> list[tuple[str, str]]:
 
 
 def _array(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Violation]:
-    folder = inspection.directory
+    folder = toml.path.parent
     for text, line in toml.strings(*path):
         meant = text.replace("{root:uri}", folder.as_uri()).replace("{root:parent:uri}", folder.parent.as_uri())
-        yield from inspection.requirement(SURFACE, Origin(file=toml.path, line=line), meant)
+        yield from inspection.requirement(SURFACE, Origin(file=toml.path, line=line), meant, base=folder)
 
 
 def _sources(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Violation]:

@@ -33,8 +33,6 @@ def parse_ini(text: str, path: Path, *, offset: int = 0) -> Ini:
         parser.read_string(text, str(path))
     except configparser.Error as error:
         raise UnreadableError(path, f"is not an INI file: {type(error).__name__}", line_of_error(error)) from error
-    except AttributeError as error:  # before 3.13 the parser falls over an option without a value that goes on
-        raise UnreadableError(path, "is not an INI file: a key without a value is continued", 0) from error
     sections = {}
     for section in parser.sections():
         sections[section] = {

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -19,6 +19,7 @@ ENVIRONMENT = "environment"
 COMMAND_LINE = "command line"
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz")
 _MAX_TEXT = 200  # a setting can hold dozens of URLs; the place says where the rest is
+_REMOTE = re.compile(r"(?:git|hg|svn|bzr)\+|[A-Za-z][A-Za-z0-9+.-]+://|\bfile:|git@", re.IGNORECASE)
 _SCHEME = re.compile(r"(?:git|hg|svn|bzr)\+|[A-Za-z][A-Za-z0-9+.-]+:", re.IGNORECASE)
 
 
@@ -45,6 +46,8 @@ class Inspection:
     """The installers of this build (``pip``, ``uv``); None: whichever will be used, as ``check`` has to assume."""
     seen: set[Path] = field(default_factory=set)
     """Files of requirements that were read already; they include one another."""
+    mentioned: list[tuple["Judge", Path]] = field(default_factory=list)
+    """Files of the project that commands name, whatever they are called, each with the surface that it is of."""
     passed_over: list[str] = field(default_factory=list)
     digests: list["LockedFile"] = field(default_factory=list)
     """Locked files, for the catalogue to judge."""
@@ -124,7 +127,7 @@ class Inspection:
 
     def reference(self, surface: str, origin: Origin, value: str, *, text: str) -> Iterator[Violation]:
         """The value of an option that takes a requirement or a file: only what is remote is a direct reference."""
-        if _SCHEME.search(value):
+        if _REMOTE.search(value):
             url = value.partition("@")[2].strip() if " @ " in value else value
             yield from self.direct(surface, origin, url=url, text=text)
 
@@ -146,8 +149,8 @@ class Inspection:
 
     def is_own_tree(self, url: str, base: Path) -> bool:
         """Whether a direct reference is a source folder below the directory (a file there was never admitted)."""
-        path = local_path(url, base)
-        return path is not None and self.holds(path) and not path.is_file()
+        path = local_path(url.replace("${PROJECT_ROOT}", base.as_posix()), base)  # pdm's word for the project's folder
+        return path is not None and "\0" not in str(path) and self.holds(path) and not path.is_file()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,3 +209,7 @@ def describe(url: str) -> str:
     if lowered.startswith("file:") or not _SCHEME.match(url):
         return f"the local path {url}"
     return redacted(url)
+
+
+Judge = Callable[[Inspection, Path], Iterator[Violation]]
+"""A surface: what a file opens besides the mirror."""

@@ -7,7 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FRONT_ENDS = ("pip", "uv", "uvx", "build", "pyproject-build", "hatch", "tox", "nox", "poetry", "pdm", "pipx", "pipenv")
+FRONT_ENDS = (
+    *("pip", "uv", "uvx", "build", "pyproject-build", "hatch", "tox", "nox", "poetry", "pdm", "pipx", "pipenv"),
+    *("pip-compile", "pip-sync", "piptools", "easy_install"),
+)
 MAX_ANCESTORS = 8  # front end, its shell, a task runner and its shell, twice
 _INTERPRETER_OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 _MODULE_OPTION = re.compile(r"-[bBdEiIOPqRsSuvx]*m(.*)")
@@ -82,7 +85,7 @@ def parse_command(argv: tuple[str, ...]) -> Command | None:
     if not argv:
         return None
     name, rest = _program(argv[0]), argv[1:]
-    if name.startswith(("python", "pypy")):
+    if name.startswith(("python", "pypy")) or name == "py":
         name, rest = _run_by_python(rest)
     if re.fullmatch(r"pip[0-9.]+", name):
         name = "pip"

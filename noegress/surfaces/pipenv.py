@@ -9,6 +9,7 @@ from noegress.surfaces.document import UnreadableError, read_text, read_toml
 from noegress.surfaces.inspection import ENVIRONMENT, Inspection, LockedFile, Origin
 from noegress.surfaces.places import variable_violations
 from noegress.surfaces.poetry import dependencies
+from noegress.surfaces.task_tables import table_violations
 from noegress.surfaces.violation import Violation
 
 SURFACE = "pipenv"
@@ -41,6 +42,7 @@ def pipfile_violations(inspection: Inspection, path: Path) -> Iterator[Violation
             origin = Origin(file=path, line=toml.line("source", position, "url"))
             fix = f"set it to {inspection.mirror.url}"
             yield from inspection.index(SURFACE, origin, url=url, text=f'url = "{url}"', fix=fix)
+    yield from table_violations(inspection, toml, "scripts")
     for table in toml.document:
         if table not in _NO_PACKAGES:
             yield from dependencies(inspection, toml, table, surface=SURFACE)

@@ -24,10 +24,18 @@ def poetry_violations(inspection: Inspection, toml: Toml) -> Iterator[Violation]
         text = f'source {name}: url = "{url}"' if url else 'source "PyPI"'
         fix = f"set its url to {inspection.mirror.url}, or remove the source"
         yield from inspection.index(SURFACE, origin, url=url or "PyPI", text=text, fix=fix)
-    for table in (*_GROUPS, *(f"group/{name}/dependencies" for name in toml.table(*base, "group"))):
+    if sources and not _has_primary(sources):
+        yield inspection.violation(
+            SURFACE,
+            Origin(file=toml.path, line=toml.line(*base, "source")),
+            text="no [[tool.poetry.source]] is primary",
+            allows="PyPI as the implicit primary source",
+            fix=f'add [[tool.poetry.source]] name = "mirror", url = "{inspection.mirror.url}", priority = "primary"',
+        )
+    for table in (*_GROUPS, "requires-plugins", *(f"group/{name}/dependencies" for name in toml.table(*base, "group"))):
         yield from dependencies(inspection, toml, *base, *table.split("/"), surface=SURFACE)
     lock = toml.path.parent / "poetry.lock"
-    if lock.is_file() and not _has_primary(sources):
+    if lock.is_file() and not sources:
         yield inspection.violation(
             SURFACE,
             Origin(file=lock),

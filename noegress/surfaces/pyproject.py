@@ -8,8 +8,10 @@ from noegress.surfaces.document import Toml, UnreadableError, read_toml
 from noegress.surfaces.hatch import gate_switch_violations, hatch_violations
 from noegress.surfaces.inspection import Inspection, Origin
 from noegress.surfaces.pdm import pdm_violations
+from noegress.surfaces.pixi import pixi_violations
 from noegress.surfaces.poetry import poetry_violations
 from noegress.surfaces.setuptools import dynamic_violations
+from noegress.surfaces.task_tables import task_violations
 from noegress.surfaces.tox import tables_violations
 from noegress.surfaces.uv_settings import settings_violations
 from noegress.surfaces.violation import Violation
@@ -36,6 +38,9 @@ def pyproject_violations(inspection: Inspection, path: Path) -> Iterator[Violati
     yield from gate_switch_violations(inspection, toml)
     yield from dynamic_violations(inspection, toml)
     yield from cibuildwheel_violations(inspection, toml)
+    yield from pixi_violations(inspection, toml, "tool", "pixi")
+    yield from task_violations(inspection, toml)
+    yield from _elders(inspection, toml)
     try:
         yield from tables_violations(inspection, toml, "tool", "tox")
     except UnreadableError as error:
@@ -45,4 +50,20 @@ def pyproject_violations(inspection: Inspection, path: Path) -> Iterator[Violati
 def requirements(inspection: Inspection, toml: Toml, *path: str | int, surface: str = SURFACE) -> Iterator[Violation]:
     """The direct references among the requirement strings of an array."""
     for text, line in toml.strings(*path):
-        yield from inspection.requirement(surface, Origin(file=toml.path, line=line), text)
+        origin = Origin(file=toml.path, line=line)
+        yield from inspection.requirement(surface, origin, text, base=toml.path.parent)
+
+
+def _elders(inspection: Inspection, toml: Toml) -> Iterator[Violation]:
+    """Tables of tools that are kept no more and still found: rye, and flit before PEP 621."""
+    sources = toml.value("tool", "rye", "sources")
+    for index, source in enumerate(sources if isinstance(sources, list) else []):
+        url = source.get("url") if isinstance(source, dict) else None
+        if isinstance(url, str):
+            origin = Origin(file=toml.path, line=toml.line("tool", "rye", "sources", index, "url"))
+            fix = f"set it to {inspection.mirror.url}"
+            yield from inspection.index("rye", origin, url=url, text=f'url = "{url}"', fix=fix)
+    for table in (("tool", "rye", "dev-dependencies"), ("tool", "flit", "metadata", "requires")):
+        yield from requirements(inspection, toml, *table, surface=table[1])
+    for name in toml.table("tool", "flit", "metadata", "requires-extra"):
+        yield from requirements(inspection, toml, "tool", "flit", "metadata", "requires-extra", name, surface="flit")

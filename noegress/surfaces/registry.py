@@ -1,31 +1,33 @@
 """Which surface judges which file of a project: the one table to add a format to."""
 
-from collections.abc import Callable, Iterator
+import re
 from pathlib import Path
 
 from noegress.surfaces.conda import conda_file_violations, is_conda_file
 from noegress.surfaces.hatch import hatch_file_violations
-from noegress.surfaces.inspection import Inspection
-from noegress.surfaces.nox import noxfile_violations
+from noegress.surfaces.inspection import Judge
 from noegress.surfaces.pdm import CONFIGURATION, pdm_configuration_violations
 from noegress.surfaces.pdm_lock import pdm_lock_violations
 from noegress.surfaces.pip import pip_file_violations
+from noegress.surfaces.pipelines import is_manifest, is_pipeline, manifest_violations, pipeline_violations
 from noegress.surfaces.pipenv import pipfile_lock_violations, pipfile_violations
+from noegress.surfaces.pixi import LOCKS, conda_lock_violations, pixi_file_violations
 from noegress.surfaces.poetry_lock import poetry_lock_violations
 from noegress.surfaces.pylock import NAME as PYLOCK
 from noegress.surfaces.pylock import pylock_violations
 from noegress.surfaces.pyproject import pyproject_violations
+from noegress.surfaces.python_calls import is_task_file, python_violations
 from noegress.surfaces.requirements import is_requirements_file, requirements_violations
-from noegress.surfaces.script_metadata import script_metadata_violations
+from noegress.surfaces.script_metadata import is_python_script, script_metadata_violations
 from noegress.surfaces.scripts import is_script, script_violations
 from noegress.surfaces.setuptools import setup_cfg_violations, setup_py_violations
+from noegress.surfaces.task_tables import FILES as TASK_FILES
+from noegress.surfaces.task_tables import task_file_violations
 from noegress.surfaces.tox import tox_ini_violations, tox_toml_violations
 from noegress.surfaces.uv import uv_file_violations
 from noegress.surfaces.uv_lock import uv_lock_violations
-from noegress.surfaces.violation import Violation
 
-Judge = Callable[[Inspection, Path], Iterator[Violation]]
-
+_SCRIPT_LOCK = re.compile(r".*\.py\.lock")
 _BY_NAME: dict[str, Judge] = {
     "pyproject.toml": pyproject_violations,
     "uv.toml": uv_file_violations,
@@ -38,11 +40,11 @@ _BY_NAME: dict[str, Judge] = {
     "tox.ini": tox_ini_violations,
     "tox.toml": tox_toml_violations,
     "setup.cfg": setup_cfg_violations,
-    "setup.py": setup_py_violations,
-    "noxfile.py": noxfile_violations,
     "pip.conf": pip_file_violations,
     "pip.ini": pip_file_violations,
+    "pixi.toml": pixi_file_violations,
     **dict.fromkeys(CONFIGURATION, pdm_configuration_violations),
+    **dict.fromkeys(TASK_FILES, task_file_violations),
 }
 ONLY_CHECKED: tuple[Judge, ...] = (
     script_violations,
@@ -51,7 +53,12 @@ ONLY_CHECKED: tuple[Judge, ...] = (
     requirements_violations,
     tox_ini_violations,
     tox_toml_violations,
-    noxfile_violations,
+    pipeline_violations,
+    manifest_violations,
+    python_violations,
+    task_file_violations,
+    pixi_file_violations,
+    conda_lock_violations,
 )
 """What a build of the project reads none of."""
 
@@ -64,10 +71,38 @@ def judges_of(path: Path, directory: Path) -> tuple[Judge, ...]:
         return (_BY_NAME[path.name],)
     if PYLOCK.fullmatch(path.name):
         return (pylock_violations,)
-    if path.suffix == ".py":
-        return (script_metadata_violations,)
+    if path.suffix in (".py", ".pyw"):
+        return _of_python(path, directory)
+    if _SCRIPT_LOCK.fullmatch(path.name):
+        return (uv_lock_violations,)
+    if LOCKS.fullmatch(path.name):
+        return (conda_lock_violations,)
     if is_requirements_file(path):
         return (requirements_violations,)
+    return _of_text(path, directory)
+
+
+def _of_python(path: Path, directory: Path) -> tuple[Judge, ...]:
+    found: list[Judge] = [script_metadata_violations]
+    if path.name == "setup.py":
+        found.append(setup_py_violations)
+    if is_task_file(path) and _is_at_the_top(path, directory):
+        found.append(python_violations)
+    return tuple(found)
+
+
+def _of_text(path: Path, directory: Path) -> tuple[Judge, ...]:
+    if is_pipeline(path, directory):
+        return (pipeline_violations,)
     if is_conda_file(path):
-        return (conda_file_violations,)
-    return (script_violations,) if is_script(path, directory) else ()
+        return (conda_file_violations, manifest_violations)
+    if is_manifest(path):
+        return (manifest_violations,)
+    if is_script(path):
+        return (script_violations,)
+    return (script_metadata_violations,) if not path.suffix and is_python_script(path) else ()
+
+
+def _is_at_the_top(path: Path, directory: Path) -> bool:
+    """Whether a file lies beside a project's definition, where tools run it, and is no module of a package."""
+    return path.parent == directory or any((path.parent / name).is_file() for name in ("pyproject.toml", "setup.cfg"))

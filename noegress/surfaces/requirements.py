@@ -21,10 +21,12 @@ from noegress.surfaces.violation import Violation, Weight
 
 SURFACE = "requirements"
 _NAME = re.compile(
-    r"(.*[-_.])?(requirements?|reqs?|constraints?)([-_.].*)?\.(txt|in|pip)|requirements.*\.(txt|in)|requires?.*\.txt",
+    r"(.*[-_.])?(requirements?|requires?|reqs?|constraints?|deps|dependencies)([-_.].*)?\.(txt|in|pip|lock)|"
+    r"requirements.*\.(txt|in)|requires?.*\.txt|(pip-)?requirements([-_.]\w+)?|constraints",
     re.IGNORECASE,
 )
-_FOLDERS = ("requirements", "reqs", "constraints")
+_NOT_THEIRS = re.compile(r".*\.(md|rst|ya?ml|json|toml|cfg|ini|py|html?|pdf|docx?|csv|sh)", re.IGNORECASE)
+_FOLDERS = ("requirements", "reqs", "constraints", "deps", "dependencies")
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _INLINE = ("requirement", "constraint")
@@ -35,7 +37,7 @@ def is_requirements_file(path: Path) -> bool:
     if path.name == "requires.txt" and path.parent.name.endswith(".egg-info"):
         return False  # written by setuptools, read by nobody who installs
     is_listed = path.parent.name in _FOLDERS and path.suffix in (".txt", ".in", ".pip")
-    return is_listed or _NAME.fullmatch(path.name) is not None
+    return is_listed or (_NAME.fullmatch(path.name) is not None and not _NOT_THEIRS.fullmatch(path.name))
 
 
 def requirements_violations(
@@ -47,7 +49,7 @@ def requirements_violations(
         return
     inspection.seen.add(path)
     try:
-        text = read_text(path)
+        text = read_text(path, is_declared=True)
     except UnreadableError as error:
         yield inspection.unreadable(SURFACE, error, weight=weight)
         return

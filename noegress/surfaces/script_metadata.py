@@ -15,6 +15,18 @@ SURFACE = "script-metadata"
 _BLOCK = re.compile(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 
 
+_SHEBANG = re.compile(rb"#!.*\b(python[\d.]*|uv|pipx|hatch|pdm)\b")
+
+
+def is_python_script(path: Path) -> bool:
+    """Whether a file without a suffix is run by Python, or by a tool that reads its metadata."""
+    try:
+        with path.open("rb") as file:
+            return _SHEBANG.match(file.readline(200)) is not None
+    except OSError:
+        return False
+
+
 def script_metadata_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
     """What the block of a script opens besides the mirror; a file without one opens nothing."""
     try:

@@ -1,38 +1,53 @@
-"""Container files, Makefiles, CI definitions and shell scripts: text until somebody runs them, so of weight warning."""
+"""Container files, Makefiles, shell and other scripts: text until somebody runs them, so of weight warning."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from noegress.surfaces.commands import is_unknown, text_violations
+from noegress.surfaces.commands import text_violations, value_violations
 from noegress.surfaces.document import UnreadableError, read_text
 from noegress.surfaces.inspection import Inspection, Origin
-from noegress.surfaces.places import variable_violations
+from noegress.surfaces.places import place_of_variable
+from noegress.surfaces.script_lines import CONFIGURATION, Line, logical_lines
+from noegress.surfaces.script_variables import Literals
+from noegress.surfaces.shell_words import is_unknown
 from noegress.surfaces.violation import Violation, Weight
 
 SURFACE = "script"
 _NAMES = re.compile(
-    r"(.*[.-])?(dockerfile|containerfile)([.-].*)?|(gnu)?makefile|.*\.mk|\.?justfile|taskfile\.ya?ml|jenkinsfile(\..*)?|"
-    r".*\.(sh|bash|zsh|ps1|bat|cmd)|\.gitlab-ci.*\.ya?ml|\.travis\.ya?ml|azure-pipelines.*\.ya?ml|"
-    r"bitbucket-pipelines\.ya?ml|\.?appveyor\.ya?ml|cloudbuild\.ya?ml|buildspec.*\.ya?ml|\.?readthedocs\.ya?ml|"
-    r"\.cirrus\.ya?ml|\.drone\.ya?ml|(docker-)?compose.*\.ya?ml|devcontainer\.json|\.pre-commit-config\.ya?ml|\.env(\..*)?|"
-    r"\.envrc|\.woodpecker.*\.ya?ml",
+    r"(.*[.-])?(dockerfile|containerfile)([.-].*)?|earthfile|(gnu)?makefile|.*\.mk|\.?justfile|.*\.just|jenkinsfile(\..*)?|"
+    r".*\.(sh|bash|zsh|fish|csh|ksh|ps1|psm1|bat|cmd|groovy|jenkinsfile|hcl)|procfile(\..*)?|vagrantfile|\.envrc|"
+    r"\.env(\.(?!example|sample|template|dist|tmpl).*)?|(?!example|sample).+\.env",
     re.IGNORECASE,
 )
-_FOLDERS = (".github", ".circleci", ".gitlab", ".buildkite", ".woodpecker", ".azure-pipelines")
-_INSTALLERS = re.compile(r"\b(pip[0-9.]*|pipx|uvx?|poetry|pdm|pipenv|conda|mamba|micromamba)\b")
-_VARIABLE = re.compile(r"^[\s\-\"']*([A-Za-z]+_[A-Za-z0-9_]+)[\"']?\s*:\s*(?:[|>][+-]?\s*)?[\"']?([^\"'#,]+)")
-_POWERSHELL = re.compile(r"\$env:(\w+)\s*=\s*[\"']([^\"']+)[\"']", re.IGNORECASE)
-_KEY = re.compile(r"^\s*(?:-\s+)?(?:[\"']?[A-Za-z_][\w .-]*[\"']?\s*:\s+)?(?:-\s+)?")
-_QUOTED = re.compile(r"^([\"'])(.*)\1,?$")
-_DEPENDENCY = re.compile(r"^\s*-\s*[\"']?(--?(?:extra-index-url|index-url|find-links|i|f)[= ].+?)[\"']?\s*$")
+_SHEBANG = re.compile(rb"#!\s*/\S*?(?:/env\s+(?:-S\s+)?)?(?:/|\b)(ba|da|z|k|a)?sh\b")
+_SPACED = re.compile(
+    r"^\s*(?:[\w.%/-]+\s*:\s+)?(?:(?:export|override|def|ARG|ENV|set|\$env:)\s*)*[\"']?(?P<name>[A-Za-z_]\w*)[\"']?"
+    r"(?:\s+=|\s*[:?+]{1,3}=|\s*:(?=\s*[\"']))\s*(?P<value>.*?)\s*,?\s*$",
+    re.IGNORECASE,
+)
+"""As make, just, PowerShell and HCL write it: the value is the rest of the line."""
+_JOINED = re.compile(
+    r"(?:^|[\s;&\"']|\$env:)(?P<name>[A-Za-z_]\w*)=(?P<value>\"[^\"]*\"|'[^']*'|\([^)]*\)|[^\s;&|)\"']+)", re.IGNORECASE
+)
+"""As a shell writes it."""
+_DEFAULTED = re.compile(r"\$\{(\w+):?=([^{}]*)\}")
+_CALLED = re.compile(
+    r"(?<![\"'])\b(?:sh|bat|powershell|pwsh|inline|run|shell)\b[^\"']*?"
+    r"(?P<quote>'''|\"\"\"|'|\")(?P<text>.+?)(?P=quote)"
+)
+_PAIR = re.compile(r"[\"']([A-Za-z_]\w*)=([^\"']+)[\"']")
+_SETTING = re.compile(
+    r"(?:(?<![\w-])|(?<=\\n))((?:extra[-_])?index[-_]url|find[-_]links|url)\s*[=:]\s*[\"']?(?P<value>[^\s\"'\\]+)"
+)
+_HOST_LANGUAGES = (".groovy", ".jenkinsfile", ".hcl")
 
 
-def is_script(path: Path, directory: Path) -> bool:
+def is_script(path: Path) -> bool:
     """Whether a file is one in which people write down how a build is run."""
-    folders = path.relative_to(directory).parts[:-1]
-    is_pipeline = path.suffix in (".yml", ".yaml") and any(folder in _FOLDERS for folder in folders)
-    return is_pipeline or _NAMES.fullmatch(path.name) is not None
+    if _NAMES.fullmatch(path.name) is not None:
+        return True
+    return not path.suffix and _starts_like_a_script(path)
 
 
 def script_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
@@ -41,38 +56,83 @@ def script_violations(inspection: Inspection, path: Path) -> Iterator[Violation]
         text = read_text(path)
     except UnreadableError:
         return  # no tool of ours reads it: a script in another encoding is no statement about an index
-    for number, line in _joined(text):
-        origin = Origin(file=path, line=number, weight=Weight.WARNING)
-        variable = _VARIABLE.match(line) or _POWERSHELL.search(line)
-        if variable and not is_unknown(variable[2]):
-            yield from variable_violations(inspection, variable[1], variable[2].strip(), origin, surface=SURFACE)
-        if option := _DEPENDENCY.match(line):
-            yield from text_violations(inspection, f"pip install {option[1]}", origin, surface=SURFACE)
-        elif _INSTALLERS.search(line) or "=" in line or "ENV " in line:
-            yield from text_violations(inspection, _command(line, path), origin, surface=SURFACE)
+    lines = list(logical_lines(text, continuation=_continuation(path)))
+    literals = Literals()
+    for line in lines:
+        for name, value in _assigned(line.text):
+            literals.note(name, value)
+    is_hosted = _is_hosted(path)
+    for line in lines:
+        origin = Origin(file=path, line=line.number, weight=Weight.WARNING)
+        for name, value in _assignments(line, literals):
+            yield from value_violations(inspection, name, value, origin, surface=SURFACE)
+        for reading in literals.readings(line.text):
+            yield from _line(inspection, line, reading, origin, is_hosted=is_hosted)
 
 
-def _command(line: str, path: Path) -> str:
-    """The command on a line: without the key of a YAML mapping or the quotes around the whole."""
-    if path.suffix not in (".yml", ".yaml", ".json"):
-        return line.strip()
-    bare = line[len(found[0]) :] if (found := _KEY.match(line)) else line
-    quoted = _QUOTED.match(bare.strip())
-    return quoted[2] if quoted else bare.strip()
+def _assigned(text: str) -> list[tuple[str, str]]:
+    spaced = _SPACED.match(text)
+    found = [spaced] if spaced else _JOINED.finditer(text)
+    return [(each["name"], _unquoted(each["value"])) for each in found]
 
 
-def _joined(text: str) -> Iterator[tuple[int, str]]:
-    """Lines with the first number of each; a trailing backslash, and options at the start of a line, continue one."""
-    joined, start = "", 0
-    for number, line in enumerate(text.splitlines(), start=1):
-        bare = line.strip()
-        if bare.startswith(("#", "//")):
-            continue
-        if joined and (joined.endswith(("\\", "`", "^")) or (bare.startswith("--") and _INSTALLERS.search(joined))):
-            joined = joined.rstrip("\\`^") + " " + bare
-            continue
-        if joined:
-            yield start, joined.rstrip("\\`^")
-        joined, start = line.rstrip(), number
-    if joined:
-        yield start, joined.rstrip("\\`^")
+def _assignments(line: Line, literals: Literals) -> Iterator[tuple[str, str]]:
+    """The variables that a line sets for installers, or that keep options for them."""
+    for name, value in [] if line.is_configuration else _assigned(line.text):
+        if place_of_variable(name) or value.startswith("-"):
+            yield from ((name, reading) for reading in literals.readings(value))
+    for name, value in _DEFAULTED.findall(line.text):
+        yield name, value.strip("\"'")
+
+
+def _line(inspection: Inspection, line: Line, text: str, origin: Origin, *, is_hosted: bool) -> Iterator[Violation]:
+    if line.is_configuration or (CONFIGURATION.search(text) and ">" in text):
+        yield from _configuration(inspection, text, origin)
+    if line.is_configuration:
+        return
+    if is_hosted:
+        yield from _hosted(inspection, text, origin)
+    yield from text_violations(inspection, text.strip(), origin, surface=SURFACE)
+
+
+def _hosted(inspection: Inspection, text: str, origin: Origin) -> Iterator[Violation]:
+    """Commands and variables in the strings of another language: a Jenkinsfile, a Vagrantfile."""
+    for called in _CALLED.finditer(text):
+        yield from text_violations(inspection, called["text"], origin, surface=SURFACE)
+    for name, value in _PAIR.findall(text):
+        yield from value_violations(inspection, name, value, origin, surface=SURFACE)
+
+
+def _configuration(inspection: Inspection, text: str, origin: Origin) -> Iterator[Violation]:
+    """A line of pip.conf or uv.toml that a script writes."""
+    for found in _SETTING.finditer(text):
+        if not is_unknown(found["value"]):
+            fix = f"write {inspection.mirror.url} there"
+            yield from inspection.index(SURFACE, origin, url=found["value"], text=found[0], fix=fix)
+
+
+def _continuation(path: Path) -> str:
+    return {".bat": "^", ".cmd": "^", ".ps1": "`", ".psm1": "`"}.get(path.suffix.lower(), "\\")
+
+
+def _is_hosted(path: Path) -> bool:
+    name = path.name.lower()
+    return path.suffix.lower() in _HOST_LANGUAGES or name.startswith("jenkinsfile") or name == "vagrantfile"
+
+
+def _unquoted(value: str) -> str:
+    """A value without its quotes, or without the parentheses of an array."""
+    value = value.strip()
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1]
+    if value.startswith("(") and value.endswith(")"):
+        return value[1:-1].strip()
+    return value.strip("\"'")
+
+
+def _starts_like_a_script(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return _SHEBANG.match(file.read(80)) is not None
+    except OSError:
+        return False

