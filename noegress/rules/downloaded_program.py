@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.scan.program import Module
+from noegress.scan.program import Module, is_aside
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 from noegress.scan.sites import SHELLS, Site
@@ -15,8 +15,17 @@ _PROGRAM = re.compile(
     r"(x64|amd64|arm64|x86_64|aarch64)[-_.]?(linux|darwin|windows|macos|win|apple|unknown)|/install(\.sh)?\Z",
     re.IGNORECASE,
 )
+_DRIVER = re.compile(
+    r"chromedriver|geckodriver|msedgedriver|edgedriver|iedriver|LATEST_RELEASE|chrome-for-testing|chromium-browser-snapshots|known-good-versions|latest-versions-per-milestone|service/update2/crx",
+    re.IGNORECASE,
+)
+_TOOL = re.compile(
+    r"python-build-standalone|nodejs\.org/(dist|download)|/jdk|temurin|adoptium|ffmpeg|frpc|cloudflared|ngrok",
+    re.IGNORECASE,
+)
 _RELEASE = re.compile(r"/releases/(download|latest)|/releases/|/dist/|/download/|/binaries?/|/builds?/")
 _MAKES_RUNNABLE = frozenset(("chmod", "make_executable", "set_executable", "fchmod"))
+_UNPACKS = frozenset(("extractall", "extract", "unpack_archive", "ZipFile", "copyfileobj", "urlretrieve"))
 _WORDS = re.compile(
     r"install|binary|binaries|executable|(\A|_)(driver|browser|toolchain|bin|node|chromium|chrome|ffmpeg|jdk|jre|runtime|engine|cli|server)(_|\Z| )|driver|ensure|bootstrap|setup",
     re.IGNORECASE,
@@ -91,7 +100,8 @@ class DownloadedProgram(Rule):
 
 def _judge(scene: Scene, site: Site) -> tuple[float, bool]:
     path = site.address.path
-    program = bool(_PROGRAM.search(path))
+    driver = bool(_DRIVER.search(site.host + path)) or (site.kind == "call" and bool(_TOOL.search(site.host + path)))
+    program = driver or bool(_PROGRAM.search(path))
     release = (
         "forge" in scene.vendors.purposes(site.host)
         and bool(_RELEASE.search(path))
@@ -104,16 +114,29 @@ def _judge(scene: Scene, site: Site) -> tuple[float, bool]:
     anywhere = _names(site.module)
     if not (
         anywhere & _MAKES_RUNNABLE
+        or (driver and _is_unpacked(scene))
         or near & SHELLS
         or (site.module.roots & {"subprocess"} and anywhere & SHELLS and _WORDS.search(words.all))
     ):
         return 0, False
-    if len(site.text) > 400 or (site.kind == "text" and not scene.sends(site.module)):
+    if len(site.text) > 400 or (site.kind == "text" and not driver and not scene.sends(site.module)):
         return 0, False
+    if site.kind == "text" and re.search(r"\s", site.text.strip()):
+        return 0, False  # a message, or a command that another rule reads
     explicit = _is_explicit(scene, site)
     on = not explicit and not scene.is_chosen(site.module.path)
     weight = 0.8 if site.kind == "call" and program else 0.65 if site.kind == "call" else 0.55
     return (weight, True) if on else (min(weight, 0.6), False)
+
+
+def _is_unpacked(scene: Scene) -> bool:
+    """Whether the file makes something executable anywhere, and unpacks or copies what came from outside."""
+    names: set[str] = set().union(*(module.tails for module in scene.program.active))
+    waiting = [facts.source for path, facts in scene.files.items() if facts.source and not is_aside(path)]
+    return all(
+        names & wanted or any(f".{name}(" in source for source in waiting for name in wanted)
+        for wanted in (_MAKES_RUNNABLE, _UNPACKS)
+    )
 
 
 def _is_explicit(scene: Scene, site: Site) -> bool:

@@ -120,11 +120,11 @@ def _listed(scene: Scene, module: Module, call: Call, entry: DownloadEntry) -> I
 
 def _hub(scene: Scene, module: Module, call: Call, host: str) -> Iterator[Evidence]:
     nodes = [*call.arguments[:1], *(value for key, value in call.keywords if key in _NAMED)]
-    values = [value for node in nodes for value in scene.evaluator.values(module, node, call.scope)]
+    values = [value for node in nodes for value in scene.arguments.texts(module, node, call.scope)]
     named = [
         value for value in values if _MODEL.match(value.text) and "\0" not in value.text[:3] and len(value.text) > 3
     ]
-    on = not scene.is_chosen(module.path) or _is_default(scene, module, call)
+    on = not scene.is_chosen_at(module, call.scope) or _is_default(scene, module, call)
     if named:
         yield _evidence(scene, module, call, host, 0.75, named[0], on=on)
     else:

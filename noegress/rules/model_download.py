@@ -14,7 +14,7 @@ _FILE = re.compile(
     r"dat|db|sqlite|ckpt|params|msgpack|bsp|wasm|mp4|wav|arrow|spm|feather|caffemodel|weights|mmdb|pdparams|keras|joblib|las|tif|tiff|nii|nii\.gz|rds|obj|ply)\Z",
     re.IGNORECASE,
 )
-_TEXT_FILE = re.compile(r"\.(json|xml|txt|ya?ml|jpg|png|html|md|toml)\Z", re.IGNORECASE)
+_TEXT_FILE = re.compile(r"\.(json|xml|txt|ya?ml|toml)\Z", re.IGNORECASE)
 _FETCH = re.compile(
     r"download|fetch|retriev|pull|load|ensure|get_(model|data|file)|dataset|corpus|weights|checkpoint|cache|update_(db|data|list)|refresh|sync",
     re.IGNORECASE,
@@ -26,6 +26,31 @@ _THING = re.compile(
 _ASKED = re.compile(
     r"(\A|_)(download|fetch)(_|\Z)|datasets?(\.|\Z|/)|(\A|[./])(datasets?|examples?|samples?|tutorials?|demo)",
     re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"\A(load|fetch|get|read)_(\w+_)?(datasets?|corpus|data|samples?|examples?|sample_\w+|example_\w+)\Z|\A(datasets?|load_\w+_dataset|download\w*)\Z",
+    re.IGNORECASE,
+)
+_TABLE = re.compile(r"\.(zip|csv|tsv|txt|xlsx?|dat|xml|json|gz|parquet|html?)\Z", re.IGNORECASE)
+_KEEPS = frozenset(
+    [
+        "urlretrieve",
+        "copyfileobj",
+        "iter_content",
+        "write",
+        "write_bytes",
+        "open",
+        "mkdir",
+        "makedirs",
+        "extractall",
+        "unpack_archive",
+        "replace",
+        "move",
+        "iter_bytes",
+        "aiter_bytes",
+        "NamedTemporaryFile",
+        "retrieve",
+    ]
 )
 _NAME = re.compile(r"ur[il]|remote|archive|mirror|download|source|weights|checkpoint|path|href", re.IGNORECASE)
 
@@ -97,6 +122,8 @@ def _score(scene: Scene, site: Site) -> float:
         or scene.is_described(site.module.path)
     ):
         return 0
+    if site.kind == "text" and re.search(r"\s", site.text.strip()):
+        return 0  # a message that tells where something is
     home = "data" in purposes
     file = bool(_FILE.search(path)) or (
         home and bool(re.search(r"/raw/|/resolve/|raw\.githubusercontent", site.host + path))
@@ -107,12 +134,23 @@ def _score(scene: Scene, site: Site) -> float:
             re.search(r"download|dataset|model|corpus", f"{words.function} {words.module}", re.IGNORECASE)
         )
     thing = bool(_THING.search(f"{words.all} {path}"))
+    if site.kind == "call" and not home and _TABLE.search(path) and _is_answer(scene, site):
+        return 0
     if site.kind == "call":
         return 2 * file + bool(_FETCH.search(words.all)) + thing + home
     if len(site.text) > 400:
         return 0
     score = 1.5 * file + home + bool(_NAME.search(words.tail)) + thing
     return score + (0.5 if scene.sends(site.module) else -1.5)
+
+
+def _is_answer(scene: Scene, site: Site) -> bool:
+    """Whether a table goes back to the caller without being kept: that is what a client of a data service does."""
+    words = scene.words(site)
+    if re.search(r"download|cache|model|weights|vocab|corpus|tokenizer", words.all, re.IGNORECASE):
+        return False
+    near = scene.source_names(site.module, site.scope) if site.scope else set(site.module.tails)
+    return not near & _KEEPS
 
 
 def _is_asked(scene: Scene, site: Site) -> bool:
@@ -124,4 +162,4 @@ def _is_asked(scene: Scene, site: Site) -> bool:
     chain = scene.graph.chain(module, site.scope, 4)
     if any(scene.graph.is_command(used, scope) for used, scope, _ in chain if scope):
         return True
-    return bool(_ASKED.search(words.function)) and len(chain) == 1
+    return bool(_ASKED.search(words.function) or _ASKS.search(words.function)) and len(chain) == 1

@@ -7,7 +7,7 @@ from typing import ClassVar
 from noegress.finding import Category, Severity
 from noegress.scan.address import addresses
 from noegress.scan.commands import commands
-from noegress.scan.facts import Call
+from noegress.scan.facts import Call, Expression
 from noegress.scan.program import Module
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
@@ -21,6 +21,14 @@ _RUNNERS = re.compile(r"(\A| )(npx|npx\.cmd|bunx|uvx|pnpm dlx|yarn dlx|pipx run|
 _NPM = re.compile(r"(\A| )(npm|npm\.cmd|yarn|pnpm|bun|bower) (install|i|add|ci) ")
 _CLONE = re.compile(r"\bgit\b.* clone ")
 _EVALUATES = frozenset(("exec", "eval", "exec_module", "run_path"))
+_INSTALLERS = re.compile(r"(\A| )(playwright|patchright|rebrowser-playwright|camoufox)(\.cmd)? (install|fetch)( |\Z)")
+_LOADERS = frozenset(
+    ("import_module", "spec_from_file_location", "exec_module", "SourceFileLoader", "run_path", "load_source")
+)
+_FETCHERS = re.compile(
+    r"(\A|_)(hf_hub_download|cached_path|cached_file|cached_download|snapshot_download|download\w*|urlretrieve|fetch\w*|retrieve|get_from_cache)\Z"
+)
+_SCRIPT = re.compile(r"\.py\Z")
 
 
 class RemoteExecution(Rule):
@@ -65,6 +73,7 @@ class RemoteExecution(Rule):
     def check(self, scene: Scene) -> Iterator[Evidence]:
         yield from _by_command(scene)
         yield from _by_reply(scene)
+        yield from _by_import(scene)
         yield from _by_hub(scene)
 
 
@@ -89,6 +98,16 @@ def _by_command(scene: Scene) -> Iterator[Evidence]:
                 0.65,
                 on and _is_unasked(scene, command.module, command.call),
                 "has a package runner fetch and run code",
+            )
+        elif _INSTALLERS.search(line):
+            yield _evidence(
+                scene,
+                command.module,
+                command.call,
+                "",
+                0.6,
+                on and _is_unasked(scene, command.module, command.call) and _is_mended(command.module, command.call),
+                "downloads a browser and runs it",
             )
         elif _NPM.search(line):
             yield _evidence(
@@ -127,6 +146,58 @@ def _by_reply(scene: Scene) -> Iterator[Evidence]:
                     )
 
 
+def _by_import(scene: Scene) -> Iterator[Evidence]:
+    """A source file that is fetched by a function and loaded as a module by another one of the same module."""
+    for module in scene.program.active:
+        loads = [call for name in _LOADERS for call in module.tails.get(name, ()) if not call.idle and _is_open(call)]
+        if not loads or not scene.graph.is_loaded(module):
+            continue
+        for name, calls in module.tails.items():
+            if not _FETCHERS.search(name):
+                continue
+            for call in calls:
+                if call.idle or not _is_used(module, call):
+                    continue
+                nodes = (*call.arguments, *(value for _, value in call.keywords))
+                if any(_is_script(module, node, call.scope) for node in nodes):
+                    host = "huggingface.co" if "huggingface_hub" in module.roots else ""
+                    on = not scene.is_chosen(module.path)
+                    yield _evidence(scene, module, call, host, 0.65, on, "imports a source file that it fetched")
+
+
+def _is_used(module: Module, call: Call) -> bool:
+    """Whether somebody takes what a call gives back."""
+    calls = module.facts.calls
+    given = module.returns.get(module.function_of(call.scope), ())
+    return bool(call.context) or any(value[0] == "c" and calls[value[1]] is call for value in given)
+
+
+def _is_script(module: Module, node: Expression, scope: int, depth: int = 0) -> bool:
+    """Whether an expression is put together with the ending of Python source."""
+    tag = node[0]
+    if tag == "s":
+        return bool(_SCRIPT.search(node[1]))
+    if depth > 4:
+        return False
+    if tag == "n":
+        bound = module.bindings.get((module.function_of(scope), node[1]), ())
+        return any(_is_script(module, binding.value, scope, depth + 1) for binding in bound[:4])
+    if tag == "b":
+        return _is_script(module, node[3], scope, depth + 1)
+    if tag == "j":
+        return bool(node[1]) and _is_script(module, node[1][-1], scope, depth + 1)
+    if tag == "c":
+        call = module.facts.calls[node[1]]
+        nodes = (*call.arguments, *(value for _, value in call.keywords))
+        return any(_is_script(module, each, scope, depth + 1) for each in nodes)
+    return False
+
+
+def _is_open(call: Call) -> bool:
+    """Whether what is loaded is not written at the call."""
+    return bool(call.arguments) and call.arguments[0][0] != "s"
+
+
 def _by_hub(scene: Scene) -> Iterator[Evidence]:
     loads = {call: entry for entry in scene.vendors.downloads if entry.fetches == "code" for call in entry.calls}
     for module in scene.program.active:
@@ -147,7 +218,7 @@ def _by_hub(scene: Scene) -> Iterator[Evidence]:
                     "loads and runs code from a hub",
                 )
             for key, value in call.keywords:
-                if key == "trust_remote_code" and value[0] == "k" and value[1] is True:
+                if key == "trust_remote_code" and _is_true(module, call.scope, value):
                     yield _evidence(
                         scene,
                         module,
@@ -157,6 +228,15 @@ def _by_hub(scene: Scene) -> Iterator[Evidence]:
                         not scene.is_chosen(module.path),
                         "lets a hub's repository run its own code",
                     )
+
+
+def _is_true(module: Module, scope: int, node: Expression) -> bool:
+    """Whether an argument is true, as written or as the default of the parameter that it comes from."""
+    if node[0] == "n":
+        function = module.facts.scopes[module.function_of(scope)]
+        given = next((default for name, default in function.params if name == node[1]), None)
+        return given is not None and _is_true(module, 0, given)
+    return node[0] == "k" and node[1] is True
 
 
 def _is_mended(module: Module, call: Call) -> bool:

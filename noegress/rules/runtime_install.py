@@ -7,7 +7,8 @@ from typing import ClassVar
 from noegress.finding import Category, Severity
 from noegress.scan.address import addresses
 from noegress.scan.commands import Command, commands
-from noegress.scan.program import tail_of
+from noegress.scan.facts import Expression
+from noegress.scan.program import Module, tail_of
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 
@@ -22,11 +23,15 @@ _ASKED = re.compile(
     re.IGNORECASE,
 )
 _UNASKED = re.compile(
-    r"auto|check_?req|ensure|missing|background|periodic|maybe|try_?(import|install)|install_if|import_or|lazy|require(d|ment)s?|_dep(s|endenc\w+)?\Z|optional|trigger|seed|bundle|import_?(with|and)|not_?installed|"
+    r"auto|check_?req|ensure|missing|background|periodic|maybe|try_?(import|install)|install_if|import_or|lazy|(check|need|verify|satisf)\w*require|(check|need|verify|missing|ensure)\w*_dep|optional|trigger|seed|bundle|import_?(with|and)|not_?installed|"
     r"attempt|pip_?import|safe_?import|install_package|install_and_import|install_module",
     re.IGNORECASE,
 )
 _BEHIND = re.compile(r"(periodic|auto|background)_?update|trigger_update", re.IGNORECASE)
+_AUTOMATIC = re.compile(r"AUTO_?(UPGRADE|UPDATE|INSTALL)|(DISABLE|NO|SKIP)_\w*(UPGRADE|UPDATE|INSTALL)S?\Z")
+_MISSING = re.compile(
+    r" (ImportError|ModuleNotFoundError|PackageNotFoundError|DistributionNotFound|find_spec|find_loader|which) "
+)
 _REQUIREMENT = re.compile(r"\A[A-Za-z][\w.-]+(\[[\w,-]+\])?(\s*[=<>~!]=?.*)?\Z")
 _TOOL_WORDS = frozenset(
     [
@@ -57,10 +62,6 @@ _TOOL_WORDS = frozenset(
         "sudo",
         "exec",
     ]
-)
-_TOOLS_OWN = re.compile(
-    r"(\A|_|-|\.)(pip|pipx|uv|pdm|poetry|hatch|hatchling|build|virtualenv|tox|nox|conda|installer|venv|env_?manager|micropip|pipenv|rye|pixi|flit|pyproject-hooks|cibuildwheel|builder|packag\w+)(\Z|_|-|\.)",
-    re.IGNORECASE,
 )
 _TOOLS_OWN = re.compile(
     r"(\A|_|-|\.)(pip|pipx|uv|pdm|poetry|hatch|hatchling|build|virtualenv|tox|nox|conda|installer|venv|env_?manager|micropip|pipenv|rye|pixi|flit|pyproject-hooks|cibuildwheel|builder|packag\w+)(\Z|_|-|\.)",
@@ -126,6 +127,49 @@ class RuntimeInstall(Rule):
                 )  # fmt: skip
 
 
+def _is_mended(scene: Scene, command: Command) -> bool:
+    """Whether it stands where an import has failed or a tool was not found, here or around a call of the function."""
+    module, call = command.module, command.call
+    places = [(module, call.guard)]
+    places += [
+        (used, each.guard) for used, _, each in scene.graph.chain(module, call.scope, 1)[1:8] if each is not None
+    ]
+    return any(
+        _MISSING.search(_named(used, used.facts.guards[guard].test))
+        for used, guard in places
+        for guard in _around(used, guard)
+    )
+
+
+def _around(module: Module, guard: int) -> Iterator[int]:
+    while guard >= 0:
+        yield guard
+        guard = module.facts.guards[guard].parent
+
+
+def _named(module: Module, node: Expression) -> str:
+    """The names that a condition is made of."""
+    if node[0] == "n":
+        return f" {node[1]} "
+    if node[0] == "a":
+        return f"{_named(module, node[1])} {node[2]} "
+    if node[0] == "c":
+        call = module.facts.calls[node[1]]
+        return _named(module, call.function)
+    return " ".join(
+        _named(module, part)
+        for part in node[1:]
+        if isinstance(part, (list, tuple)) and part and isinstance(part[0], str)
+    )
+
+
+def _is_switched_off(scene: Scene, command: Command) -> bool:
+    """Whether a variable that speaks of doing it automatically decides: then it is done unless somebody objects."""
+    call = command.call
+    found = scene.switches.deciding(command.module, call.scope, call.guard, Category.SELF_UPDATE, on=False)
+    return any(_AUTOMATIC.search(switch.name) for switch in found)
+
+
 def _detached(scene: Scene, command: Command) -> Iterator[Evidence]:
     """A process of its own that updates behind the user's back."""
     module, call = command.module, command.call
@@ -153,6 +197,8 @@ def _judge(scene: Scene, command: Command) -> tuple[float, bool]:
     name = module.facts.scopes[function].name if function else ""
     owner = module.facts.scopes[module.class_of(scope)].name if module.class_of(scope) else ""
     around = f"{name} {owner} {module.name.rpartition('.')[2]}"
+    if _is_switched_off(scene, command):
+        return 0.6, True
     if any(_TOOLS_OWN.search(own) for own in scene.own_names):
         return (
             (0.55, True)
@@ -164,7 +210,7 @@ def _judge(scene: Scene, command: Command) -> tuple[float, bool]:
         for other in scene.own_names
     )
     callers = " ".join(used.facts.scopes[inner].name for used, inner, _ in scene.graph.chain(module, scope, 2)[1:8])
-    unasked = bool(_UNASKED.search(around) or _UNASKED.search(callers))
+    unasked = bool(_UNASKED.search(around) or _UNASKED.search(callers)) or _is_mended(scene, command)
     asked = scene.graph.is_command(module, function) or (bool(_ASKED.search(name)) and not unasked)
     if scene.is_chosen(module.path):
         return 0.4, False

@@ -21,6 +21,8 @@ _NOT_SENT = re.compile(
     r"\Aopentelemetry(\.(api|trace|metrics|context|propagate|baggage|util|semconv|sdk|_logs|instrumentation))?"
 )
 
+_STANDARD = re.compile(r"\0/v1/(traces|metrics|logs)/?\Z")  # where any collector listens: its user's
+
 
 class TelemetryDependency(Rule):
     """Usage data is handed to another distribution whose purpose is to send it.
@@ -98,7 +100,7 @@ def _exporter(scene: Scene, module: Module, call: Call) -> Iterator[Evidence]:
     for node in nodes:
         for value in scene.evaluator.values(module, node, call.scope):
             found = addresses(value.text)
-            if not found and "\0" in value.text and "/" in value.text.strip("\0/"):
+            if not found and "\0" in value.text and "/" in value.text.strip("\0/") and not _STANDARD.search(value.text):
                 found = [Address("")]  # the host comes at run time, the path is the package's own
             for address in found:
                 on = not scene.is_own_host(address.host) and not scene.is_chosen(module.path)

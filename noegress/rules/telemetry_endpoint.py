@@ -102,7 +102,7 @@ def _judge(scene: Scene, site: Site) -> tuple[float, str]:
     if "telemetry" in purposes:
         return _vendor(scene, site), "a vendor of analytics"
     if "address-echo" in purposes:
-        return 0.65, "which answers with the address of who asks"
+        return (0.4 if _is_client(scene, site) else 0.65), "which answers with the address of who asks"
     if site.kind == "blind":
         return _blind(scene, site), ""
     score = _score(scene, site)
@@ -111,6 +111,13 @@ def _judge(scene: Scene, site: Site) -> tuple[float, str]:
             0.8 if score >= 4 else 0.65
         ) if score >= 3 else 0.35 if score >= 2.5 else 0, "by the words around the call"
     return (0.7 if score >= 4 else 0.6) if score >= 3 else 0, "by the words around the constant"
+
+
+def _is_client(scene: Scene, site: Site) -> bool:
+    """Whether the module is named after the host: then asking it is what the module is for."""
+    name = re.sub(r"[^a-z0-9]", "", site.module.name.rpartition(".")[2].lower())
+    stem = re.sub(r"[^a-z0-9]", "", site.host.rpartition(".")[0].lower())
+    return scene.is_own_host(site.host) or (len(name) > 3 and name in stem)
 
 
 def _vendor(scene: Scene, site: Site) -> float:

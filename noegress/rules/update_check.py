@@ -48,6 +48,12 @@ _SAYS = re.compile(
     re.IGNORECASE,
 )
 _PAGE = re.compile(r"(\A|[/.])(docs?|help|guides?|blog|migration|changelog|wiki)([/.]|\Z)|#")
+_PROSE = re.compile(r"\s")  # a message to somebody, not an address
+_FOR_PEOPLE = re.compile(r"\A(pypi\.(python\.)?org|pypi\.io)/(project|p)/")
+_OTHERS = re.compile(
+    r"chrome|driver|browser|firefox|gecko|msedge|chromium|python-build|(\A|[/._-])(jdk|jre|java|nodejs?|go)([/._-]|\Z)",
+    re.IGNORECASE,
+)
 _DATA = re.compile(r"\.(zip|csv|tar\.gz|tgz|parquet|exe|whl|bin|gz)\Z")
 _REPOSITORY = re.compile(r"\A/(?:repos/)?(?P<name>[\w.-]+/[\w.-]+)")
 _CHECKS = re.compile(
@@ -110,6 +116,10 @@ class UpdateCheck(Rule):
     def check(self, scene: Scene) -> Iterator[Evidence]:
         for site in scene.sites:
             if site.kind == "blind" and not _STRONG.search(site.address.path):
+                continue
+            if site.kind == "text" and (
+                _PROSE.search(site.text.strip()) or _FOR_PEOPLE.search(site.host + site.address.path)
+            ):
                 continue
             score = _score(scene, site)
             if score < 2.5 or not scene.graph.is_loaded(site.module):
@@ -208,6 +218,8 @@ def _score(scene: Scene, site: Site) -> float:
         score -= 2
     if _DATA.search(path):
         score -= 1.5
+    if _OTHERS.search(site.host + path) and not scene.is_own_host(site.host):
+        score -= 2  # the newest driver or interpreter is asked for, not the package's own version
     repository = _REPOSITORY.search(path) if "forge" in scene.vendors.purposes(site.host) else None
     if repository is not None and not _is_ours(scene, repository["name"]):
         score -= 1.5

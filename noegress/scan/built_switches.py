@@ -1,9 +1,10 @@
-"""Names of switches that no line of a file spells out: a prefix and the name of an option, put together when the program runs."""
+"""Names of switches that no line of a file spells out: a prefix and an option or a settings field, put together when the program runs."""
 
 import re
 
 from noegress.finding import Basis, KillSwitch
 from noegress.scan.evaluation import Evaluator
+from noegress.scan.facts import Expression
 from noegress.scan.program import Module, Program, tail_of
 
 _OFF = re.compile(
@@ -11,7 +12,7 @@ _OFF = re.compile(
 )
 _OPTION = re.compile(r"\A[a-z][A-Za-z0-9]*([._-][A-Za-z0-9]+)*\Z")
 _THEME = re.compile(
-    r"telemetry|usage_?stats|analytics|check_?(for_?)?updates?|update_?check|version_?check|check_?version|tracking|anonymous|send_?(stats|usage|metrics)|auto_?install|auto_?update|offline|crash_?report|error_?report",
+    r"telemetry|usage_?stats|analytics|check_?(for_?)?updates?|update_?check|version_?check|check_?version|tracking|anonymous|send_?(stats|usage|metrics)|auto_?install|auto_?update|offline|crash_?report|error_?(report|tracking)|sentry_?(enabled?|disabled?)|posthog_?(enabled?|disabled?)|collect_?(usage|stats)",
     re.IGNORECASE,
 )
 _PREFIX = re.compile(r"\A[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_\Z")
@@ -84,6 +85,54 @@ def _options(module: Module) -> list[tuple[str, int]]:
                 if binding.owner == number and _OPTION.match(binding.name) and _THEME.search(binding.name)
             ]
     return found
+
+
+def settings_fields(program: Program, evaluator: Evaluator) -> dict[str, KillSwitch]:
+    """By field: the variables that fill the fields of settings classes, a prefix and the field in upper case."""
+    found: dict[str, KillSwitch] = {}
+    for module in program.active:
+        for number, scope in enumerate(module.facts.scopes):
+            prefix = _class_prefix(module, number, evaluator) if scope.kind == "class" else None
+            if prefix is None:
+                continue
+            for (owner, field), bound in module.bindings.items():
+                if owner == number and _OPTION.match(field):
+                    name = _joined(prefix, field) if prefix else field.upper()
+                    source = f"{module.path}:{bound[0].line}"
+                    switch = KillSwitch(name=name, value=switch_value(name), basis=Basis.INFERRED, source=source)
+                    found.setdefault(field, switch)
+    return found
+
+
+def _class_prefix(module: Module, number: int, evaluator: Evaluator) -> str | None:
+    """The prefix of a settings class, empty where it has none; None for any other class."""
+    scope = module.facts.scopes[number]
+    nested = [
+        inner for inner, each in enumerate(module.facts.scopes) if each.parent == number and each.name == "Config"
+    ]
+    for owner in (number, *nested):
+        for keyword in _KEYWORDS:
+            for binding in module.bindings.get((owner, keyword), ())[:1]:
+                return _text(module, binding.value, binding.scope, evaluator)
+    for binding in module.bindings.get((number, "model_config"), ())[:1]:
+        for key, node in _keywords_of(module, binding.value):
+            if key in _KEYWORDS:
+                return _text(module, node, binding.scope, evaluator)
+    for key, given in scope.params:  # class Settings(BaseSettings, env_prefix="ACME_")
+        if key in _KEYWORDS and given is not None:
+            return _text(module, given, scope.parent, evaluator)
+    return "" if any(tail_of(base) == "BaseSettings" for base in scope.bases) else None
+
+
+def _keywords_of(module: Module, node: Expression) -> list[tuple[str, Expression]]:
+    if node[0] == "c":
+        return module.facts.calls[node[1]].keywords
+    return [(key[1], value) for key, value in node[1] if key[0] == "s"] if node[0] == "d" else []
+
+
+def _text(module: Module, node: Expression, scope: int, evaluator: Evaluator) -> str:
+    found = evaluator.values(module, node, scope)
+    return found[0].text.upper().rstrip("_") + "_" if found and found[0].text else ""
 
 
 def _joined(prefix: str, option: str) -> str:

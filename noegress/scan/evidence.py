@@ -68,9 +68,12 @@ def _switches(rule: Rule, scene: Scene, piece: Evidence) -> tuple[KillSwitch, ..
         known += scene.vendors.library_switches(piece.library, rule.category)
     inferred: list[KillSwitch] = []
     if piece.module is not None:
-        inferred = scene.switches.deciding(piece.module, piece.scope, piece.guard, rule.category, on=piece.on)
+        near = f"{piece.host} {piece.path}"
+        inferred = scene.switches.deciding(
+            piece.module, piece.scope, piece.guard, rule.category, on=piece.on, near=near
+        )
     elif piece.on and not piece.variables:
-        inferred = scene.switches.themed(rule.category)
+        inferred = scene.switches.themed(rule.category, piece.host)
     inferred += [
         KillSwitch(name=name, value=switch_value(name), basis=Basis.INFERRED, source=f"{piece.path}:{piece.line}")
         for name in piece.variables
@@ -82,7 +85,7 @@ def _switches(rule: Rule, scene: Scene, piece: Evidence) -> tuple[KillSwitch, ..
 
 
 def told_once(findings: list[Finding]) -> list[Finding]:
-    """The same host in the same file under the same category is told once, and not again as a mere service."""
+    """The same host in the same file is told once under a category, not again as a mere service, nor as data where it is run."""
     best: dict[tuple[Category, str, str], Finding] = {}
     for finding in findings:
         key = (finding.category, finding.host, finding.place.file)
@@ -90,11 +93,13 @@ def told_once(findings: list[Finding]) -> list[Finding]:
         if held is None or _rank(finding) >= _rank(held):
             best[key] = finding
     taken = {(host, file) for category, host, file in best if category is not Category.HOSTED_SERVICE and host}
-    return [
-        f
+    run = {
+        (host, file)
         for (category, host, file), f in best.items()
-        if category is not Category.HOSTED_SERVICE or (host, file) not in taken
-    ]
+        if category in (Category.REMOTE_CODE, Category.SELF_UPDATE) and host and f.default_on
+    }
+    lesser = {Category.HOSTED_SERVICE: taken, Category.MODEL_DOWNLOAD: run}
+    return [f for (category, host, file), f in best.items() if (host, file) not in lesser.get(category, ())]
 
 
 def _rank(finding: Finding) -> tuple[bool, int]:

@@ -99,7 +99,11 @@ class _Walk:
             self.block([item for item in items if isinstance(item, ast.stmt)])
         elif isinstance(first, (ast.ExceptHandler, ast.match_case)):
             for item in items:
-                if isinstance(item, (ast.ExceptHandler, ast.match_case)):
+                if isinstance(item, ast.ExceptHandler):
+                    outer = self.reader.under(self.reader.take(item.type), holds=True)
+                    self.block(item.body)
+                    self.reader.guard = outer
+                elif isinstance(item, ast.match_case):
                     self.block(item.body)
         else:
             for item in items:

@@ -1,11 +1,13 @@
 """What a rule sees of one file: its sites, calls, mentions and start-up lines, and the questions that can be asked about them."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from noegress.finding import Place, When
+from noegress.scan.arguments import ArgumentFinder
 from noegress.scan.callgraph import CallGraph
 from noegress.scan.evaluation import Evaluator
 from noegress.scan.facts import Call, Facts, Mention
@@ -24,6 +26,7 @@ _PROVIDER = re.compile(r"(\A|_)(provider|backend|engine|type|kind|vendor|service
 _NAMED_PROVIDER = re.compile(r"\b(?:\w+_)?(?:provider|backend|engine)\b[^\n=]{0,40}=\s*[^\n\"']{0,40}[\"'](\w+)[\"']")
 _CONFIGURES = re.compile(r"(config|settings|factory|base|__init__)\w*\.py\Z")
 MANY = 6  # alternatives in a folder from which on one of them runs only when it is picked
+FEW = 2  # of them that one file may ask for without being their registry
 _DESCRIBED = re.compile(
     r"(\A|/)(resources|types|models|api|services_api|generated|schemas|openapi|apis|_generated|endpoints|rest)/"
 )
@@ -84,6 +87,7 @@ class Scene:
         self.program = Program(files)
         self.evaluator = Evaluator(self.program)
         self.graph = CallGraph(self.program, self.evaluator)
+        self.arguments = ArgumentFinder(self.evaluator, self.graph)
         self.switches = SwitchFinder(self.program, self.evaluator, self.graph)
         self.vendors: VendorData = vendor_data()
         self._words: dict[tuple[str, int, str], Words] = {}
@@ -143,28 +147,59 @@ class Scene:
     def is_chosen(self, path: str) -> bool:
         """Whether the path says that its code runs only when it is picked: one of many in a folder of alternatives."""
         if path not in self._chosen:
-            self._chosen[path] = self._is_one_of_many(path) and not self._is_default_choice(path)
+            self._chosen[path] = (
+                self._is_one_of_many(path) and not self._is_default_choice(path) and not self._is_wanted(path)
+            )
         return self._chosen[path]
 
     def _is_one_of_many(self, path: str) -> bool:
-        start = path.find("/") + 1
-        match = _CHOSEN.search(path, start)
-        if match is None:
-            return False
-        folder = path[: match.end(2)] + "/"
-        return len(self._siblings.get(folder, ())) >= MANY
+        folder, _ = self._alternative(path)
+        return bool(folder) and len(self._siblings.get(folder, ())) >= MANY
+
+    def _is_wanted(self, path: str) -> bool:
+        """Whether a module outside of the folder asks for this one alone: then it is a part and no alternative."""
+        folder, name = self._alternative(path)
+        siblings = self._siblings.get(folder, set())
+        last = folder.rstrip("/").rpartition("/")[2]
+        for other in self._importers.get((last, name), ()):
+            if not other.startswith(folder):
+                asked = {word for word in siblings if other in self._importers.get((last, word), ())}
+                if len(asked) <= FEW:
+                    return True
+        return False
+
+    @cached_property
+    def _importers(self) -> dict[tuple[str, str], set[str]]:
+        """By a package and a module in it, last names: the files whose import lines name both."""
+        found: dict[tuple[str, str], set[str]] = {}
+        for path, facts in self.files.items():
+            if is_aside(path):
+                continue
+            words = set(facts.imports)
+            if facts.python is not None:
+                words |= {f"{row.module}.{row.name}" for row in facts.python.imports if not row.idle}
+                words |= {row.module for row in facts.python.imports if not row.idle}
+            for word in words:
+                parts = word.split(".")
+                for pair in itertools.pairwise(parts):
+                    found.setdefault(pair, set()).add(path)
+        return found
+
+    def _alternative(self, path: str) -> tuple[str, str]:
+        """The folder of alternatives that a path lies in, and the name of the alternative."""
+        match = _CHOSEN.search(path, path.find("/") + 1)
+        folder = path[: match.end(2)] + "/" if match else ""
+        return folder, path[len(folder) :].partition("/")[0].removesuffix(".py")
 
     @cached_property
     def _siblings(self) -> dict[str, set[str]]:
         """Of every folder of alternatives, what lies directly in it."""
         found: dict[str, set[str]] = {}
         for path in self.files:
-            match = _CHOSEN.search(path, path.find("/") + 1)
-            if match is not None and path.endswith(".py"):
-                folder = path[: match.end(2)] + "/"
-                name = path[len(folder) :].partition("/")[0].removesuffix(".py")
-                if name and not name.startswith("_") and name not in ("base", "utils", "factory"):
-                    found.setdefault(folder, set()).add(name)
+            folder, name = self._alternative(path)
+            named = bool(name) and not name.startswith("_") and name not in ("base", "utils", "factory")
+            if folder and named and path.endswith(".py"):
+                found.setdefault(folder, set()).add(name)
         return found
 
     def _is_default_choice(self, path: str) -> bool:

@@ -4,22 +4,13 @@ import re
 from collections.abc import Iterator
 
 from noegress.finding import Basis, KillSwitch
-from noegress.scan.built_switches import built_switches, switch_value
+from noegress.scan.built_switches import built_switches, settings_fields, switch_value
 from noegress.scan.callgraph import CallGraph
-from noegress.scan.evaluation import Evaluator, dotted_of
-from noegress.scan.facts import Binding, Call, Expression
+from noegress.scan.evaluation import Evaluator
+from noegress.scan.facts import Binding, Expression
 from noegress.scan.program import Module, Program, tail_of
+from noegress.scan.variables import VariableReader, is_switch_name
 
-_NAME = re.compile(r"\A_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+\Z|\A(CI|OFFLINE|TELEMETRY)\Z")
-_READERS = re.compile(
-    r"environ|getenv|(^|[._])env($|[._])|env_?(bool|flag|var|str|int)|from_env|getEnv|read_env|get_env|_env$|strtobool|_bool$|is_?true|truthy|bool|flag",
-    re.IGNORECASE,
-)
-_NEVER = re.compile(
-    r"^(PYTEST_\w+|XDG_\w+|COLAB_\w+|KAGGLE_\w+|SSL_\w+|LC_\w+|PYTHON\w+|LD_\w+|VIRTUAL_ENV|CONDA_\w+|TERM_\w+|NO_COLOR|FORCE_COLOR|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|"
-    r"\w*(API_KEY|_TOKEN|SECRET|PASSWORD|_PROXY|_CERT|_DIR|_PATH|_HOME|_PORT|LOG_LEVEL|_TIMEOUT|_USER|USERNAME|_ID|_REGION|_FILE|_FOLDER|_ENDPOINT|_URI|_URL|_PROTOCOL|_OPTIONS|_NAME|_SIZE|_HOST|_INTERVAL|_ENVIRONMENT|_SOURCE|_API|_MODE|_TYPE|_HEADERS|_FORMAT|_INLINE|_STAGING|_SERVER|_RATE|_TTL|_SECONDS|_DAYS|_BUCKET|_VERSION|_KEY)|GITHUB_\w+|GITLAB_\w+|AWS_\w+|AZURE_\w+|GOOGLE_\w+|"
-    r"JUPYTER\w*|JPY_\w+|SPARK_\w+|DATABRICKS_\w+|APPVEYOR\w*|TRAVIS\w*|BUILDKITE\w*|CIRCLE\w*|WT_\w+|SLURM_\w+|KUBERNETES_\w+|NUMBER_OF_\w+|PROCESSOR_\w+|COMSPEC|SYSTEMROOT|RUNNER_\w+|DEV_\w+|\w*_DEBUG|DEBUG_\w+|BITBUCKET\w*|JENKINS\w*|TEAMCITY\w*|TF_BUILD|CODEBUILD\w*|LOCAL_\w+|WORLD_SIZE|TRUST_REMOTE_CODE|RANK|\w*_RANK)$"
-)
 THEMES = {
     "telemetry": re.compile(
         r"TELEMETRY|ANALYTIC|TRACK|USAGE|STATS|METRICS|ANONYM|SENTRY|POSTHOG|CRASH|ERROR_REPORT|OPT_?OUT|SCARF|REPORTING|DIAGNOSTIC|PHONE|AMPLITUDE|SEGMENT"
@@ -40,12 +31,15 @@ _NAMED_AFTER = {
         r"UPDATE_?CHECK|CHECK_?(FOR_?)?UPDATE|VERSION_?CHECK|CHECK_?VERSION|NO_UPDATE|UPDATE_NOTIF|CHECK_LATEST|UPGRADE_CHECK|DISABLE_UPDATE|SKIP_UPDATE|_NEWS|PERIODIC_UPDATE"
     ),
     "self-update": re.compile(r"AUTO_?(INSTALL|UPDATE|UPGRADE)|NO_UPDATE|PERIODIC_UPDATE|DISABLE_UPDATE|SKIP_INSTALL"),
-    "model-download": re.compile(r"DOWNLOAD|OFFLINE"),
+    "model-download": re.compile(
+        r"(\A|_)OFFLINE(_MODE)?\Z|(NO|DISABLE|SKIP|AVOID|ALLOW|ENABLE|AUTO)_(\w+_)?DOWNLOADS?|(\A|_)DOWNLOADS?_(DISABLED|ENABLED)"
+    ),
 }
+_DECIDES = re.compile(
+    r"DISABLE|ENABLE|(\A|_)NO(T)?(_|\Z)|SKIP|OPT_?(IN|OUT)|ALLOW|AUTO|\ACI\Z|_OFF\Z|_ON\Z|SUPPRESS|HIDE|AVOID|IGNORE"
+)
+_REPORTS = re.compile(r"SENTRY|CRASH|ERROR|EXCEPTION|BUGSNAG|ROLLBAR")
 _CLEAR = re.compile(r"DISABLE|NO_|ENABLE|OPT_?OUT|DO_NOT|OFFLINE|SEND_|OFF\Z|ANONYM")
-_OPPOSITES = {
-    "True": "False", "true": "false", "1": "0", "yes": "no", "on": "off", "False": "True", "false": "true", "0": "1", "no": "yes", "off": "on",
-}  # fmt: skip
 
 
 class SwitchFinder:
@@ -55,27 +49,34 @@ class SwitchFinder:
         self.program = program
         self.evaluator = evaluator
         self.graph = graph
+        self.variables = VariableReader(program, evaluator)
         self._reads: dict[str, KillSwitch] | None = None
         self._built: list[KillSwitch] | None = None
         self._written: list[KillSwitch] | None = None
-        self._of_function: dict[tuple[str, int], dict[str, KillSwitch]] = {}
+        self._fields: dict[str, KillSwitch] | None = None
+        self._own = tuple(f"{top.upper()}_" for top in program.tops if len(top) > 2)
 
-    def deciding(self, module: Module, scope: int, guard: int, category: str, *, on: bool) -> list[KillSwitch]:
-        """At most three, the strongest first: those on theme that dominate the place, then a guard right at it."""
+    def deciding(
+        self, module: Module, scope: int, guard: int, category: str, *, on: bool, near: str = ""
+    ) -> list[KillSwitch]:
+        """At most three, the strongest first: those on theme that dominate the place, then a guard right at it.
+
+        ``near`` is what is called, by which one of several variables of the category is told.
+        """
         theme = THEMES.get(category, THEMES["telemetry"])
         ranked: list[tuple[int, int, KillSwitch]] = []
         for order, (name, (switch, hops)) in enumerate(self._dominating(module, scope, guard).items()):
             if theme.search(name) or _ALWAYS.search(name):
                 ranked.append((hops + 5 * (not theme.search(name)), order, switch))
-            elif hops == 0:
+            elif hops == 0 and _DECIDES.search(name):
                 ranked.append((20, order, switch))
         if not ranked or ranked[0][0] >= 20:
-            themed = self.themed(category) if on else []
+            themed = self.themed(category, near) if on else []
             ranked += [(15, order, switch) for order, switch in enumerate(themed)]
         best = sorted(ranked, key=lambda row: row[:2])
         return [switch for rank, _, switch in best if rank < 20 or rank == best[0][0]][:3]
 
-    def themed(self, category: str) -> list[KillSwitch]:
+    def themed(self, category: str, near: str = "") -> list[KillSwitch]:
         """What the file reads or builds elsewhere that is named after the category: one, at most two."""
         theme = _NAMED_AFTER.get(category)
         if theme is None:
@@ -83,9 +84,9 @@ class SwitchFinder:
         found = [switch for name, switch in self.reads().items() if theme.search(name)]
         found = found or [switch for switch in self.written() if theme.search(switch.name)]
         found = found or [switch for switch in self.built() if theme.search(switch.name)]
-        return sorted(found, key=lambda switch: not _CLEAR.search(switch.name))[
-            : 1 if found and _CLEAR.search(found[0].name) else 2
-        ]
+        reports = bool(_REPORTS.search(near.upper()))
+        found.sort(key=lambda switch: (bool(_REPORTS.search(switch.name)) != reports, not _CLEAR.search(switch.name)))
+        return found[: 1 if found and _CLEAR.search(found[0].name) else 2]
 
     def written(self) -> list[KillSwitch]:
         """Names that stand as a constant or a settings field of their own, for a reader that this scan does not follow."""
@@ -99,7 +100,7 @@ class SwitchFinder:
                     if binding.owner and binding.name.isupper()
                 ]
                 for name, line in rows:
-                    if _NAME.match(name) and not _NEVER.match(name):
+                    if is_switch_name(name) and (_CLEAR.search(name) or name.startswith(self._own)):
                         source = f"{module.path}:{line}"
                         found.setdefault(
                             name, KillSwitch(name=name, value=switch_value(name), basis=Basis.INFERRED, source=source)
@@ -119,7 +120,7 @@ class SwitchFinder:
             self._reads = {}
             for module in self.program.active:
                 for call in module.facts.calls:
-                    for switch in self._read_of(module, call):
+                    for switch in self.variables.read_by(module, call):
                         self._reads.setdefault(switch.name, switch)
         return self._reads
 
@@ -149,7 +150,7 @@ class SwitchFinder:
         del seen
         for call in module.facts.calls:
             if call.scope == 0:
-                yield from self._read_of(module, call)
+                yield from self.variables.read_by(module, call)
 
     def _guards(self, module: Module, guard: int, seen: set[tuple[str, int]]) -> Iterator[KillSwitch]:
         while guard >= 0:
@@ -164,7 +165,7 @@ class SwitchFinder:
         seen.add((module.path, scope))
         for call in module.facts.calls:
             if module.function_of(call.scope) == scope:
-                yield from self._read_of(module, call)
+                yield from self.variables.read_by(module, call)
         for row in module.facts.guards:
             if module.function_of(row.scope) == scope:
                 yield from self._in_expression(module, row.test, row.scope, seen, depth + 1)
@@ -179,7 +180,7 @@ class SwitchFinder:
         tag = node[0]
         if tag == "c":
             call = module.facts.calls[node[1]]
-            yield from self._read_of(module, call)
+            yield from self.variables.read_by(module, call)
             for argument in (*call.arguments, *(value for _, value in call.keywords)):
                 yield from self._in_expression(module, argument, scope, seen, depth + 1)
             if call.function[0] == "a":
@@ -205,16 +206,37 @@ class SwitchFinder:
     def _in_name(
         self, module: Module, node: Expression, scope: int, seen: set[tuple[str, int]], depth: int
     ) -> Iterator[KillSwitch]:
+        named = self._named(module, node)
         for owner, binding in self._bindings(module, node, scope):
             key = (owner.path, -2 - id(binding.value))
             if key not in seen:
                 seen.add(key)
-                yield from self._in_expression(owner, binding.value, binding.scope, seen, depth + 1)
+                for switch in self._in_expression(owner, binding.value, binding.scope, seen, depth + 1):
+                    named = None
+                    yield switch
                 yield from self._guards_shallow(owner, binding.guard, seen, depth)
+        if named is not None:
+            yield named
         if node[0] == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"):
             method = module.functions.get(f"{module.quals[module.class_of(scope)]}.{node[2]}")
             if method is not None:  # a property
                 yield from self._inside(module, method, seen, depth + 1)
+
+    def _named(self, module: Module, node: Expression) -> KillSwitch | None:
+        """What a name says by itself: the field of a settings class, or a constant named as the project names its variables."""
+        name = tail_of(node)
+        if node[0] == "a" and (field := self.fields().get(name)) is not None:
+            return field
+        if name.startswith(self._own) and is_switch_name(name):
+            plain = KillSwitch(name=name, value=switch_value(name), basis=Basis.INFERRED, source=module.path)
+            return self.reads().get(name, plain)
+        return None
+
+    def fields(self) -> dict[str, KillSwitch]:
+        """The variables behind the fields of settings classes."""
+        if self._fields is None:
+            self._fields = settings_fields(self.program, self.evaluator)
+        return self._fields
 
     def _guards_shallow(
         self, module: Module, guard: int, seen: set[tuple[str, int]], depth: int
@@ -254,33 +276,3 @@ class SwitchFinder:
                 (symbol.module, binding) for binding in symbol.module.bindings.get((number, symbol.rest[0]), ())[:3]
             ]
         return []
-
-    def _read_of(self, module: Module, call: Call) -> Iterator[KillSwitch]:
-        """The variable that a call reads, if it reads one."""
-        dotted = dotted_of(call.function) or tail_of(call.function)
-        keyed = [
-            value
-            for key, value in call.keywords
-            if key in ("envvar", "env", "env_var", "validation_alias", "auto_envvar")
-        ]
-        if not keyed and not _READERS.search(dotted):
-            return
-        environ = "environ" in dotted or "getenv" in dotted
-        for node in [*call.arguments[:1], *keyed]:
-            for value in self.evaluator.values(module, node, call.scope)[:80]:
-                if _NAME.match(value.text) and not _NEVER.match(value.text) and (environ or "_" in value.text):
-                    yield KillSwitch(
-                        name=value.text,
-                        value=self._value(module, call, value.text),
-                        basis=Basis.INFERRED,
-                        source=f"{module.path}:{call.line}",
-                    )
-
-    def _value(self, module: Module, call: Call, name: str) -> str:
-        """Written as the default of the reading is written: ``"True"`` asks for ``False``, ``"on"`` for ``off``."""
-        for node in call.arguments[1:2]:
-            for value in self.evaluator.values(module, node, call.scope):
-                opposite = _OPPOSITES.get(value.text)
-                if opposite is not None:
-                    return opposite
-        return switch_value(name)

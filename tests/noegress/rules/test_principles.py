@@ -1,0 +1,196 @@
+"""What tells a way out from what only looks like it: pairs of packages that differ in that one point."""
+
+import hashlib
+
+import pytest
+
+from noegress.artifact.member import Member
+from noegress.scan.engine import Analysis, analyse
+
+
+def scan(files: dict[str, str], name: str = "acme") -> Analysis:
+    members = [
+        Member(name=f"acme/{path}", content=text.encode(), sha256=hashlib.sha256(text.encode()).hexdigest())
+        for path, text in files.items()
+    ]
+    return analyse(members, kind="wheel", name=name)
+
+
+def on(analysis: Analysis) -> set[str]:
+    """The categories that are on by default."""
+    return {finding.category for finding in analysis.findings if finding.default_on}
+
+
+def package(text: str) -> dict[str, str]:
+    return {"__init__.py": "from acme import tool\n", "tool.py": text}
+
+
+INSTALL = """
+import subprocess, sys
+def tool_command():
+    try:
+        import build
+    except {error}:
+        subprocess.run([sys.executable, "-m", "pip", "install", "build"], check=True)
+    return ["build"]
+"""
+SCRIPT = """
+import importlib
+from huggingface_hub import hf_hub_download
+def fetch(name):
+    {use}hf_hub_download(repo_id=name, filename=name + ".py")
+def load(path):
+    return importlib.import_module(path)
+"""
+DRIVER = """
+import os, zipfile, urllib.request
+def ensure(folder):
+    newest = urllib.request.urlopen("https://chromedriver.storage.googleapis.com/LATEST_RELEASE").read().decode()
+    archive, _ = urllib.request.urlretrieve(f"https://chromedriver.storage.googleapis.com/{newest}/chromedriver_linux64.zip")
+    zipfile.ZipFile(archive).extractall(folder)
+    os.chmod(os.path.join(folder, "chromedriver"), 0o755)
+"""
+TABLE = """
+import io, zipfile, requests
+def load_tables(year):
+    reply = requests.get(f"https://tables.vendor.dev/rates/{year}.zip")
+    return zipfile.ZipFile(io.BytesIO(reply.content)).namelist()
+"""
+KEPT = TABLE.replace("    return", "    open('rates.zip', 'wb').write(reply.content)\n    return")
+HINT = """
+import requests
+def explain():
+    raise RuntimeError("the model is missing,\\n{url}")
+"""
+UNDER_TRUST = """
+from transformers import AutoModel
+def load(name, trust_remote_code={given}):
+    return AutoModel.from_pretrained(name, trust_remote_code=trust_remote_code)
+"""
+
+
+@pytest.mark.parametrize(
+    ("category", "bad", "good"),
+    [
+        ("self-update", INSTALL.format(error="ImportError"), INSTALL.format(error="OSError")),
+        ("remote-code", SCRIPT.format(use="return "), SCRIPT.format(use="")),
+        ("remote-code", DRIVER, DRIVER.replace("os.chmod", "os.stat")),
+        ("model-download", KEPT, TABLE),
+        ("remote-code", UNDER_TRUST.format(given=True), UNDER_TRUST.format(given=False)),
+        (
+            "model-download",
+            "import urllib.request\nurllib.request.urlretrieve('https://files.vendor.dev/models/a.onnx', 'a')\n",
+            HINT.format(url="get it from https://files.vendor.dev/models/a.onnx"),
+        ),
+    ],
+    ids=["mended-import", "imported-script", "driver", "kept-table", "trusted-by-default", "message"],
+)  # fmt: skip
+def test_the_bad_one_is_on_and_the_good_one_is_not(category: str, bad: str, good: str) -> None:
+    assert category in on(scan(package(bad)))
+    assert category not in on(scan(package(good)))
+
+
+def test_a_program_is_not_told_as_a_model_as_well() -> None:
+    assert "model-download" not in on(scan(package(DRIVER)))
+
+
+def test_the_newest_driver_is_no_newer_version_of_the_package() -> None:
+    assert "update-check" not in on(scan(package(DRIVER)))
+
+
+def test_a_page_for_people_is_no_update_check() -> None:
+    page = "from acme import show\nPACKAGE_URL = 'https://pypi.{}/project/acme/'\n".format("org")
+    files = {
+        "__init__.py": "from acme import tool\n",
+        "tool.py": page,
+        "show.py": "import requests\nrequests.get('x')\n",
+    }
+    assert "update-check" not in on(scan(files))
+
+
+ALTERNATIVES = {f"providers/p{number}.py": "def run():\n    pass\n" for number in range(8)}
+SENDING = "import requests\ndef send_usage():\n    requests.post('https://telemetry.vendor.dev/v1/events', json={})\n"
+
+
+def test_one_of_many_is_off_where_its_registry_asks_for_all() -> None:
+    registry = "".join(f"from acme.providers import p{number}\n" for number in range(8))
+    files = {
+        **ALTERNATIVES,
+        "__init__.py": "from acme import registry\n",
+        "registry.py": registry,
+        "providers/__init__.py": "",
+    }
+    assert "telemetry" not in on(scan({**files, "providers/p3.py": SENDING}))
+
+
+def test_one_of_many_is_on_where_the_package_asks_for_it_alone() -> None:
+    files = {
+        **ALTERNATIVES,
+        "__init__.py": "from acme.providers.p3 import send_usage\nsend_usage()\n",
+        "providers/__init__.py": "",
+    }
+    assert "telemetry" in on(scan({**files, "providers/p3.py": SENDING}))
+
+
+def test_a_model_that_a_caller_names_is_found() -> None:
+    tool = """
+from sentence_transformers import SentenceTransformer
+def encoder(name):
+    return SentenceTransformer(name)
+"""
+    named = f"{tool}def default():\n    return encoder('all-MiniLM-L6-v2')\n"
+    assert "model-download" in on(scan(package(named)))
+    assert "model-download" not in on(scan(package(tool)))
+
+
+def switches(analysis: Analysis) -> list[str]:
+    return [switch.name for switch in analysis.kill_switches]
+
+
+SETTINGS = """
+from pydantic_settings import BaseSettings, SettingsConfigDict
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="ACME_")
+    crash_reports: bool = True
+    usage_stats: bool = True
+settings = Settings()
+"""
+GUARDED = """
+import requests
+from acme.settings import settings
+def send_usage():
+    if {guard}:
+        requests.post("https://telemetry.vendor.dev/v1/events", json={{}})
+"""
+
+
+@pytest.mark.parametrize(
+    ("guard", "name"),
+    [
+        ("settings.usage_stats", "ACME_USAGE_STATS"),
+        ("settings.crash_reports", "ACME_CRASH_REPORTS"),
+        ("environment.ACME_TELEMETRY_ENABLED.get()", "ACME_TELEMETRY_ENABLED"),
+        ("config.get_bool(None, 'acme.telemetry.enable')", "ACME_TELEMETRY_ENABLE"),
+    ],
+)
+def test_a_switch_that_no_line_spells_out_is_put_together(guard: str, name: str) -> None:
+    assert switches(scan({**package(GUARDED.format(guard=guard)), "settings.py": SETTINGS})) == [name]
+
+
+@pytest.mark.parametrize("name", ["ACME_DOWNLOAD_VER", "OFFLINE_RATIO", "ACME_DOWNLOAD_COUNTS", "ACME_OFFLINE_PREFIX"])
+def test_a_number_or_a_name_is_no_switch(name: str) -> None:
+    tool = f"""
+import os, urllib.request
+_N = os.environ.get("{name}")
+urllib.request.urlretrieve("https://files.vendor.dev/models/a.onnx", "a")
+"""
+    assert switches(scan(package(tool))) == []
+
+
+def test_of_two_switches_the_one_named_after_what_is_called_is_taken() -> None:
+    tool = """
+import os, requests, sentry_sdk
+_REPORTS, _USAGE = os.getenv("ACME_SENTRY_DISABLED"), os.getenv("ACME_USAGE_DISABLED")
+sentry_sdk.init("https://0123456789abcdef0123456789abcdef@o1.ingest.sentry.io/2")
+"""
+    assert switches(scan(package(tool)))[0] == "ACME_SENTRY_DISABLED"
