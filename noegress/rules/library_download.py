@@ -30,6 +30,16 @@ _HUBS = frozenset(
         "model2vec",
         "kokoro",
         "onnxruntime_genai",
+        "pyannote",
+        "speechbrain",
+        "nemo",
+        "FlagEmbedding",
+        "ctransformers",
+        "adapters",
+        "spandrel",
+        "span_marker",
+        "parler_tts",
+        "whisperx",
     ]
 )
 _DIRECT = ("hf_hub_download", "snapshot_download", "cached_download")
@@ -104,7 +114,7 @@ class LibraryDownload(Rule):
                     entry = entries.get(target)
                     if entry is not None:
                         yield from _listed(scene, module, call, entry)
-                    elif target.endswith(".from_pretrained") and root in _HUBS:
+                    elif target.endswith((".from_pretrained", ".from_hparams")) and root in _HUBS:
                         yield from _hub(scene, module, call, "huggingface.co")
 
 

@@ -10,13 +10,13 @@ from noegress.scan.program import Module, Program, tail_of
 _OFF = re.compile(
     r"DISABLE|(^|_)NO(T)?(_|$)|OPT_?OUT|OFFLINE|DO_NOT_TRACK|SKIP|AVOID|SUPPRESS|IGNORE|WITHOUT|LOCAL_|^CI$|PREVENT|_OFF$|HIDE|QUIET|SILENT|BLOCK"
 )
-_OPTION = re.compile(r"\A[a-z][A-Za-z0-9]*([._-][A-Za-z0-9]+)*\Z")
+_OPTION = re.compile(r"\A(--(no-)?)?[a-z][A-Za-z0-9]*([._-][A-Za-z0-9]+)*\Z")
 _THEME = re.compile(
     r"telemetry|usage_?stats|analytics|check_?(for_?)?updates?|update_?check|version_?check|check_?version|tracking|anonymous|send_?(stats|usage|metrics)|auto_?install|auto_?update|offline|crash_?report|error_?(report|tracking)|sentry_?(enabled?|disabled?)|posthog_?(enabled?|disabled?)|collect_?(usage|stats)",
     re.IGNORECASE,
 )
 _PREFIX = re.compile(r"\A[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_\Z")
-_KEYWORDS = ("env_prefix", "envvar_prefix", "auto_envvar_prefix", "envvar_prefix_for_dynaconf")
+_KEYWORDS = ("env_prefix", "envvar_prefix", "auto_envvar_prefix", "auto_env_var_prefix", "envvar_prefix_for_dynaconf")
 MAX_BUILT = 12
 
 
@@ -136,6 +136,6 @@ def _text(module: Module, node: Expression, scope: int, evaluator: Evaluator) ->
 
 
 def _joined(prefix: str, option: str) -> str:
-    name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", option)
+    name = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", option.removeprefix("--").removeprefix("no-"))
     name = re.sub(r"[.-]", "_", name).upper()
     return name if name.startswith(prefix) else prefix + name
