@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from noegress.cli.command import Command, add_policy_option, policy_of
-from noegress.errors import NoegressError
+from noegress.errors import NoegressError, UsageError
 from noegress.policy import Policy
 from noegress.report.check_formats import FORMATS
 from noegress.surfaces import Report, Scope, gate, this_machine
@@ -24,17 +24,29 @@ def _configure(parser: ArgumentParser) -> None:
         choices=[scope.value for scope in Scope],
         help="report only violations of this scope (may be repeated; default: all)",
     )
+    parser.add_argument(
+        "--since",
+        default="",
+        metavar="REVISION",
+        help="also report destinations that locks newly bring since this revision of git, as the catalogue tells them",
+    )
     parser.add_argument("--fix", action="store_true", help="show and write the mechanical fixes, then check again")
     parser.add_argument("--format", choices=sorted(FORMATS), default="text", help="how to report")
 
 
 def _run(args: Namespace) -> int:
+    if args.since and args.offline:
+        raise UsageError("--since asks the catalogue, and --offline does not", fix="leave one of them out")
     found = policy_of(args, start=args.directory)
-    scopes = frozenset(Scope(scope) for scope in args.scope) if args.scope else frozenset(Scope)
+    scopes = [Scope(scope) for scope in args.scope or Scope]
     catalogue, why = (None, "judged without the catalogue (--offline)") if args.offline else _catalogue(found.policy)
-    report = gate(args.directory, found, this_machine(), scopes=scopes, catalogue=catalogue)
+
+    def judged() -> Report:
+        return gate(args.directory, found, this_machine(), catalogue=catalogue, since=args.since).within(*scopes)
+
+    report = judged()
     if args.fix and _mend(report, found.policy):
-        report = gate(args.directory, found, this_machine(), scopes=scopes, catalogue=catalogue)
+        report = judged()
     report = _explained(report, why, is_undecided=not args.offline)
     print(FORMATS[args.format](report, str(found)))
     return report.verdict.exit_status
@@ -62,7 +74,8 @@ def _catalogue(policy: Policy) -> tuple[Catalogue | None, str]:
 
 
 def _explained(report: Report, why: str, *, is_undecided: bool) -> Report:
-    not_judged = tuple(replace(item, reason=f"{item.reason}; {why}") for item in report.not_judged)
+    told = f"; {why}" if why else ""
+    not_judged = tuple(replace(item, reason=f"{item.reason}{told}") for item in report.not_judged)
     return replace(report, not_judged=not_judged, is_undecided=is_undecided and bool(not_judged))
 
 

@@ -48,7 +48,7 @@ def _run(args: Namespace) -> int:
     machine = Machine(
         environ=environ, home=this_machine().home, commands=(front_end,) if front_end else (), prefixes=()
     )
-    report = gate(Path.cwd(), found, machine, front_ends=_INSTALLERS, scopes=_SCOPES)
+    report = gate(Path.cwd(), found, machine, front_ends=_INSTALLERS).within(*_SCOPES)
     if report.errors:
         print(text(report, str(found)), file=sys.stderr)
         return 1

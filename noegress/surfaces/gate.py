@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from noegress.errors import UsageError
+from noegress.errors import NoegressError, UsageError
 from noegress.policy import FoundPolicy
 from noegress.surfaces.admitted import Catalogue, catalogue_violations, without_catalogue
 from noegress.surfaces.conda import conda_machine_violations
@@ -14,6 +14,7 @@ from noegress.surfaces.files import MAX_FILES, TooManyFilesError, project_files
 from noegress.surfaces.hatch import skip_variables
 from noegress.surfaces.inspection import COMMAND_LINE, Inspection, Judge, Origin
 from noegress.surfaces.installers import command_violations
+from noegress.surfaces.lock_history import locked_at
 from noegress.surfaces.machine import Machine
 from noegress.surfaces.mirror import Mirror, parse_mirror
 from noegress.surfaces.pdm import pdm_machine_violations
@@ -50,6 +51,10 @@ class Report:
             return Verdict.REFUSED
         return Verdict.UNDECIDED if self.is_undecided else Verdict.ADMITTED
 
+    def within(self, *scopes: Scope) -> "Report":
+        """The report with violations of these scopes alone."""
+        return replace(self, violations=tuple(item for item in self.violations if item.scope in scopes))
+
     @property
     def errors(self) -> tuple[Violation, ...]:
         """Those that stop a build."""
@@ -62,13 +67,14 @@ def gate(
     machine: Machine,
     *,
     front_ends: frozenset[str] | None = None,
-    scopes: frozenset[Scope] = frozenset(Scope),
     catalogue: Catalogue | None = None,
+    since: str = "",
 ) -> Report:
     """Judge everything that could make a build in ``directory`` resolve from elsewhere than the mirror.
 
     ``front_ends`` are the installers of this build, where they are known: the configuration of others is not read.
-    Without a ``catalogue``, what only it can decide is listed as not judged.
+    Without a ``catalogue``, what only it can decide is listed as not judged. ``since`` names the revision whose locks
+    tell which egress is new.
     Raises ``UsageError`` where the policy names no mirror, or the directory is none.
     """
     if not directory.is_dir():
@@ -78,14 +84,19 @@ def gate(
     )
     files = _project if front_ends is None else _built
     every = [*_machine(inspection), *files(inspection)]
+    not_judged = without_catalogue(inspection, "only the catalogue can tell")
     if catalogue is not None:
-        every += catalogue_violations(inspection, catalogue)
-    violations = [violation for violation in every if violation.scope in scopes]
+        before = locked_at(inspection, since) if since else ()
+        try:
+            every += catalogue_violations(inspection, catalogue, before=before, allow=found.policy.egress.allow)
+            not_judged = ()
+        except NoegressError as error:  # it went stale or away in between: undecided, the rest stands
+            not_judged = without_catalogue(inspection, error.problem)
     return Report(
         directory=directory,
         mirror=inspection.mirror.url,
-        violations=tuple(dict.fromkeys(violations)),
-        not_judged=() if catalogue is not None else without_catalogue(inspection, "only the catalogue can tell"),
+        violations=tuple(dict.fromkeys(every)),
+        not_judged=not_judged,
         passed_over=tuple(inspection.passed_over),
     )
 

@@ -36,7 +36,7 @@ def parse_ini(text: str, path: Path, *, offset: int = 0) -> Ini:
     sections = {}
     for section in parser.sections():
         sections[section] = {
-            option: list(_numbered(text, section, option, offset)) for option in parser.options(section)
+            option: list(value_lines(text, section, option, offset)) for option in parser.options(section)
         }
     return Ini(path=path, sections=sections)
 
@@ -47,7 +47,7 @@ def line_of_error(error: configparser.Error) -> int:
     return int(getattr(error, "lineno", None) or (listed[0][0] if listed else 0))
 
 
-def _numbered(text: str, section: str, option: str, offset: int) -> Iterator[tuple[str, int]]:
+def value_lines(text: str, section: str, option: str, offset: int = 0) -> Iterator[tuple[str, int]]:
     """The lines of a value: the rest of the option's line, and the indented lines below it."""
     current, is_inside = "", False
     for number, line in enumerate(text.splitlines(), start=1):

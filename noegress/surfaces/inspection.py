@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from noegress.surfaces.document import UnreadableError
@@ -51,6 +52,8 @@ class Inspection:
     passed_over: list[str] = field(default_factory=list)
     digests: list["LockedFile"] = field(default_factory=list)
     """Locked files, for the catalogue to judge."""
+    own: set[NormalizedName] = field(default_factory=set)
+    """Projects whose sources are in the directory: no mirror is asked for them."""
     names: list["NamedProject"] = field(default_factory=list)
     """Dependencies of the project itself, for the catalogue to judge."""
 
@@ -123,7 +126,8 @@ class Inspection:
             marker = requirement.marker
             if marker is None or "extra" in str(marker) or marker.evaluate():
                 name = canonicalize_name(requirement.name)
-                self.names.append(NamedProject(origin=origin, surface=surface, name=name))
+                versions = requirement.specifier
+                self.names.append(NamedProject(origin=origin, surface=surface, name=name, versions=versions))
 
     def reference(self, surface: str, origin: Origin, value: str, *, text: str) -> Iterator[Violation]:
         """The value of an option that takes a requirement or a file: only what is remote is a direct reference."""
@@ -171,6 +175,8 @@ class NamedProject:
     origin: Origin
     surface: str
     name: NormalizedName
+    versions: SpecifierSet = field(default_factory=SpecifierSet)
+    """Those that are asked for."""
 
 
 def _direct_part(text: str) -> str | None:

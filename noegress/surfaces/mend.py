@@ -76,8 +76,15 @@ def _mended(text: str, violations: list[Violation], mirror: str) -> str:
         if violation.surface == _REQUIREMENTS and _FURTHER.match(lines[index]):
             lines[index] = ""
         else:
-            lines[index] = lines[index].replace(violation.address, mirror)
+            place = _place(lines, index, violation.address)
+            lines[place] = lines[place].replace(violation.address, mirror)
     return "".join(lines)
+
+
+def _place(lines: list[str], index: int, address: str) -> int:
+    """Where the address of a violation is written: on its line, below it, or above it as a variable's value."""
+    held = [position for position, line in enumerate(lines) if address in line and not line.lstrip().startswith("#")]
+    return next((position for position in held if position >= index), held[-1] if held else index)
 
 
 def _variables(path: Path, policy: Policy) -> list[Edit]:

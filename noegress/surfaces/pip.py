@@ -8,11 +8,11 @@ import configparser
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from noegress.surfaces.document import UnreadableError, read_text
-from noegress.surfaces.ini import line_of_error
+from noegress.surfaces.ini import line_of_error, value_lines
 from noegress.surfaces.inspection import COMMAND_LINE, ENVIRONMENT, Inspection, Origin
 from noegress.surfaces.machine import Machine
 from noegress.surfaces.options import PIP, read_options
@@ -35,6 +35,8 @@ class Setting:
     origin: Origin
     written: str
     """How it is spelled there."""
+    lines: tuple[tuple[str, int], ...] = ()
+    """The value line by line, where it has more than one."""
 
 
 def pip_violations(inspection: Inspection) -> Iterator[Violation]:
@@ -59,8 +61,10 @@ def pip_default(inspection: Inspection) -> Setting | None:
 def _judge(inspection: Inspection, setting: Setting) -> Iterator[Violation]:
     if setting.key == "no-index":
         return
-    place, origin = PLACES[setting.key], setting.origin
-    yield from place_violations(inspection, place, setting.value, origin, written=setting.written, surface=SURFACE)
+    place = PLACES[setting.key]
+    for value, line in setting.lines or ((setting.value, setting.origin.line),):
+        origin = replace(setting.origin, line=line)
+        yield from place_violations(inspection, place, value, origin, written=setting.written, surface=SURFACE)
     if setting.key in ("requirement", "constraint", "build-constraint"):
         for name in setting.value.split():
             yield from requirements_violations(inspection, inspection.directory / name)
@@ -176,7 +180,9 @@ def _read(path: Path) -> list[tuple[str, Setting]]:
             key = _key(option.lower().replace("_", "-").removeprefix("--"))
             if key and value:
                 origin = Origin(file=path, line=line_of_option(text, section, option))
-                settings.append((section, Setting(key=key, value=value, origin=origin, written=f"{option} = ")))
+                lines = tuple(value_lines(text, section, option)) if "\n" in value else ()
+                setting = Setting(key=key, value=value, origin=origin, written=f"{option} = ", lines=lines)
+                settings.append((section, setting))
     return settings
 
 

@@ -50,6 +50,9 @@ def dependencies(inspection: Inspection, toml: Toml, *path: str, surface: str) -
     for name, value in toml.table(*path).items():
         for position, entry in enumerate(value if isinstance(value, list) else [value]):
             here: KeyPath = (*path, name, position) if isinstance(value, list) else (*path, name)
+            if isinstance(entry, str) and name.lower() != "python":
+                origin = Origin(file=toml.path, line=toml.line(*here))
+                yield from inspection.requirement(surface, origin, name)
             if not isinstance(entry, dict):
                 continue
             for key in ("git", "hg", "svn", "url", "path", "file"):

