@@ -8,7 +8,7 @@ TESTS ?= tests
 PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG_FILE=/dev/null \
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo demo-airgap test check matrix bench-build bench-guard bench-scan check-sdists format reference lock clean help
+.PHONY: demo demo-airgap test check matrix bench-build bench-guard bench-mirror bench-scan check-sdists format reference lock clean help
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -60,6 +60,9 @@ lock: .venv  ## write requirements/dev.txt anew, hashes and no addresses
 WHEELS ?= build/wheels
 bench-scan: .venv  ## CPU of a scan against unpacking and hashing: make bench-scan WHEELS=FOLDER
 	$(BIN)/python benchmarks/scan/bench.py $(WHEELS)
+
+bench-mirror: .venv  ## requests per second beside devpi, proxpi, pypiserver and nginx (needs wrk and nginx)
+	$(BIN)/python benchmarks/mirror/bench.py
 
 bench-guard: .venv  ## what the guard costs, against no guard, in one run
 	$(BIN)/python benchmarks/guard/bench.py

@@ -28,8 +28,8 @@ CORE_FLOORS = [
     {"policy"},
     {"verdict"},
     {"artifact"},
-    {"rules", "scan", "surfaces", "catalogue"},
-    {"evidence"},
+    {"rules", "scan", "surfaces", "catalogue", "approval"},
+    {"download", "evidence"},
     {"export", "report", "bundle", "custody", "run", "suggest"},
     {"cli"},
 ]

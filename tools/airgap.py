@@ -74,8 +74,16 @@ def outside(folder: Path) -> str:
     log.append(events)
     noegress, online = BIN / "noegress", keys / "online.pem"
     catalogue, release, point = folder / "catalogue", folder / "release.json", folder / "checkpoint.json"
+    where, dossier = ("--catalogue", catalogue), folder / "dossier.json"
+    asked = ("--reason", "rehearsal", "--key", keys / "requester/alice.pem", "--to", dossier)
+    run(noegress, "approve", "request", *where, *asked)
+    run(noegress, "approve", "evidence", dossier, *where, "--online", online)
+    run(noegress, "approve", "sign", dossier, "--key", keys / "approver/alice.pem")
+    run(noegress, "approve", "file", dossier, *where, fails=True)  # nobody approves their own request
+    run(noegress, "approve", "sign", dossier, "--key", keys / "approver/bob.pem")
+    run(noegress, "approve", "file", dossier, *where, "--log", log.path)
     run(noegress, "bundle", "release", "--catalogue", catalogue, "--online", online, "--to", release)
-    install = (noegress, "keys", "install", release, "--catalogue", catalogue, "--online", online)
+    install = (noegress, "keys", "install", release, "--catalogue", catalogue, "--online", online, "--log", log.path)
     run(noegress, "sign", release, "--key", keys / "release/alice.pem")
     run(*install, fails=True)
     run(noegress, "sign", release, "--key", keys / "release/carol.pem")

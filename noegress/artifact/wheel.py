@@ -8,11 +8,12 @@ from noegress.artifact.interface import Archive
 from noegress.artifact.member import Member
 from noegress.artifact.nested import expand
 from noegress.artifact.pieces import Assembler
-from noegress.artifact.problem import Unreadable
+from noegress.artifact.problem import Unreadable, shown
 from noegress.artifact.record import Record, parse_record
 from noegress.artifact.zip_archive import read_entries, read_entry
 from noegress.artifact.zip_directory import Entry
 
+_SPREAD = re.compile(r"\A[^/]+\.data/(?:purelib|platlib|data/[Ll]ib(?:64)?/(?:python[^/]*/)?site-packages)/")
 _WHEEL_VERSION = re.compile(rb"^Wheel-Version:\s*(\d+)\.\d+\s*$", re.MULTILINE | re.IGNORECASE)
 
 
@@ -28,6 +29,7 @@ class Wheel(Archive):
 
     def _open(self, filename: str) -> Identity:
         self._entries = read_entries(self._stream, self._budget, self._notes)
+        self._check_spread()
         identity = self._identify(filename)
         folder = self._dist_info(identity)
         if not folder:
@@ -40,6 +42,14 @@ class Wheel(Archive):
             self._notes.add("metadata-unreadable", "has no METADATA", file=folder)
             return identity
         return check_metadata(self._whole(metadata), metadata.name, identity, self._notes)
+
+    def _check_spread(self) -> None:
+        """Note members that are installed over each other: .data/purelib and the root are one folder in the end."""
+        installed: dict[str, str] = {}
+        for entry in self._entries:
+            other = installed.setdefault(_SPREAD.sub("", entry.name), entry.name)
+            if other != entry.name:
+                self._notes.add("duplicate-name", f"is installed in the place of {shown(other)}", file=entry.name)
 
     def _dist_info(self, identity: Identity) -> str:
         folders = {entry.name.partition("/")[0] for entry in self._entries if "/" in entry.name}

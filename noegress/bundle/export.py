@@ -13,12 +13,12 @@ from noegress.bundle.stream import BundleStream, read_head
 from noegress.bundle.volumes import VolumeReader, read_index
 from noegress.catalogue._tuf import Envelope, Metadata, Signer, TargetFile, Targets
 from noegress.catalogue.entry import CatalogueEntry
+from noegress.catalogue.release import released_entries
 from noegress.catalogue.repository import CatalogueRepository
-from noegress.catalogue.roles import ADMITTED, RELEASE, RELEASED_FILES, after
+from noegress.catalogue.roles import ADMITTED, RELEASE, after
 from noegress.catalogue.state import meta_file, signed_bytes
 from noegress.catalogue.storage import write_whole, writing
 from noegress.errors import UsageError
-from noegress.verdict import Verdict
 
 _PLAN = "plan"
 
@@ -76,23 +76,6 @@ class Journey:
     valid_days: int = 30
     """How long after the export it can be imported."""
     now: datetime | None = None
-
-
-def released_entries(repository: CatalogueRepository) -> tuple[CatalogueEntry, ...]:
-    """The files of the current release; ``BundleError`` where there is none, or it no longer fits the catalogue."""
-    state = repository.state
-    release = state.role(RELEASE, state.snapshot()).signed
-    if RELEASED_FILES not in release.targets:
-        fix = "noegress bundle release, then noegress sign by the releasers, then noegress keys install"
-        raise BundleError("nothing was released yet", fix=fix)
-    wanted = json.loads(state.target_file(release.targets[RELEASED_FILES]).read_bytes())["files"]
-    entries = {publication.entry.sha256: publication.entry for publication in repository.entries()}
-    lost = [sha256 for sha256 in wanted if sha256 not in entries or entries[sha256].verdict is not Verdict.ADMITTED]
-    if lost:
-        raise BundleError(
-            f"{len(lost)} released files are no longer admitted, the first is {lost[0]}", fix="release anew"
-        )
-    return tuple(entries[sha256] for sha256 in sorted(wanted))
 
 
 def plan_export(

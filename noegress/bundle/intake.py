@@ -12,20 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from noegress.bundle.authority import Authority
 from noegress.bundle.manifest import PAYLOAD_TYPE, BundleError, Manifest, Part, read_manifest
 from noegress.bundle.store import ImportedStore
 from noegress.bundle.stream import CHUNK, Extent, head_length, layout, padded, read_head
-from noegress.bundle.volumes import Volume, VolumeReader, check_index, read_index
+from noegress.bundle.volumes import Volume, VolumeReader, read_index
 from noegress.catalogue import Publication
-from noegress.catalogue._tuf import Envelope, Metadata, Root, Targets, UnverifiedSignatureError
-from noegress.catalogue.ceremony import delegated_role
+from noegress.catalogue._tuf import Envelope
 from noegress.catalogue.client import Catalogue, Trust
 from noegress.catalogue.entry import CatalogueEntry, write_time
-from noegress.catalogue.install import check_signed
-from noegress.catalogue.keys import owner_of
-from noegress.catalogue.roles import RELEASE
 from noegress.catalogue.storage import sync, writing
-from noegress.custody.checkpoint import Checkpoint, check_log, signers_of, verify_checkpoint
 from noegress.custody.log import Action, CustodyLog, Event
 from noegress.verdict import Verdict
 
@@ -151,9 +147,12 @@ def import_bundle(source: Path | BinaryIO, store: ImportedStore, terms: Terms) -
         _take_in(bundle, store)
         state = store.assemble(manifest)
         catalogue = Catalogue.open(state, trust, cache=state / "trust", now=terms.now)
-        signers = _check_people(state, bundle)
+        authority = Authority(state)
+        authority.check_mirror(bundle.signed, bundle.index, manifest)
+        signers = authority.check_release()
         entries = _check_closure(catalogue, manifest)
-        checkpoint = _check_custody(state, previous)
+        approvers = authority.check_approvals(entries)
+        checkpoint = authority.check_custody(previous)
         visible, differences = _judged(store, entries, terms)
         report = {
             "bundle": manifest.id,
@@ -161,6 +160,7 @@ def import_bundle(source: Path | BinaryIO, store: ImportedStore, terms: Terms) -
             "imported": write_time(now),
             "base": manifest.base,
             "signers": list(signers),
+            "approvers": list(approvers),
             "files": len(entries),
             "differences": dict(differences),
             "checkpoint": None if checkpoint is None else checkpoint.text().decode(),
@@ -222,46 +222,20 @@ def _store(pieces: Iterator[bytes], part: Part, store: ImportedStore) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.new")
     digest = hashlib.sha256()
-    with fresh.open("wb") as file:
-        for piece in pieces:
-            digest.update(piece)
-            file.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
-    if digest.hexdigest() != part.sha256:
-        fresh.unlink()
-        return False
-    fresh.chmod(0o444)
-    fresh.replace(path)
+    try:
+        with fresh.open("wb") as file:
+            for piece in pieces:
+                digest.update(piece)
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        if digest.hexdigest() != part.sha256:
+            return False
+        fresh.chmod(0o444)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
     return True
-
-
-def _check_people(state: Path, bundle: Bundle) -> tuple[str, ...]:
-    """Who released it, counted by owner; and that manifest and index were signed by the mirror of this root.
-
-    TUF has verified the metadata by now; it counts keys, and two keys of one person count once here.
-    """
-    metadata = state / "trust" / "metadata"
-    root = Metadata[Root].from_file(str(metadata / "root.json")).signed
-    targets = Metadata[Targets].from_file(str(metadata / "targets.json")).signed
-    release = Metadata[Targets].from_file(str(metadata / f"{RELEASE}.json"))
-    role, keys = delegated_role(targets, RELEASE)
-    check_signed(release, RELEASE, role, keys)
-    online = [root.keys[keyid] for keyid in root.roles["timestamp"].keyids]
-    if not signers_of(bundle.signed, online):
-        raise BundleError("its manifest is not signed by the mirror of this catalogue", fix=_EXPORT)
-    if bundle.index is not None:
-        check_index(bundle.index, bundle.manifest.id, online[0])
-    signed = set()
-    for keyid in role.keyids:
-        signature = release.signatures.get(keyid)
-        try:
-            if signature is not None and keyid in keys:
-                keys[keyid].verify_signature(signature, release.signed_bytes)
-                signed.add(owner_of(keys[keyid]))
-        except UnverifiedSignatureError:
-            continue
-    return tuple(sorted(signed))
 
 
 def _check_closure(catalogue: Catalogue, manifest: Manifest) -> dict[str, CatalogueEntry]:
@@ -284,25 +258,6 @@ def _check_closure(catalogue: Catalogue, manifest: Manifest) -> dict[str, Catalo
     if len(set(names)) != len(names):
         raise BundleError("two of its files have one name", fix="have it released anew without one of them")
     return entries
-
-
-def _check_custody(state: Path, previous: Path | None) -> Checkpoint | None:
-    """The log that came along holds together, fits its checkpoint, and begins with the one that came before."""
-    log = CustodyLog(state / "custody" / "log.jsonl")
-    old = CustodyLog(previous / "custody" / "log.jsonl") if previous is not None else None
-    if old is not None and old.path.exists():
-        size, root = old.head()
-        check_log(log, Checkpoint(origin="", size=size, root=root))
-    signed = state / "custody" / "checkpoint.json"
-    if not signed.is_file():
-        sum(1 for _ in log.records())
-        return None
-    targets = Metadata[Targets].from_file(str(state / "trust" / "metadata" / "targets.json")).signed
-    role, keys = delegated_role(targets, RELEASE)
-    holders = [keys[keyid] for keyid in role.keyids if keyid in keys]
-    checkpoint, _ = verify_checkpoint(signed.read_bytes(), holders, role.threshold)
-    check_log(log, checkpoint)
-    return checkpoint
 
 
 def _judged(

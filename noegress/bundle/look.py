@@ -9,10 +9,10 @@ from pathlib import Path
 from noegress.bundle.intake import opened_bundle
 from noegress.bundle.manifest import BundleError, Manifest
 from noegress.bundle.store import ImportedStore
-from noegress.catalogue._tuf import Metadata, Targets, Timestamp, UnverifiedSignatureError
+from noegress.catalogue._tuf import Metadata, Targets, Timestamp
 from noegress.catalogue.ceremony import delegated_role
 from noegress.catalogue.entry import read_publication, write_time
-from noegress.catalogue.keys import owner_of
+from noegress.catalogue.keys import signing_owners
 from noegress.catalogue.roles import RELEASE
 
 _SMALL_BYTES = 64 << 20
@@ -71,13 +71,8 @@ def look_into(bundle: Path, store: ImportedStore | None) -> Seen:
             small[part.path] = store.content(part.sha256).read_bytes()
     targets, release = (Metadata[Targets].from_bytes(_newest(small, name)) for name in ("targets", RELEASE))
     role, keys = delegated_role(targets.signed, RELEASE)
-    signers = set()
-    for keyid in role.keyids:
-        try:
-            keys[keyid].verify_signature(release.signatures[keyid], release.signed_bytes)
-            signers.add(owner_of(keys[keyid]))
-        except (KeyError, UnverifiedSignatureError):
-            continue
+    known = [keys[keyid] for keyid in role.keyids if keyid in keys]
+    signers = signing_owners(release.signatures, known, release.signed_bytes)
     files = {part.sha256 for part in manifest.parts if part.path.startswith("files/")}
     names = {
         entry.filename

@@ -8,7 +8,7 @@ try:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
-    from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
+    from securesystemslib.signer import CryptoSigner, Key, Signature, Signer, SSlibKey
     from tuf.api import exceptions
     from tuf.api.metadata import (
         DelegatedRole,
@@ -44,6 +44,7 @@ __all__ = [
     "Role",
     "Root",
     "SSlibKey",
+    "Signature",
     "Signed",
     "Signer",
     "Snapshot",

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from noegress.approval.check import People, people_of
 from noegress.catalogue._tuf import Key, Role, Root, Targets
 from noegress.catalogue.ceremony import delegated_role, top_role
 from noegress.catalogue.keys import RoleKeys, owner_of
-from noegress.catalogue.roles import ADMITTED, RELEASE, Lifetimes
+from noegress.catalogue.roles import ADMITTED, APPROVER, RELEASE, REQUESTER, Lifetimes
 from noegress.catalogue.state import CatalogueState
 from noegress.errors import UsageError
 
@@ -33,6 +34,7 @@ def holders_of(directory: Path) -> tuple[Holders, ...]:
         ("targets", *top_role(root, "targets"), targets.expires),
         (ADMITTED, *delegated_role(targets, ADMITTED), state.role(ADMITTED, snapshot).signed.expires),
         (RELEASE, *delegated_role(targets, RELEASE), release.expires),
+        *((name, *delegated_role(targets, name), targets.expires) for name in _approving(targets)),
         ("snapshot", *top_role(root, "snapshot"), snapshot.expires),
         ("timestamp", *top_role(root, "timestamp"), timestamp.expires),
     ]
@@ -40,6 +42,12 @@ def holders_of(directory: Path) -> tuple[Holders, ...]:
         Holders(name=name, threshold=role.threshold, owners=_owners(role, keys), expires=expires)
         for name, role, keys, expires in rows
     )
+
+
+def approval_people(directory: Path) -> People | None:
+    """Whose requests and approvals count; None where the catalogue asks for none."""
+    state = CatalogueState(directory, Lifetimes())
+    return people_of(state.root().signed, state.role("targets", state.snapshot()).signed)
 
 
 def release_keys(directory: Path) -> RoleKeys:
@@ -53,6 +61,9 @@ def changed_keys(
     state: CatalogueState, name: str, *, remove: frozenset[str], add: tuple[Key, ...], threshold: int | None
 ) -> RoleKeys:
     """The keys of a role without those of some owners and with others; the threshold stays unless one is given."""
+    targets = state.role("targets", state.snapshot()).signed
+    if name in {REQUESTER, APPROVER} and name not in _approving(targets):
+        return RoleKeys(keys=add, threshold=threshold or 1)
     role, known = _role(state, name)
     kept = [known[keyid] for keyid in role.keyids if owner_of(known[keyid]) not in remove]
     unknown = remove - {owner_of(known[keyid]) for keyid in role.keyids}
@@ -71,6 +82,11 @@ def _role(state: CatalogueState, name: str) -> tuple[Role, dict[str, Key]]:
         targets: Targets = state.role("targets", state.snapshot()).signed
         role, keys = delegated_role(targets, name)
     return role, dict(keys)
+
+
+def _approving(targets: Targets) -> tuple[str, ...]:
+    roles = targets.delegations.roles if targets.delegations is not None else None
+    return tuple(name for name in (REQUESTER, APPROVER) if name in (roles or {}))
 
 
 def _owners(role: Role, keys: Mapping[str, Key]) -> tuple[str, ...]:

@@ -1,9 +1,11 @@
 """Installs what key holders signed: verified against the catalogue, then current, all of it at once."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from noegress.approval.check import People, check_trail, people_of
 from noegress.catalogue._tuf import (
     Key,
     Metadata,
@@ -12,13 +14,12 @@ from noegress.catalogue._tuf import (
     Signer,
     TargetFile,
     Targets,
-    UnverifiedSignatureError,
     exceptions,
 )
 from noegress.catalogue.ceremony import Ceremony, CeremonyError, delegated_role, top_role
-from noegress.catalogue.keys import owner_of
+from noegress.catalogue.keys import owner_of, signing_owners
 from noegress.catalogue.repository import CatalogueRepository
-from noegress.catalogue.roles import ADMITTED, RELEASE, after
+from noegress.catalogue.roles import ADMITTED, RELEASE, RELEASED_FILES, TRAIL, after
 from noegress.catalogue.state import CatalogueState
 from noegress.catalogue.storage import writing
 
@@ -50,6 +51,11 @@ def install(directory: Path, ceremony: Ceremony, online: Signer, *, now: datetim
         for name in (ADMITTED, RELEASE):
             check_signed(current[name], name, *delegated_role(current["targets"].signed, name))
         files = _documents(state, current[RELEASE].signed, ceremony)
+        if current[RELEASE].signed.targets != state.role(RELEASE, snapshot).signed.targets:
+            people = people_of(root.signed, current["targets"].signed)
+            _check_approvals(
+                people, {path: _content(state, path, current, ceremony) for path in (RELEASED_FILES, TRAIL)}
+            )
         changed |= _resigned_bins(repository, current[ADMITTED].signed, online, now)
         if root.signed.version != old_root.signed.version:
             files[state.metadata_path("root", root.signed.version)] = root.to_bytes()
@@ -59,22 +65,36 @@ def install(directory: Path, ceremony: Ceremony, online: Signer, *, now: datetim
 
 def check_signed(metadata: Metadata[Root] | Metadata[Targets], name: str, role: Role, keys: Mapping[str, Key]) -> None:
     """See that a role is signed by enough people; raises ``CeremonyError`` naming who is missing."""
-    owners = set()
-    for keyid in role.keyids:
-        signature = metadata.signatures.get(keyid)
-        if signature is None or keyid not in keys:
-            continue
-        try:
-            keys[keyid].verify_signature(signature, metadata.signed_bytes)
-        except UnverifiedSignatureError:
-            continue
-        owners.add(owner_of(keys[keyid]))
+    known = [keys[keyid] for keyid in role.keyids if keyid in keys]
+    owners = signing_owners(metadata.signatures, known, metadata.signed_bytes)
     if len(owners) < role.threshold:
-        missing = sorted({owner_of(keys[keyid]) for keyid in role.keyids if keyid in keys} - owners)
+        missing = sorted({owner_of(key) for key in known} - owners)
         raise CeremonyError(
             f"{name} is signed by {len(owners)} people of whom {role.threshold} are needed",
             fix=f"have it signed by {' or '.join(missing)}: noegress sign FILE --key KEY",
         )
+
+
+def _content(
+    state: CatalogueState, path: str, current: Mapping[str, Metadata[Targets]], ceremony: Ceremony
+) -> bytes | None:
+    """A document of the release: of the ceremony, else one that is there already; None where it names none."""
+    target = current[RELEASE].signed.targets.get(path)
+    if target is None:
+        return None
+    return ceremony.documents[path] if path in ceremony.documents else state.target_file(target).read_bytes()
+
+
+def _check_approvals(people: People | None, documents: Mapping[str, bytes | None]) -> None:
+    """Where the catalogue asks for approvals: every file of a new release has them."""
+    released = documents[RELEASED_FILES]
+    if people is None or released is None:
+        return
+    try:
+        files = tuple(json.loads(released)["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CeremonyError(f"{RELEASED_FILES} is broken: {error}", fix=_PROPOSE) from error
+    check_trail(documents[TRAIL], files, people)
 
 
 def _check_document(target: TargetFile, content: bytes) -> None:

@@ -3,16 +3,27 @@
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from noegress.catalogue._tuf import CryptoSigner, Ed25519PrivateKey, Key, Signer, SSlibKey, serialization
+from noegress.catalogue._tuf import (
+    CryptoSigner,
+    Ed25519PrivateKey,
+    Key,
+    Signature,
+    Signer,
+    SSlibKey,
+    UnverifiedSignatureError,
+    serialization,
+)
 from noegress.errors import UsageError
 
 OWNER = "x-noegress-owner"
 """The field of a public key that names the person who holds it; signed along with the key."""
 OFFLINE_ROLES = ("root", "targets", "release")
+APPROVAL_ROLES = ("requester", "approver")
+"""Roles for two people and more: nobody approves their own request."""
 
 Passphrase = Callable[[Path], bytes | None]
 """Tells the passphrase of a key file; None for a key without one."""
@@ -43,6 +54,10 @@ class RoleKeys:
                 fix="choose a threshold from 1 to the number of keys",
             )
 
+    @property
+    def owners(self) -> tuple[str, ...]:
+        return tuple(sorted(owner_of(key) for key in self.keys))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueKeys:
@@ -55,12 +70,29 @@ class CatalogueKeys:
     """The one key that lies on the mirror: admission bins, snapshot and timestamp, nothing else."""
     signers: tuple[Signer, ...]
     """At least a threshold of root, targets and release, and the online one."""
+    requester: RoleKeys | None = None
+    """Who may ask for a release; without it, and approvers, a release needs no approvals."""
+    approver: RoleKeys | None = None
 
 
 def owner_of(key: Key) -> str:
     """The person who holds a key; its id where the key names nobody."""
     owner = key.unrecognized_fields.get(OWNER)
     return owner if isinstance(owner, str) and owner else key.keyid
+
+
+def signing_owners(signatures: Mapping[str, Signature], keys: Iterable[Key], signed: bytes) -> frozenset[str]:
+    """The owners of keys whose signatures hold: people, each once, however many keys they used."""
+    owners = set()
+    for key in keys:
+        signature = signatures.get(key.keyid)
+        try:
+            if signature is not None:
+                key.verify_signature(signature, signed)
+                owners.add(owner_of(key))
+        except UnverifiedSignatureError:
+            continue
+    return frozenset(owners)
 
 
 def generate_key(path: Path, *, owner: str, passphrase: bytes | None = None) -> Signer:
@@ -125,20 +157,22 @@ def generate_keys(
 ) -> CatalogueKeys:
     """Make every key of a new catalogue below ``directory``: ``ROLE/OWNER.pem`` and ``online.pem``.
 
-    Offline roles get a key for each owner and ask for a majority of them: 1 of 1, 2 of 2, 2 of 3. ``passphrase`` is
-    asked for every offline key; the online key has none, for it is used unattended.
+    Offline roles get a key for each owner and ask for a majority of them: 1 of 1, 2 of 2, 2 of 3. Two owners and more
+    also get requester and approver keys, of which one each is enough. ``passphrase`` is asked for every offline key;
+    the online key has none, for it is used unattended.
     """
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     signers: list[Signer] = []
     roles: dict[str, RoleKeys] = {}
-    for role in OFFLINE_ROLES:
+    for role in (*OFFLINE_ROLES, *(APPROVAL_ROLES if len(owners) > 1 else ())):
         (directory / role).mkdir(exist_ok=True, mode=0o700)
         made = []
         for owner in owners:
             path = directory / role / f"{owner}.pem"
             made.append(generate_key(path, owner=owner, passphrase=passphrase(path)))
         signers += made
-        roles[role] = RoleKeys(keys=tuple(signer.public_key for signer in made), threshold=len(owners) // 2 + 1)
+        threshold = 1 if role in APPROVAL_ROLES else len(owners) // 2 + 1
+        roles[role] = RoleKeys(keys=tuple(signer.public_key for signer in made), threshold=threshold)
     online = generate_key(directory / "online.pem", owner="mirror")
     return CatalogueKeys(
         root=roles["root"],
@@ -146,6 +180,8 @@ def generate_keys(
         release=roles["release"],
         online=online.public_key,
         signers=(*signers, online),
+        requester=roles.get("requester"),
+        approver=roles.get("approver"),
     )
 
 

@@ -2,46 +2,69 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
 
-from noegress.catalogue._tuf import Key, Metadata, Role, Root, TargetFile, Targets
+from noegress.approval.check import Approved, trail_document
+from noegress.catalogue._tuf import DelegatedRole, Key, Metadata, Role, Root, TargetFile, Targets
 from noegress.catalogue.ceremony import Ceremony, CeremonyError, delegated_role, top_role
 from noegress.catalogue.keys import RoleKeys, owner_of
 from noegress.catalogue.repository import CatalogueRepository
-from noegress.catalogue.roles import ADMITTED, RELEASE, RELEASED_FILES, after, members_path
+from noegress.catalogue.roles import (
+    ADMITTED,
+    APPROVER,
+    RELEASE,
+    RELEASED_FILES,
+    REQUESTER,
+    TRAIL,
+    after,
+    members_path,
+)
 from noegress.catalogue.state import CatalogueState
 from noegress.verdict import Verdict
 
 
-def propose_release(repository: CatalogueRepository, *, now: datetime | None = None) -> Ceremony:
-    """A release of everything that is admitted now, for the release keys to sign."""
+def propose_release(
+    repository: CatalogueRepository, *, approved: Sequence[Approved] | None = None, now: datetime | None = None
+) -> Ceremony:
+    """A release of everything that is admitted now, for the release keys to sign.
+
+    Where the catalogue asks for approvals, of what is admitted and in one of the ``approved`` dossiers, which become
+    part of what is signed.
+    """
     now, state = now or datetime.now(UTC), repository.state
     snapshot = state.snapshot()
+    known = frozenset[str]().union(*(item.dossier.request.files for item in approved or ()))
     released: dict[str, str] = {}
     for publication in repository.entries():
         entry = publication.entry
-        if entry.verdict is Verdict.ADMITTED:
+        if entry.verdict is Verdict.ADMITTED and (approved is None or entry.sha256 in known):
             path = members_path(entry.sha256)
             target = state.role(state.bins(snapshot).get_role_for_target(path), snapshot).signed.targets[path]
             released[entry.sha256] = target.hashes["sha256"]
-    content = json.dumps({"format": 1, "files": released}, sort_keys=True).encode()
+    documents = {RELEASED_FILES: json.dumps({"format": 1, "files": released}, sort_keys=True).encode()}
+    if approved is not None:
+        documents[TRAIL] = trail_document(item for item in approved if item.dossier.request.files & set(released))
     metadata = _next(state.role(RELEASE, snapshot), state, now)
-    sha256 = hashlib.sha256(content).hexdigest()
-    metadata.signed.targets = {RELEASED_FILES: TargetFile(len(content), {"sha256": sha256}, RELEASED_FILES)}
+    metadata.signed.targets = {
+        path: TargetFile(len(content), {"sha256": hashlib.sha256(content).hexdigest()}, path)
+        for path, content in documents.items()
+    }
     return Ceremony(
         purpose=f"release {metadata.signed.version} of {len(released)} files, proposed on {now:%Y-%m-%d %H:%M} UTC",
         metadata={RELEASE: metadata},
         holders={RELEASE: _holders(*delegated_role(state.role("targets", snapshot).signed, RELEASE))},
-        documents={RELEASED_FILES: content},
+        documents=documents,
     )
 
 
 def propose_keys(
     state: CatalogueState, changes: Mapping[str, RoleKeys], *, purpose: str, now: datetime | None = None
 ) -> Ceremony:
-    """Other keys for roles (``root``, ``targets``, ``release``, ``online``), or with no changes new expiry dates.
+    """Other keys for roles, or with no changes new expiry dates.
+
+    Roles are ``root``, ``targets``, ``release``, ``requester``, ``approver`` and ``online``.
 
     Root is signed by a threshold of its old keys and of its new ones; everything that the old keys signed is signed
     anew. A change of the online key is completed when it is installed with the new one.
@@ -60,8 +83,8 @@ def propose_keys(
             _replace_top(root.signed, name, holders)
         if role == "targets":
             _replace_delegated(targets.signed, ADMITTED, holders)
-        elif role == RELEASE:
-            _replace_delegated(targets.signed, RELEASE, holders)
+        elif role in {RELEASE, REQUESTER, APPROVER}:
+            _replace_delegated(targets.signed, role, holders)
         elif role == "online":
             _replace_bins(admitted.signed, holders)
     top_targets = {**_holders(*top_role(root.signed, "targets"))}
@@ -98,6 +121,9 @@ def _replace_top(root: Root, name: str, holders: RoleKeys) -> None:
 
 
 def _replace_delegated(targets: Targets, name: str, holders: RoleKeys) -> None:
+    if name != RELEASE and targets.delegations is not None and targets.delegations.roles is not None:
+        fresh = DelegatedRole(name, [], holders.threshold, terminating=True, paths=[f"{name}/*"])
+        targets.delegations.roles.setdefault(name, fresh)  # a catalogue of one person gets others
     role, _ = delegated_role(targets, name)
     for keyid in list(role.keyids):
         targets.revoke_key(keyid, name)

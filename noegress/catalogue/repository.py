@@ -9,6 +9,7 @@ from pathlib import Path
 from noegress.catalogue._tuf import Metadata, Signer, Snapshot, TargetFile, Targets, Timestamp
 from noegress.catalogue.entry import Publication, publication_document, read_publication
 from noegress.catalogue.keys import CatalogueKeys, RoleKeys
+from noegress.catalogue.lookup import publications
 from noegress.catalogue.roles import (
     ADMITTED,
     RELEASE,
@@ -129,14 +130,7 @@ class CatalogueRepository:
 
     def entries(self) -> list[Publication]:
         """Everything that is listed; reads every bin, for bundles and reports."""
-        snapshot = self.state.snapshot()
-        found = []
-        for name in sorted(snapshot.meta):
-            if name.startswith(f"{ADMITTED}-"):
-                targets = self.state.role(name.removesuffix(".json"), snapshot).signed.targets
-                wanted = [targets[path] for path in sorted(targets) if path.startswith("members/")]
-                found += [read_publication(self.state.target_file(target).read_bytes()) for target in wanted]
-        return found
+        return publications(self.state)
 
     def _change(self, changes: dict[str, Publication], gone: frozenset[str], now: datetime) -> None:
         snapshot = self.state.snapshot()

@@ -25,6 +25,11 @@ ADMITTED = "admitted"
 RELEASE = "release"
 """A threshold of people signs it: the list of files that may be used where only a release counts."""
 RELEASED_FILES = "release/files.json"
+TRAIL = "release/trail.json"
+"""The dossiers on which a release rests."""
+REQUESTER = "requester"
+APPROVER = "approver"
+"""Delegated like the release, so that their keys are known, changed and revoked alike; they sign statements only."""
 SIGNED = "x-noegress-signed"
 """When a timestamp was signed: TUF tells only when it ends, and max-age is judged by its age."""
 
@@ -105,14 +110,15 @@ def _delegations(keys: CatalogueKeys) -> Delegations:
         keyids = [key.keyid for key in holders.keys]
         return DelegatedRole(name, keyids, holders.threshold, terminating=True, paths=paths)
 
-    holders = {key.keyid: key for key in (*keys.targets.keys, *keys.release.keys)}
-    return Delegations(
-        keys=holders,
-        roles={
-            RELEASE: role(RELEASE, keys.release, ["release/*"]),
-            ADMITTED: role(ADMITTED, keys.targets, ["files/*", "members/*", "projects/*"]),
-        },
-    )
+    roles = {
+        RELEASE: role(RELEASE, keys.release, ["release/*"]),
+        ADMITTED: role(ADMITTED, keys.targets, ["files/*", "members/*", "projects/*"]),
+    }
+    people = {REQUESTER: keys.requester, APPROVER: keys.approver}
+    asked = {name: holders for name, holders in people.items() if holders is not None}
+    roles |= {name: role(name, holders, [f"{name}/*"]) for name, holders in asked.items()}
+    known = (keys.targets, keys.release, *asked.values())
+    return Delegations(keys={key.keyid: key for holders in known for key in holders.keys}, roles=roles)
 
 
 def signed_by(signed: S, signers: tuple[Signer, ...], holders: RoleKeys, *, role: str) -> Metadata[S]:

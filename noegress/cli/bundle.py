@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from noegress.cli.command import Command, add_policy_option, policy_of
 from noegress.cli.secret import add_passphrase_option, passphrase_of
 from noegress.errors import UsageError
+from noegress.verdict import Verdict
 
 if TYPE_CHECKING:
+    from noegress.approval.filing import Filed
     from noegress.catalogue.repository import CatalogueRepository
 
 _CATALOGUE = "the catalogue's folder on the mirror"
@@ -54,6 +56,7 @@ def _configure_export(parser: ArgumentParser) -> None:
     parser.add_argument("--incomplete", action="store_true", help="export although requirements are missing")
     parser.add_argument("--log", type=Path, metavar="FILE", help="the custody log, to be carried along")
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="its signed checkpoint")
+    parser.add_argument("--carrier", metavar="NAME", help="who carries it, for the log (you)")
     parser.add_argument("--advisories", type=Path, metavar="FILE", help="an OSV archive, to be carried along")
     add_passphrase_option(parser)
     parser.set_defaults(verb=_export)
@@ -73,19 +76,39 @@ def _repository(args: Namespace) -> "CatalogueRepository":
 
 
 def _release(args: Namespace) -> int:
-    from noegress.catalogue.proposal import propose_release  # noqa: PLC0415  # python-tuf is an extra
+    from noegress.approval.filing import filed  # noqa: PLC0415  # python-tuf is an extra
+    from noegress.catalogue.holders import approval_people  # noqa: PLC0415
+    from noegress.catalogue.proposal import propose_release  # noqa: PLC0415
 
-    ceremony = propose_release(_repository(args))
+    people = approval_people(args.catalogue)
+    found = filed(args.catalogue, people) if people is not None else None
+    repository = _repository(args)
+    ceremony = propose_release(repository, approved=found.approved if found is not None else None)
+    if found is not None:
+        _tell_waiting(repository, found)
     args.to.write_bytes(ceremony.to_bytes())
     names = ", ".join(sorted(ceremony.holders["release"].values()))
     print(f"{args.to}: {ceremony.purpose}\nto be signed by {names}: noegress sign {args.to} --key KEY")
     return 0
 
 
+def _tell_waiting(repository: "CatalogueRepository", found: "Filed") -> None:
+    """What is admitted and not approved is left out of a release, and said."""
+    admitted = [item.entry for item in repository.entries() if item.entry.verdict is Verdict.ADMITTED]
+    waiting = [entry.filename for entry in admitted if entry.sha256 not in found.files]
+    if waiting:
+        print(f"noegress: left out, for nobody approved them: {', '.join(waiting)}", file=sys.stderr)
+    for dossier, problem in found.lapsed:
+        print(f"noegress: request {dossier.id[:12]}… counts no more: {problem}", file=sys.stderr)
+
+
 def _export(args: Namespace) -> int:
     from noegress.bundle.closure import environment_of, gaps, read_wheel  # noqa: PLC0415  # python-tuf is an extra
-    from noegress.bundle.export import FileStore, Journey, manifest_of, plan_export, released_entries  # noqa: PLC0415
+    from noegress.bundle.export import FileStore, Journey, manifest_of, plan_export  # noqa: PLC0415
     from noegress.bundle.volumes import parse_size, write_index, write_volumes  # noqa: PLC0415
+    from noegress.catalogue.release import released_entries  # noqa: PLC0415
+    from noegress.custody import CustodyLog  # noqa: PLC0415
+    from noegress.custody.events import export_events  # noqa: PLC0415
 
     size = parse_size(args.volume_size)
     repository, store = _repository(args), FileStore(args.files)
@@ -104,6 +127,10 @@ def _export(args: Namespace) -> int:
                 fix="admit and release them too, or export with --incomplete",
             )
     folder = Path(args.to) if args.to != "-" else args.catalogue / "stream"
+    if args.log is not None:
+        note = f"to {args.to}" if args.to != "-" else "as a stream"
+        events = export_events(repository, args.carrier or getuser(), now=datetime.now(UTC), note=note)
+        CustodyLog(args.log).append_new(events)
     journey = Journey(
         base=manifest_of(args.since) if args.since else None, extra=_extra(args), valid_days=args.valid_days
     )

@@ -1,11 +1,14 @@
 """``noegress keys``: makes signing keys, proposes other ones for a catalogue, and installs what was signed."""
 
 from argparse import ArgumentParser, Namespace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from noegress.cli.command import Command
 from noegress.cli.secret import add_passphrase_option, passphrase_of
 from noegress.errors import UsageError
+
+_ROLES = ("root", "targets", "release", "requester", "approver", "online")
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -25,7 +28,7 @@ def _configure(parser: ArgumentParser) -> None:
     ):
         verb = verbs.add_parser(name, help=help_line)
         verb.add_argument("--catalogue", type=Path, required=True, metavar="DIR")
-        verb.add_argument("--role", choices=["root", "targets", "release", "online"], required=name == "revoke")
+        verb.add_argument("--role", choices=_ROLES, required=name == "revoke")
         verb.add_argument("--remove", action="append", default=[], metavar="OWNER", help="whose key goes")
         verb.add_argument("--add", action="append", default=[], type=Path, metavar="PUB", help="a .pub file that comes")
         verb.add_argument("--threshold", type=int, metavar="N", help="how many must sign (as before)")
@@ -35,6 +38,7 @@ def _configure(parser: ArgumentParser) -> None:
     install.add_argument("file", type=Path, metavar="FILE")
     install.add_argument("--catalogue", type=Path, required=True, metavar="DIR")
     install.add_argument("--online", type=Path, required=True, metavar="KEY", help="the catalogue's online key")
+    install.add_argument("--log", type=Path, metavar="FILE", help="the custody log, to write a release down")
     add_passphrase_option(install)
     install.set_defaults(verb=_install)
 
@@ -91,10 +95,16 @@ def _install(args: Namespace) -> int:
     from noegress.catalogue.ceremony import read_ceremony  # noqa: PLC0415  # python-tuf is an extra
     from noegress.catalogue.install import install  # noqa: PLC0415
     from noegress.catalogue.keys import load_signer  # noqa: PLC0415
+    from noegress.catalogue.repository import CatalogueRepository  # noqa: PLC0415
+    from noegress.custody import CustodyLog  # noqa: PLC0415
+    from noegress.custody.events import release_events  # noqa: PLC0415
 
     ceremony = read_ceremony(args.file)
     online = load_signer(args.online, passphrase=lambda path: passphrase_of(args, path))
     install(args.catalogue, ceremony, online)
+    if args.log is not None and ceremony.documents:
+        repository = CatalogueRepository.open(args.catalogue, online)
+        CustodyLog(args.log).append_new(release_events(repository, now=datetime.now(UTC)))
     print(f"{args.catalogue}: {ceremony.purpose}: in force")
     return 0
 

@@ -15,6 +15,7 @@ from noegress.policy.model import OWN_PROJECTS
 
 _EXIT_STATUSES = "exit status: 0 admitted or clean, 1 refused, 2 usage or configuration, 3 undecided"
 _OWN_COMMANDS = (
+    "approve",
     "bundle",
     "check",
     "diff",

@@ -4,8 +4,12 @@ import sys
 from argparse import ArgumentParser, Namespace
 from getpass import getpass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from noegress.errors import UsageError
+
+if TYPE_CHECKING:
+    from noegress.catalogue._tuf import Signer
 
 
 def add_passphrase_option(parser: ArgumentParser) -> None:
@@ -29,3 +33,16 @@ def passphrase_of(args: Namespace, path: Path) -> bytes:
     if not sys.stdin.isatty():
         raise UsageError(f"{path} needs a passphrase and there is no terminal", fix="name --passphrase-file FILE")
     return getpass(f"passphrase of {path}: ").encode()
+
+
+def add_key_options(parser: ArgumentParser, *, name: str = "--key", help_line: str) -> None:
+    """Add the option that names a key, and its passphrase."""
+    parser.add_argument(name, type=Path, required=True, metavar="KEY", help=help_line)
+    add_passphrase_option(parser)
+
+
+def signer_of(args: Namespace, path: Path | None = None) -> "Signer":
+    """The signer of ``--key``, or of another key file."""
+    from noegress.catalogue.keys import load_signer  # noqa: PLC0415  # python-tuf is an extra
+
+    return load_signer(path or args.key, passphrase=lambda file: passphrase_of(args, file))

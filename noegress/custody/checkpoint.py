@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from noegress.catalogue._tuf import Envelope, Key, Signer, UnverifiedSignatureError
-from noegress.catalogue.keys import owner_of
+from noegress.catalogue._tuf import Envelope, Key, Signer
+from noegress.catalogue.keys import signing_owners
 from noegress.custody.log import CustodyError, CustodyLog
 from noegress.custody.merkle import consistency_proof, is_consistent, root_hash
 
@@ -102,17 +102,7 @@ def read_envelope(content: bytes) -> Envelope:
 
 def signers_of(envelope: Envelope, keys: Sequence[Key]) -> tuple[str, ...]:
     """The owners whose signatures on an envelope hold, each once."""
-    owners = set()
-    for key in keys:
-        signature = envelope.signatures.get(key.keyid)
-        if signature is None:
-            continue
-        try:
-            key.verify_signature(signature, envelope.pae())
-        except UnverifiedSignatureError:
-            continue
-        owners.add(owner_of(key))
-    return tuple(sorted(owners))
+    return tuple(sorted(signing_owners(envelope.signatures, keys, envelope.pae())))
 
 
 def read_checkpoint_file(path: Path) -> bytes:

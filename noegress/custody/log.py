@@ -122,6 +122,13 @@ class CustodyLog:
                 file.flush()
                 os.fsync(file.fileno())
 
+    def append_new(self, events: Iterable[Event]) -> None:
+        """Add what is not there yet, told by action, actor, file and evidence: a step that is repeated logs once."""
+        known = {_identity(record.event) for record in self.records()}
+        fresh = {_identity(event): event for event in events if _identity(event) not in known}
+        if fresh:
+            self.append(fresh.values())
+
     def head(self) -> tuple[int, bytes]:
         """The number of records and the root over them."""
         leaves = [record.leaf for record in self.records()]
@@ -151,6 +158,10 @@ class CustodyLog:
             tail = file.read()
             if tail and not tail.endswith(b"\n"):
                 file.truncate(size - len(tail) + tail.rfind(b"\n") + 1)
+
+
+def _identity(event: Event) -> tuple[str, ...]:
+    return (event.action, event.actor, event.sha256, event.evidence)
 
 
 def _line(event: Event, sequence: int, previous: str) -> bytes:

@@ -11,7 +11,9 @@ from noegress.scan.scene import Evidence, Scene
 _CODE_LINE = re.compile(
     r"import[ \t]"
 )  # site.py: "Lines starting with import (followed by space or tab) are executed."
-_NAMED = re.compile(r"(\A|/)(sitecustomize|usercustomize)\.py\Z", re.IGNORECASE)
+_NAMED = re.compile(
+    r"(\A|/)(sitecustomize|usercustomize)(\.pyw?|\.pyc|(\.[\w-]+)?\.(so|pyd|dll)|/__init__\.pyc?)\Z", re.IGNORECASE
+)
 _TOP = re.compile(r"(\A|\.data/(?:purelib|platlib|data/lib/python[^/]*/site-packages)/)[^/]+\Z")
 
 
@@ -53,9 +55,10 @@ class StartupCode(Rule):
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
         for path, facts in scene.files.items():
-            if facts.reader != "startup" or not _TOP.search(path):
+            named = _NAMED.search(path)
+            if not (named or facts.reader == "startup") or not _TOP.search(re.sub(r"/__init__\.pyc?\Z", "", path)):
                 continue
-            if _NAMED.search(path):
+            if named:
                 yield _evidence(path, 1, f"{path} runs whenever Python starts, without being imported by a program.")
             elif path.lower().endswith(".start"):
                 yield _evidence(path, 1, f"{path} names entry points that run whenever Python starts.")

@@ -5,6 +5,7 @@ from collections import defaultdict
 
 from noegress.finding import When
 from noegress.scan.evaluation import Evaluator, dotted_of
+from noegress.scan.executed_files import EXECUTED
 from noegress.scan.facts import Call, Expression, Facts
 from noegress.scan.program import Module, Program, is_aside, module_name, tail_of
 
@@ -34,13 +35,19 @@ class CallGraph:
                     if handed:
                         self._uses[handed].append((module, call))
         self._words = self._import_words()
+        self._swept = {
+            module.path.rpartition("/")[0] + "/"
+            for module in program.active
+            if "iter_modules" in module.tails or "walk_packages" in module.tails
+        }  # folders whose modules are all imported, by whatever name they have
         self._loaded: dict[str, bool] = {}
         self._callers: dict[tuple[str, int], list[tuple[Module, Call]]] = {}
 
     def _import_words(self) -> dict[str, set[str]]:
         words: dict[str, set[str]] = defaultdict(set)
+        active = {module.path for module in self.program.active}
         for path, facts in self.program.files.items():
-            if facts.imports and not is_aside(path):
+            if facts.imports and (path in active or not is_aside(path)):
                 for word in facts.imports:
                     for part in word.split("."):
                         words[part].add(path)
@@ -58,6 +65,8 @@ class CallGraph:
                 package
                 or "." not in name
                 or last == "__main__"
+                or _runs_by_itself(path, self.program.files[path])
+                or any(path.startswith(folder) for folder in self._swept)
                 or any(target == name for target, _, _ in self.entries)
                 or bool(self._words.get(last, set()) - {path})
             )
@@ -154,7 +163,7 @@ class CallGraph:
     def is_command(self, module: Module, scope: int) -> bool:
         """Whether a function is what a console script or a subcommand runs."""
         if scope == 0:
-            return module.name.endswith("__main__")
+            return module.name.endswith("__main__") or ".data/scripts/" in module.path
         record = module.facts.scopes[scope]
         for target, function, console in self.entries:
             if console and target == module.name and function.partition(".")[0] == record.name:
@@ -166,6 +175,11 @@ class CallGraph:
         return False
 
 
+def _runs_by_itself(path: str, facts: Facts) -> bool:
+    """Start-up files, scripts, and files that other code executes by their path."""
+    return facts.reader == "startup" or ".data/scripts/" in path or path.startswith("../") or EXECUTED in facts.marks
+
+
 def _knows(used: Module, module: Module) -> bool:
     top = module.name.rpartition(".")[0] or module.name
     return any(reference.startswith(top) for reference in used.references)
@@ -175,6 +189,11 @@ def _entry_points(files: dict[str, Facts]) -> list[tuple[str, str, bool]]:
     """Module, function and whether it is a console script."""
     found = []
     for path, facts in files.items():
+        if path.endswith(".start"):  # PEP 829: one entry point a line, run when Python starts
+            for _, line in facts.lines:
+                target, _, function = line.strip().partition(":")
+                found.append((target, function, False))
+            continue
         if not path.endswith("entry_points.txt"):
             continue
         console = False

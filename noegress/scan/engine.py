@@ -13,6 +13,7 @@ from noegress import rules
 from noegress.artifact.member import Member
 from noegress.finding import Basis, Category, Confidence, Finding, KillSwitch, Place, Severity, When
 from noegress.scan.evidence import findings_of, told_once
+from noegress.scan.executed_files import read_executed
 from noegress.scan.facts import Facts
 from noegress.scan.manifest import declared
 from noegress.scan.reading import read_facts
@@ -49,7 +50,8 @@ def analyse_facts(facts: Iterable[tuple[str, Facts]], *, kind: str, name: str, v
 
 
 def _analyse(facts: Iterable[tuple[str, Facts]], *, kind: str, name: str, version: str) -> Analysis:
-    read = {path: each for path, each in facts if each.reader != "none"}
+    read = {path: each for path, each in facts if each.reader != "none" or each.source or each.marks}
+    read_executed(read)
     scene = Scene(_trimmed(read, kind), kind=kind, name=name, version=version or _stated_version(read))
     findings: list[Finding] = []
     for rule in rules.load_rules():

@@ -19,6 +19,11 @@ _COMPARISONS: dict[type[ast.cmpop], str] = {
 }  # fmt: skip
 # what an address, a command, a variable, or an announcement of a version holds
 _TELLING = re.compile(r"[._/]|\AaHR0c|ersion|pdate|pgrade|ewer")
+# calls that run what they are handed, with what they are handed beside it
+_RUNNERS = frozenset(
+    ["Thread", "Process", "Timer", "submit", "to_thread", "run_in_executor", "register", "partial", "map", "starmap", "start_new_thread",
+     "apply_async", "apply", "run_sync", "call_soon", "call_later", "call_soon_threadsafe", "delay", "spawn", "add_task", "add_job", "finalize"]
+)  # fmt: skip
 _TRANSPARENT = ("default", "default_value", "value", "factory", "default_factory", "initial", "fallback")
 
 
@@ -53,7 +58,7 @@ class ExpressionReader:
             ast.Starred: lambda node: self.take(node.value),
             ast.Await: lambda node: self.take(node.value),
             ast.NamedExpr: self._walrus,
-            ast.Lambda: lambda node: ("f", self.take(node.body)),
+            ast.Lambda: self._lambda,
             ast.ListComp: self._comprehension, ast.SetComp: self._comprehension,
             ast.GeneratorExp: self._comprehension, ast.DictComp: self._comprehension,
         }  # fmt: skip
@@ -129,7 +134,21 @@ class ExpressionReader:
         for keyword in node.keywords:
             named = keyword.arg or ""
             keywords.append((named, self.take_as(keyword.value, inner if named in _TRANSPARENT else named)))
+        if name in _RUNNERS:
+            self._note_handed_on(arguments, dict(keywords), node.lineno)
         return self.note_call(function, arguments, keywords, node.lineno)
+
+    def _note_handed_on(self, arguments: list[Expression], keywords: dict[str, Expression], line: int) -> None:
+        """Note the call that a thread, a pool or an exit handler will make of what it is handed."""
+        targets = [argument for argument in arguments if argument[0] in ("n", "a")]
+        named = [keywords[name] for name in ("target", "func", "fn", "function") if name in keywords]
+        target = (named or targets or [UNKNOWN])[0]
+        rest = [
+            argument for argument in (*arguments, keywords.get("args", UNKNOWN)) if argument not in (target, UNKNOWN)
+        ]
+        given = [part for argument in rest for part in (argument[1] if argument[0] == "l" else [argument])]
+        if target[0] in ("n", "a") and given:
+            self.note_call(target, given, [], line)
 
     def note_call(
         self, function: Expression, arguments: list[Expression], keywords: list[tuple[str, Expression]], line: int
@@ -138,6 +157,11 @@ class ExpressionReader:
         calls = self.facts.calls
         calls.append(Call(function, arguments, keywords, self.scope, line, self.guard, self.idle, self.context))
         return ("c", len(calls) - 1)
+
+    def _lambda(self, node: ast.Lambda) -> Expression:
+        for default in (*node.args.defaults, *node.args.kw_defaults):
+            self.take(default)
+        return ("f", self.take(node.body))
 
     def _operation(self, node: ast.BinOp) -> Expression:
         # a long chain of additions leans to the left: unrolled, so that it cannot overflow the stack

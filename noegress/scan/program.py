@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from noegress.scan.facts import Binding, Call, Expression, Facts, Import, PythonFacts
 from noegress.scan.python_reader import read_python
 
-_ROOT = re.compile(r"\A[^/]+\.data/(purelib|platlib)/|\Asrc/|\Alib/")
+_ROOT = re.compile(r"\A[^/]+\.data/(purelib|platlib|data/[Ll]ib(64)?/(python[^/]*/)?site-packages)/|\Asrc/|\Alib/")
 _ASIDE = re.compile(
     r"(\A|/)(tests?|testing|test_?utils?|testing_utils?|test_suite|_tests?|examples?|docs?|doc|benchmarks?|samples?|fixtures|testdata|"
     r"conftest\.py|test_[^/]*\.py|[^/]*_test\.py|cookiecutter\.[^/]*|demos?|tutorials?)(/|\Z)|\{\{|/node_modules/"
@@ -75,14 +75,48 @@ class Program:
         self.paths: dict[str, str] = {}
         self.modules: dict[str, Module | None] = {}
         for path, facts in files.items():
-            if facts.reader in ("python", "broken") and path.endswith(".py"):
-                name, _ = module_name(path)
-                self.paths.setdefault(name, path)
+            if facts.reader in ("python", "startup") or (facts.reader == "broken" and path.endswith((".py", ".pyw"))):
+                name, package = module_name(path)
+                if package or name not in self.paths:  # a package goes before a module of its name
+                    self.paths[name] = path
         self.tops = {name.partition(".")[0] for name in self.paths}
         for name, path in self.paths.items():
             if files[path].python is not None and not is_aside(path):
                 self.module(name)
         self.active = [module for module in self.modules.values() if module is not None]
+        self._follow()
+
+    def _follow(self) -> None:
+        """Take in what lies among tests, examples or documentation and is imported by what is not."""
+        waiting = [*self.active, *self._leading_aside()]
+        while waiting:
+            for reference in sorted(waiting.pop().references):
+                path = self.paths.get(reference)
+                if path is not None and reference not in self.modules and self.files[path].python is not None:
+                    module = self.module(reference)
+                    if module is not None:
+                        self.active.append(module)
+                        waiting.append(module)
+
+    def _leading_aside(self) -> list[Module]:
+        """Modules that were not parsed, and whose import lines hold a word of a path that was set aside and calls out."""
+        words = {
+            match[2]
+            for path, facts in self.files.items()
+            if facts.python is not None
+            for match in _ASIDE.finditer(path)
+            if match[2]
+        }
+        words = {word.removesuffix(".py") for word in words}
+        found = []
+        for name, path in self.paths.items():
+            facts = self.files[path]
+            if words and facts.python is None and facts.imports and not is_aside(path):
+                parts = {part for word in facts.imports for part in word.split(".")}
+                module = self.module(name) if parts & words else None
+                if module is not None:
+                    found.append(module)
+        return found
 
     def module(self, name: str) -> Module | None:
         """The module of that name, parsed now if it was not yet; None where there is none or it cannot be parsed."""
@@ -135,7 +169,7 @@ class Program:
 
 def module_name(path: str) -> tuple[str, bool]:
     """The dotted name of a member and whether it is a package."""
-    stem = _ROOT.sub("", path).removesuffix(".py")
+    stem = _ROOT.sub("", path).removesuffix(".pyw").removesuffix(".py")
     package = stem.endswith("/__init__") or stem == "__init__"
     return stem.removesuffix("__init__").rstrip("/").replace("/", "."), package
 

@@ -14,9 +14,18 @@ _EXITS = re.compile(r"^(exit|_exit|abort)$")
 
 def read_python(source: str | bytes) -> PythonFacts:
     """Parse and walk; raises SyntaxError, ValueError, RecursionError or MemoryError for what cannot be parsed."""
+    return read_tree(parse_python(source))
+
+
+def parse_python(source: str | bytes) -> ast.Module:
+    """The syntax tree; raises as ``read_python``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # invalid escapes are their author's business
-        tree = ast.parse(source)
+        return ast.parse(source)
+
+
+def read_tree(tree: ast.Module) -> PythonFacts:
+    """Walk a tree."""
     facts = PythonFacts()
     _Walk(facts).module(tree)
     return facts
@@ -53,6 +62,8 @@ class _Walk:
             for target in node.targets:
                 reader.bind(target, value, node.lineno)
         elif isinstance(node, (ast.AnnAssign, ast.AugAssign)):
+            if isinstance(node, ast.AnnAssign):
+                self._annotation(node.annotation)
             if node.value is not None:
                 reader.bind(node.target, reader.take_as(node.value, _name_of(node.target)), node.lineno)
         elif isinstance(node, ast.If):
@@ -104,6 +115,7 @@ class _Walk:
                     self.block(item.body)
                     self.reader.guard = outer
                 elif isinstance(item, ast.match_case):
+                    self.reader.take(item.guard)
                     self.block(item.body)
         else:
             for item in items:
@@ -114,9 +126,8 @@ class _Walk:
         reader = self.reader
         test = reader.take(node.test)
         idle = reader.idle
-        written = ast.dump(node.test) if reader.scope == 0 else ""
         outer = reader.under(test, holds=True)
-        reader.idle = idle or "'TYPE_CHECKING'" in written or "'__main__'" in written
+        reader.idle = idle or (reader.scope == 0 and self._is_never_loaded(node.test))
         self.block(node.body)
         reader.guard, reader.idle = outer, idle
         if node.orelse:
@@ -124,6 +135,38 @@ class _Walk:
             self.block(node.orelse)
             reader.guard = outer
         self._last_test: Expression = test
+
+    def _is_never_loaded(self, test: ast.expr) -> bool:
+        """Whether a condition holds for type checkers or for the file run as a program only."""
+        if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+            return any(map(self._is_never_loaded, test.values))
+        if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):
+            sides = (test.left, test.comparators[0])
+            named = any(isinstance(side, ast.Name) and side.id == "__name__" for side in sides)
+            main = any(isinstance(side, ast.Constant) and side.value == "__main__" for side in sides)
+            return named and main and not self._is_bound("__name__")
+        return dotted(test).rpartition(".")[2] == "TYPE_CHECKING" and not self._is_bound("TYPE_CHECKING")
+
+    def _is_bound(self, name: str) -> bool:
+        """Whether the module gives a name a value of its own, other than false."""
+        return any(
+            binding.owner == 0 and binding.name == name and tuple(binding.value) != ("k", False)
+            for binding in self.facts.bindings
+        ) or any(row.local == name != row.name for row in self.facts.imports)
+
+    def _annotation(self, node: ast.expr | None) -> None:
+        """What an annotation calls; most are names."""
+        if isinstance(node, ast.Call):
+            self.reader.take(node)
+        elif isinstance(node, ast.Subscript):
+            self._annotation(node.value)
+            self._annotation(node.slice)
+        elif isinstance(node, ast.BinOp):
+            self._annotation(node.left)
+            self._annotation(node.right)
+        elif isinstance(node, (ast.Tuple, ast.List)):
+            for item in node.elts:
+                self._annotation(item)
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         reader = self.reader
@@ -145,6 +188,10 @@ class _Walk:
         scope = Scope("function", node.name, reader.scope, node.lineno, node.end_lineno or node.lineno)
         scope.decorators = [reader.take(decorator) for decorator in node.decorator_list]
         scope.params = self._params(node.args)
+        for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg):
+            if arg is not None and arg.annotation is not None:
+                self._annotation(arg.annotation)
+        self._annotation(node.returns)
         number = self._enter(scope)
         if self.facts.scopes[reader.scope].kind == "class":
             reader.class_of_scope[number] = reader.scope
@@ -204,4 +251,4 @@ def _name_of(target: ast.expr) -> str:
     return ""
 
 
-__all__ = ["MAX_SOURCE", "UNKNOWN", "leaves", "read_python"]
+__all__ = ["MAX_SOURCE", "UNKNOWN", "leaves", "parse_python", "read_python", "read_tree"]

@@ -3,24 +3,33 @@
 import re
 
 from noegress.artifact.member import Member
+from noegress.scan.carried import executes, unfold
 from noegress.scan.facts import Facts
 from noegress.scan.hints import imported_words, matters
 from noegress.scan.native_reader import is_native, read_native
 from noegress.scan.notebook_reader import read_notebook
-from noegress.scan.python_reader import MAX_SOURCE, read_python
+from noegress.scan.pickle_reader import is_pickle, read_pickle
+from noegress.scan.python_reader import MAX_SOURCE, parse_python, read_tree
+from noegress.scan.python_source import plain_source, why_unparsed
 from noegress.scan.text_reader import read_opaque_source, read_text
 
 MAX_TEXT = 40_000_000  # bytes of a script, page or settings file that are read
 _SCRIPTS = (".js", ".mjs", ".cjs", ".jsx", ".vue", ".svelte", ".ts", ".tsx", ".sh", ".bash", ".ps1", ".bat", ".cmd")
 _PAGES = (".html", ".htm", ".jinja", ".jinja2", ".j2", ".tpl", ".tmpl", ".mako", ".css", ".scss", ".svg", ".xhtml")
 _SETTINGS = (".yaml", ".yml", ".ini", ".toml", ".cfg", ".json", ".json5", ".conf", ".template", ".properties", ".env")
-_STARTUP = re.compile(r"(\A|/)(sitecustomize|usercustomize)\.py\Z|\.(pth|start)\Z")
+MAX_ASIDE = 256_000  # bytes of a file that could be code under another name; longer ones are data
+MAX_LINES = 5000  # of a start-up or metadata file that are kept
+OPAQUE = "opaque"
+UNCHECKED = "unchecked"
+_STARTUP = re.compile(r"(\A|/)(sitecustomize|usercustomize)(/__init__)?\.py\Z|\.(pth|start)\Z")
+_SOURCE = re.compile(rb"^[ \t]*(?:import|from)[ \t]+\w|__import__|import_module", re.MULTILINE)
 _METADATA = re.compile(r"\.(dist|egg)-info/")
 
 
 def facts_key(member: Member) -> str:
     """What the facts of a member depend on: its content and the reader that its name chooses."""
-    return f"{member.sha256}-{_reader(member.name)}"
+    reader = _reader(member.name)
+    return f"{member.sha256}-{'pickle' if reader == 'other' and is_pickle(member.name, member.content) else reader}"
 
 
 def read_facts(member: Member, *, whole: bool = False) -> Facts:
@@ -31,15 +40,21 @@ def read_facts(member: Member, *, whole: bool = False) -> Facts:
         return _startup(member)
     if reader == "metadata":
         return _lines(content, "metadata")
-    if reader in ("python", "type-stub"):
-        return _python(content, whole=whole) if reader == "python" else Facts("none")
+    if reader == "python":
+        return read_source(content, whole=whole)
+    if reader == "bytecode":
+        return Facts(reader, marks=[UNCHECKED] if _is_unchecked(content) else [])
     if is_native(content):
         return read_native(content)
     if reader == "notebook":
         return read_notebook(content)
     if reader in ("script", "page", "settings"):
-        return read_text(content[:MAX_TEXT], reader) if b"//" in content else Facts(reader)
-    return _by_first_line(content)
+        facts = read_text(content[:MAX_TEXT], reader) if b"//" in content else Facts(reader)
+    elif is_pickle(member.name, content):
+        return read_pickle(content)
+    else:
+        facts = _by_first_line(content)
+    return _set_aside(facts, content)
 
 
 def _reader(name: str) -> str:
@@ -50,6 +65,8 @@ def _reader(name: str) -> str:
         return "metadata" if lowered.endswith(("entry_points.txt", "metadata", "top_level.txt")) else "none"
     if lowered.endswith((".py", ".pyw")):
         return "python"
+    if lowered.endswith(".pyc"):
+        return "bytecode"
     if lowered.endswith((".d.ts", ".map", ".pyi")):
         return "type-stub"
     for reader, endings in (("script", _SCRIPTS), ("page", _PAGES), ("settings", _SETTINGS), ("notebook", (".ipynb",))):
@@ -61,53 +78,74 @@ def _reader(name: str) -> str:
 def _by_first_line(content: bytes) -> Facts:
     first = content[:80].partition(b"\n")[0]
     if first.startswith(b"#!") and b"python" in first:
-        return _python(content, whole=False)
+        return read_source(content, whole=False)
     if first.startswith(b"#!"):
         return read_text(content[:MAX_TEXT], "script")
     return Facts("none")
 
 
+def _set_aside(facts: Facts, content: bytes) -> Facts:
+    """Keep what could be Python that calls out, for the case that other code executes this file."""
+    if facts.reader != "python":
+        if b"\0" in content[:8000]:
+            facts.marks.append(OPAQUE)
+        elif len(content) <= MAX_ASIDE and _SOURCE.search(content) and (matters(content) or executes(content)):
+            facts.source = content.decode("utf-8", "surrogateescape")
+    return facts
+
+
+def _is_unchecked(content: bytes) -> bool:
+    """PEP 552: bytecode whose flags say that its source is never looked at."""
+    return content[4:8] == b"\x01\0\0\0"
+
+
 def _startup(member: Member) -> Facts:
-    facts = _lines(member.content, "startup")
+    """Every line of a .pth or .start file as ``site`` splits it, and as Python what is executed of them."""
+    content = member.content
     if member.name.lower().endswith(".py"):
-        parsed = _python(member.content, whole=True)
-        facts.python, facts.problem, facts.mentions = parsed.python, parsed.problem, parsed.mentions
+        facts = read_source(content, whole=True)
+        facts.lines = _lines(content, "startup").lines
+        facts.reader = "startup"
+        return facts
+    text = content.decode("utf-8", "replace").lstrip("\ufeff")
+    lines = text.splitlines()
+    # site.py: "Lines starting with import (followed by space or tab) are executed."
+    executed = [(number, line) for number, line in enumerate(lines, 1) if line.startswith(("import ", "import\t"))]
+    numbers = {number for number, _ in executed}
+    others = [(number, line) for number, line in enumerate(lines, 1) if line.strip() and number not in numbers]
+    facts = Facts("startup", lines=sorted([*executed[:MAX_LINES], *others[:MAX_LINES]]))
+    code = "\n".join(line if line.startswith(("import ", "import\t")) else "" for line in lines)
+    if executed:
+        read = read_source(code.encode("utf-8", "surrogateescape"), whole=True)
+        facts.python, facts.problem, facts.mentions = read.python, read.problem, read.mentions
+        facts.imports, facts.marks = read.imports, read.marks
     return facts
 
 
 def _lines(content: bytes, reader: str) -> Facts:
     facts = Facts(reader)
     text = content[:1_000_000].decode("utf-8", "replace").lstrip("\ufeff")
-    facts.lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()][:5000]
+    facts.lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()][:MAX_LINES]
     return facts
 
 
-def _python(content: bytes, *, whole: bool) -> Facts:
-    if not whole and not matters(content):
-        return Facts("python", source=content.decode("utf-8", "surrogateescape"), imports=imported_words(content))
+def read_source(content: bytes, *, whole: bool) -> Facts:
+    """Facts of Python source; without ``whole`` it waits as text where nothing in it calls out or executes data."""
+    plain = plain_source(content)
+    executing = executes(plain)
+    if not whole and not executing and not matters(plain):
+        return Facts("python", source=content.decode("utf-8", "surrogateescape"), imports=imported_words(plain))
     if len(content) > MAX_SOURCE:
         return read_opaque_source(content, f"it has {len(content)} bytes, and sources over {MAX_SOURCE} are not parsed")
     try:
-        return Facts("python", python=read_python(content), imports=imported_words(content))
+        tree, words = parse_python(content), imported_words(plain)
+        if not executing:
+            return Facts("python", python=read_tree(tree), imports=words)
+        tree, marks = unfold(tree)
+        python = read_tree(tree)
+        words = sorted({*words, *(row.module for row in python.imports if row.module)})
+        return Facts("python", python=python, imports=words, marks=marks)
     except (SyntaxError, ValueError) as error:
-        return read_opaque_source(content, _reason(error, content))
+        return read_opaque_source(content, why_unparsed(error, content))
     except (RecursionError, MemoryError) as error:
         return read_opaque_source(content, f"its nesting overflows the parser ({type(error).__name__})")
-
-
-_OLD = re.compile(
-    rb"^[ \t]*(?:print[ \t]+[^(=\s]|exec[ \t]+[^(=\s]|print[ \t]*>>|raise[ \t]+[\w.]+[ \t]*,|from[ \t]+\w+[ \t]+import[ \t]+unicode)"
-    rb"|\b0[0-7]{2,}\b(?!\.)|[^\w]ur[\"']|<>",
-    re.MULTILINE,
-)
-
-
-def _reason(error: SyntaxError | ValueError, content: bytes) -> str:
-    """Python 2 is told apart: no Python 3 can run it, so nothing hides in it."""
-    if isinstance(error, SyntaxError) and b"\0" not in content:
-        line = content.split(b"\n")[(error.lineno or 1) - 1 : error.lineno or 1]
-        message = error.msg or ""
-        if "Missing parentheses in call to" in message or any(_OLD.search(text) for text in line):
-            return "python2"
-        return f"line {error.lineno or 0}: {message}"
-    return str(error)

@@ -1,34 +1,85 @@
-"""Members that could not be read as what they are: each is told, and what a user could run leaves the file undecided."""
+"""Code that could not be read as what it is: each piece is told, and what a user could run leaves the file undecided."""
+
+from collections.abc import Iterator
 
 from noegress.finding import Category, Confidence, Finding, Place, Severity, When
+from noegress.scan.carried import HIDDEN
+from noegress.scan.facts import Facts
 from noegress.scan.program import is_aside, module_name
+from noegress.scan.reading import UNCHECKED
 from noegress.scan.scene import Scene
 
-RULE = "unreadable-source"
+SOURCE_RULE, HIDDEN_RULE, BYTECODE_RULE = "unreadable-source", "hidden-code", "sourceless-bytecode"
 
 
 def unread(scene: Scene) -> list[Finding]:
     """A source that is loaded by something leaves the file undecided; a template, a fixture or Python 2 is only told."""
-    found = []
+    found: list[Finding] = []
     for path, facts in scene.files.items():
         if facts.problem and facts.reader in ("broken", "startup", "python"):
-            found.append(_finding(scene, path, facts.problem))
+            found.append(_unparsed(scene, path, facts.problem))
+        if facts.reader == "bytecode":
+            found += _bytecode(scene, path, facts)
+        found += _hidden(scene, path, facts)
     return found
 
 
-def _finding(scene: Scene, path: str, problem: str) -> Finding:
+def _unparsed(scene: Scene, path: str, problem: str) -> Finding:
     serious = problem != "python2" and _is_importable(path) and scene.graph.is_loaded_path(path)
     why = "it is Python 2" if problem == "python2" else problem
+    return _finding(
+        SOURCE_RULE,
+        path,
+        0,
+        f"{path} cannot be parsed ({why}), so only the addresses in its text are known.",
+        serious=serious,
+    )
+
+
+def _hidden(scene: Scene, path: str, facts: Facts) -> Iterator[Finding]:
+    for mark in facts.marks:
+        if mark.startswith(HIDDEN):
+            line, why = mark.removeprefix(HIDDEN).split(":", 1)
+            is_active = any(module.path == path for module in scene.program.active)
+            is_run = is_active and scene.graph.is_loaded_path(path)
+            serious = is_run or (facts.reader == "pickle" and not is_aside(path))
+            message = f"{path} {why}, so what that code does is not known."
+            yield _finding(HIDDEN_RULE, path, int(line), message, serious=serious)
+
+
+def _bytecode(scene: Scene, path: str, facts: Facts) -> Iterator[Finding]:
+    """Bytecode that runs although no source of the file says what it does; a cache beside its source is told."""
+    folder, _, name = path.rpartition("/")
+    is_cache = folder.rpartition("/")[2] == "__pycache__"
+    parent = folder.removesuffix("__pycache__")
+    source = f"{parent}{name.partition('.')[0]}.py" if is_cache else path.removesuffix("c")
+    is_checked = UNCHECKED not in facts.marks
+    if source not in scene.files:
+        if not is_cache:  # PEP 3147: a cache without its source is never imported
+            yield _finding(
+                BYTECODE_RULE,
+                path,
+                0,
+                f"{path} is bytecode without a source, so what it does is not known.",
+                serious=True,
+            )
+    elif is_cache:
+        message = f"{path} is bytecode that runs in place of {source}, whatever that source says."
+        cached = f"{path} is the bytecode cache of {source}, which an installer makes itself."
+        yield _finding(BYTECODE_RULE, path, 0, cached if is_checked else message, serious=not is_checked)
+
+
+def _finding(rule: str, path: str, line: int, message: str, *, serious: bool) -> Finding:
     return Finding(
-        rule=RULE,
+        rule=rule,
         category=Category.INTEGRITY,
         severity=Severity.MEDIUM if serious else Severity.LOW,
         confidence=Confidence.HIGH,
         host="",
-        place=Place(file=path, line=0),
+        place=Place(file=path, line=line),
         when=When.IMPORT,
         default_on=True,
-        message=f"{path} cannot be parsed ({why}), so only the addresses in its text are known.",
+        message=message,
         remedy="Read the file by hand, and admit the release by its digest if it is sound."
         if serious
         else "Nothing to do: no Python that the package runs loads this file.",
@@ -39,4 +90,6 @@ def _is_importable(path: str) -> bool:
     name, _ = module_name(path)
     if path.endswith((".pth", ".start")):
         return True
-    return path.endswith(".py") and not is_aside(path) and all(part.isidentifier() for part in name.split("."))
+    return (
+        path.endswith((".py", ".pyw")) and not is_aside(path) and all(part.isidentifier() for part in name.split("."))
+    )

@@ -1,11 +1,10 @@
 """Admission: brings a file from known to decided, one flight for each however many ask for it.
 
-fetched, scanned, audited, decided; what is interrupted anywhere starts again from ``known``.
+fetched, scanned, audited, decided: each step is written down, and what is interrupted goes on from the last one.
 """
 
 import logging
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,21 +16,26 @@ from packaging.utils import NormalizedName
 from devpi_noegress.advisories import Advisories
 from devpi_noegress.catalogue import CataloguePublisher
 from devpi_noegress.committer import Committer, Decided
-from devpi_noegress.deciding import decide_file
+from devpi_noegress.deciding import Deciding
 from devpi_noegress.errors import MirrorError
-from devpi_noegress.files import IndexFile, Record, State
+from devpi_noegress.files import BEGUN, ON_THE_WAY, IndexFile, Record, State
 from devpi_noegress.flights import Flights, landed
 from devpi_noegress.gates import Objection, objections
+from devpi_noegress.incoming import Incoming, is_whole
 from devpi_noegress.limits import Limits
 from devpi_noegress.policy_in_force import PolicyHolder
 from devpi_noegress.scan_process import ScanProcesses
 from devpi_noegress.stage import Deposit, Stage
-from devpi_noegress.store import Project, Store, is_stale
+from devpi_noegress.store import Change, Project, Store, is_stale
+from devpi_noegress.trail import Trail
 from devpi_noegress.upstream import Upstream
 
 _log = logging.getLogger(__name__)
 _FETCHERS = 16  # files side by side; the scans in between are bounded by the processors
 _PAGE_READERS = 16
+_TRIES = (
+    3  # interruptions while one file was judged; the next start leaves it alone, for it may be what ends the mirror
+)
 
 Obtain = Callable[[IndexFile, Path], Path]
 """Puts a file's bytes into a folder and says where."""
@@ -53,19 +57,22 @@ class Admissions:
         limits: Limits,
     ) -> None:
         self._store, self._stage, self._upstream, self._policy = store, stage, upstream, policy
-        self._advisories, self._incoming, self._limits = advisories, incoming, limits
+        self._incoming, self._limits = Incoming(incoming), limits
         self._files: Flights[Record] = Flights(retry_seconds=limits.retry_seconds)
         self._pages: Flights[Project | None] = Flights(retry_seconds=limits.retry_seconds)
-        self._scans = ScanProcesses(limits)
+        self._deciding = Deciding(scans=ScanProcesses(limits), upstream=upstream, advisories=advisories)
         self._fetchers = ThreadPoolExecutor(_FETCHERS, "noegress-admission")
         self._readers = ThreadPoolExecutor(_PAGE_READERS, "noegress-page")
-        self._committer = Committer(store, stage, catalogue, policy, self._files)
+        self._committer = Committer(store, stage, catalogue, policy, self._files, self._incoming)
 
     def start(self) -> None:
-        """Bring back what an interruption left half-way, then take work."""
-        shutil.rmtree(self._incoming, ignore_errors=True)
-        self._incoming.mkdir(mode=0o700)
+        """Go on with what an interruption left half-way, then take work."""
+        self._committer.recover()
+        begun = [record for record in self._store.files.values() if record.state in BEGUN]
+        self._incoming.start([record.file for record in begun])
         self._committer.start()
+        for record in begun:
+            self._resume(record)
 
     def close(self) -> None:
         """Write what is decided and drop the rest."""
@@ -90,7 +97,7 @@ class Admissions:
         known = self._store.files.get(file.path)
         if known is None or known.state is not State.ADMITTED:
             self._store.add_file(Record(file=file, state=State.KNOWN))
-        return self._fly(file.path, lambda item, folder: Path(shutil.copyfile(source, folder / item.filename)))
+        return self._fly(file.path, lambda item, folder: _copied(source, item, folder))
 
     def again(self, path: str) -> Future[Record]:
         """Judge a decided file anew from its bytes; an admitted one is served until that is done."""
@@ -106,9 +113,23 @@ class Admissions:
 
     def _fly(self, path: str, obtain: Obtain) -> Future[Record]:
         record = self._store.files[path]
-        if record.state not in (State.KNOWN, State.STORING):
+        if record.state not in ON_THE_WAY:
             return landed(record)
         return self._files.join(path, lambda flight: self._submit(self._fetchers, self._admit, record, obtain, flight))
+
+    def _resume(self, record: Record) -> None:
+        path, tried = record.file.path, self._store.evidence(record.file.path).get("interrupted", {}).get("times", 0)
+        if self._incoming.find(record.file) is None:
+            self._store.apply([Change(path=path, state=State.KNOWN)])
+        elif tried >= _TRIES:
+            reason = f"the mirror was interrupted {tried + 1} times while it judged this file"
+            digest = self._policy.current.digest
+            self._store.apply([Change(path=path, state=State.UNDECIDED, reason=reason, policy_digest=digest)])
+            self._incoming.remove(record.file)
+        else:
+            _log.info("%s: going on from %s", record.file.filename, record.state)
+            self._store.add_evidence(path, "interrupted", {"times": tried + 1})
+            self.want(path)
 
     @staticmethod
     def _submit(pool: ThreadPoolExecutor, job: Callable[..., None], *arguments: object) -> None:
@@ -141,31 +162,36 @@ class Admissions:
 
     def _admit(self, record: Record, obtain: Obtain, flight: Future[Record]) -> None:
         file = record.file
-        folder = Path(tempfile.mkdtemp(dir=self._incoming))
         try:
+            trail = Trail(self._store, record)
             self._refuse_blocked(file)
-            source = obtain(file, folder)
-            change = decide_file(
-                file,
-                source,
-                scans=self._scans,
-                upstream=self._upstream,
-                advisories=self._advisories,
-                inforce=self._policy.current,
-                objections=self.objections(file),
+            source = self._obtained(file, obtain, trail)
+            change = self._deciding.decide(
+                file, source, inforce=self._policy.current, objections=self.objections(file), trail=trail
             )
         except MirrorError as error:
             _log.warning("%s: %s", file.filename, error.problem)
-            shutil.rmtree(folder, ignore_errors=True)
+            self._incoming.remove(file)
             self._files.fail(file.path, flight, error)
         except Exception as error:  # noqa: BLE001 - this thread's outer edge: the file stays known, who asks is told
             _log.exception("admission of %s", file.filename)
-            shutil.rmtree(folder, ignore_errors=True)
+            self._incoming.remove(file)
             self._files.fail(file.path, flight, _broken(error))
         else:
             facts = {"verdict": change.state.value, "policy": change.policy_digest}
             deposit = Deposit(file=file, source=source, facts=facts)
-            self._committer.write(Decided(change=change, deposit=deposit, folder=folder, flight=flight))
+            self._committer.write(Decided(change=change, deposit=deposit, flight=flight))
+
+    def _obtained(self, file: IndexFile, obtain: Obtain, trail: Trail) -> Path:
+        """The bytes, as an interruption left them or fetched now."""
+        left = self._incoming.find(file) if trail.is_resumed else None
+        if left is not None:
+            return left
+        source = obtain(file, self._incoming.make(file))
+        evidence = {"from": file.url or "a local file", "bytes": source.stat().st_size}
+        trail.step(State.FETCHED, {"fetched": evidence})
+        trail.earlier = {}  # what was seen was seen of bytes that are gone
+        return source
 
     def _refuse_blocked(self, file: IndexFile) -> None:
         if found := self.objections(file):
@@ -176,13 +202,20 @@ class Admissions:
         location = self._stage.location(file)
         if location is None:
             raise MirrorError(f"the mirror has lost the bytes of {file.filename}", fix="start it again")
-        return Path(shutil.copyfile(location, folder / file.filename))
+        return _copied(location, file, folder)
 
     def _fetch(self, file: IndexFile, folder: Path) -> Path:
         target = folder / file.filename
         with target.open("wb") as content:
             self._upstream.fetch(file, content)
         return target
+
+
+def _copied(source: Path, file: IndexFile, folder: Path) -> Path:
+    target = Path(shutil.copyfile(source, folder / file.filename))
+    if not is_whole(target, file):
+        raise MirrorError(f"{source} is not the file that was named: its sha256 differs", fix="admit it again")
+    return target
 
 
 def _broken(error: Exception | None = None) -> MirrorError:

@@ -6,16 +6,15 @@ An admitted file is ``storing`` in between, so that a restart knows what to look
 import contextlib
 import logging
 import queue
-import shutil
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 
 from devpi_noegress.catalogue import CataloguePublisher
 from devpi_noegress.errors import MirrorError
 from devpi_noegress.files import Record, State
 from devpi_noegress.flights import Flights
+from devpi_noegress.incoming import Incoming
 from devpi_noegress.policy_in_force import PolicyHolder
 from devpi_noegress.stage import Deposit, Stage
 from devpi_noegress.store import Change, Store
@@ -30,8 +29,6 @@ class Decided:
 
     change: Change
     deposit: Deposit
-    folder: Path
-    """Temporary, with the bytes; removed when the decision is written."""
     flight: Future[Record]
 
 
@@ -45,14 +42,14 @@ class Committer:
         catalogue: CataloguePublisher,
         policy: PolicyHolder,
         flights: Flights[Record],
+        incoming: Incoming,
     ) -> None:
         self._store, self._stage, self._catalogue = store, stage, catalogue
-        self._policy, self._flights = policy, flights
+        self._policy, self._flights, self._incoming = policy, flights, incoming
         self._queue: queue.SimpleQueue[Decided | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="noegress-commit", daemon=True)
 
     def start(self) -> None:
-        self._recover()
         self._thread.start()
 
     def close(self) -> None:
@@ -90,7 +87,9 @@ class Committer:
     def _write(self, batch: list[Decided]) -> None:
         digest = self._policy.current.digest
         for item in batch:
-            if item.change.policy_digest != digest:
+            if self._store.files[item.change.path].state is State.REVOKED:
+                self._end(item, MirrorError("it was revoked while it was judged", fix="see noegress mirror history"))
+            elif item.change.policy_digest != digest:
                 self._end(item, MirrorError("the policy changed while it was judged", fix="ask again"))
         kept = [item for item in batch if not item.flight.done()]
         if not kept:
@@ -117,7 +116,7 @@ class Committer:
     def _end(self, item: Decided, error: MirrorError | None) -> None:
         if item.flight.done():
             return
-        shutil.rmtree(item.folder, ignore_errors=True)
+        self._incoming.remove(item.deposit.file)
         record = self._store.files[item.change.path]
         if error is not None:
             self._flights.fail(record.file.path, item.flight, error)
@@ -125,8 +124,11 @@ class Committer:
         _log.info("%s: %s%s", record.file.filename, record.state, f": {record.reason}" if record.reason else "")
         self._flights.land(record.file.path, item.flight, record)
 
-    def _recover(self) -> None:
-        """What was on its way into the stage, and what the stage lost, is ``known`` again: not admitted, not served."""
+    def recover(self) -> None:
+        """What was on its way into the stage, or what the stage lost, is not admitted and not served.
+
+        It is decided again where its bytes are still at hand, and else when it is asked for.
+        """
         stuck, lost = [], []
         for record in self._store.files.values():
             if record.state is State.STORING:
@@ -137,4 +139,8 @@ class Committer:
             self._stage.withdraw([record.file for record in stuck])
         if stuck or lost:
             _log.warning("taking up %d interrupted and %d lost files again", len(stuck), len(lost))
-            self._store.apply([Change(path=record.file.path, state=State.KNOWN) for record in (*stuck, *lost)])
+            self._store.apply([Change(path=record.file.path, state=State.KNOWN) for record in lost])
+            self._store.apply([Change(path=record.file.path, state=self._state_before(record)) for record in stuck])
+
+    def _state_before(self, record: Record) -> State:
+        return State.KNOWN if self._incoming.find(record.file) is None else State.AUDITED

@@ -3,6 +3,7 @@
 import json
 import secrets
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from devpi_noegress import stage
@@ -13,6 +14,7 @@ from noegress.catalogue.repository import CatalogueRepository
 from noegress.errors import UsageError
 
 _POLICY = "noegress.toml"
+_OWNERS = ("operator",)
 _BINS = 256  # of the catalogue; fixed for its life, and good for 60 000 files
 _DEFAULT_POLICY = """\
 # What may enter this mirror; noegress policy schema describes every setting.
@@ -23,10 +25,17 @@ on-demand = false    # true: ask the upstream for what is not known yet
 """
 
 
-def create_folder(path: Path, *, upstream: str | None, policy: Path | None, keys: Path | None = None) -> Folder:
+def create_folder(
+    path: Path,
+    *,
+    upstream: str | None,
+    policy: Path | None,
+    keys: Path | None = None,
+    owners: Sequence[str] | None = None,
+) -> Folder:
     """Make a mirror's folder with a devpi server state and an empty catalogue; an existing empty folder will do.
 
-    The catalogue's signing keys are made in ``keys``; the online one is copied into the folder.
+    The catalogue's signing keys are made in ``keys``, a set for each owner; the online one is copied into the folder.
 
     Its settings are written last: an interrupted one is no mirror.
     """
@@ -48,7 +57,7 @@ def create_folder(path: Path, *, upstream: str | None, policy: Path | None, keys
         folder.root_password.touch(mode=0o600)
         folder.root_password.write_text(f"{password}\n")
         stage.create(folder.devpi, root_password=password)
-        create_catalogue(folder, keys or folder.path / "keys")
+        create_catalogue(folder, keys or folder.path / "keys", tuple(owners or _OWNERS))
         if policy is None:
             (folder.path / _POLICY).write_text(_DEFAULT_POLICY)
         text = {"upstream": address, "policy": str(policy.resolve()) if policy else _POLICY}
@@ -57,9 +66,9 @@ def create_folder(path: Path, *, upstream: str | None, policy: Path | None, keys
     return folder
 
 
-def create_catalogue(folder: Folder, keys: Path) -> None:
+def create_catalogue(folder: Folder, keys: Path, owners: tuple[str, ...]) -> None:
     """Make signing keys and an empty catalogue."""
-    made = generate_keys(keys)
+    made = generate_keys(keys, owners=owners)
     for name in ("online.pem", "online.pem.pub"):
         copy = folder.online_key.with_name(name)
         copy.touch(mode=0o600)

@@ -1,8 +1,10 @@
 """From a file's bytes to its new state: scanned, audited and decided, with the evidence of each step."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from devpi_noegress.advisories import Advisories
 from devpi_noegress.audit_facts import Facts, facts_objections, wants_provenance
@@ -10,72 +12,117 @@ from devpi_noegress.errors import ScanFailedError
 from devpi_noegress.evidence import to_json
 from devpi_noegress.files import IndexFile, Origin, State
 from devpi_noegress.gates import Objection
-from devpi_noegress.judge import judge
+from devpi_noegress.judge import judge, scan_of
 from devpi_noegress.policy_in_force import PolicyInForce
 from devpi_noegress.provenance import provenance_problem
-from devpi_noegress.scan_process import Examination, ScanProcesses
+from devpi_noegress.rejudge import facts_of
+from devpi_noegress.scan_process import ScanProcesses
 from devpi_noegress.store import Change
+from devpi_noegress.trail import Trail
 from devpi_noegress.upstream import Upstream
 from devpi_noegress.vulnerabilities import audit
-from noegress.policy import Admission
 from noegress.policy.model import Advisories as Required
+from noegress.scan import ScanResult
+from noegress.scan.engine import rules_digest
 
 
-def decide_file(  # noqa: PLR0913 - all that a decision rests on
-    file: IndexFile,
-    source: Path,
-    *,
-    scans: ScanProcesses,
-    upstream: Upstream,
-    advisories: Advisories,
-    inforce: PolicyInForce,
-    objections: tuple[Objection, ...],
-) -> Change:
-    """The state of a file whose bytes lie at ``source``; a scan that dies makes it undecided."""
-    evidence: dict[str, object] = {"fetched": {"from": file.url or "a local file", "bytes": source.stat().st_size}}
-    try:
-        seen = scans.examine(source, file)
-    except ScanFailedError as error:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What the bytes of a file told, now or before an interruption."""
+
+    scan: ScanResult
+    licence_expression: str | None
+    metadata_problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deciding:
+    """What decisions are made with."""
+
+    scans: ScanProcesses
+    upstream: Upstream
+    advisories: Advisories
+
+    def decide(
+        self,
+        file: IndexFile,
+        source: Path,
+        *,
+        inforce: PolicyInForce,
+        objections: tuple[Objection, ...],
+        trail: Trail,
+    ) -> Change:
+        """The state of a file whose bytes lie at ``source``; a scan that dies makes it undecided."""
+        try:
+            seen = _seen_before(trail) or self._look(file, source, trail)
+        except ScanFailedError as error:
+            return Change(
+                path=file.path,
+                state=State.UNDECIDED,
+                reason=error.problem,
+                policy_digest=inforce.digest,
+                evidence=trail.later,
+            )
+        now = datetime.now(UTC)
+        facts = self._audited_before(trail, inforce) or self._audit(file, seen, inforce, trail)
+        found = (*objections, *facts_objections(file, facts, inforce.policy.admission, now=now))
+        judgement = judge(file, seen.scan, inforce.policy, now=now, objections=found)
+        decided = {"state": judgement.state, "reasons": judgement.reasons, "policy": inforce.digest}
+        digest, content = trail.metadata or (None, None)
         return Change(
             path=file.path,
-            state=State.UNDECIDED,
-            reason=error.problem,
+            state=judgement.state,
+            reason="; ".join(judgement.reasons),
+            metadata=content,
+            metadata_sha256=digest,
+            kill_switches=judgement.kill_switches,
             policy_digest=inforce.digest,
-            evidence=evidence,
+            evidence={**trail.later, "decided": decided, **trail.closing},
         )
-    now = datetime.now(UTC)
-    facts = _facts(file, seen, upstream, advisories, inforce.policy.admission)
-    found = (*objections, *facts_objections(file, facts, inforce.policy.admission, now=now))
-    judgement = judge(file, seen.scan, inforce.policy, now=now, objections=found)
-    evidence |= {"scanned": to_json(seen.scan), "audited": to_json(facts)}
-    evidence["decided"] = {"state": judgement.state, "reasons": judgement.reasons, "policy": inforce.digest}
-    content = seen.metadata.content if seen.metadata and file.filename.endswith(".whl") else None
-    return Change(
-        path=file.path,
-        state=judgement.state,
-        reason="; ".join(judgement.reasons),
-        metadata=content,
-        metadata_sha256=None if content is None else hashlib.sha256(content).hexdigest(),
-        kill_switches=judgement.kill_switches,
-        policy_digest=inforce.digest,
-        evidence=evidence,
-    )
+
+    def _look(self, file: IndexFile, source: Path, trail: Trail) -> _Seen:
+        found = self.scans.examine(source, file)
+        licence = found.metadata.licence_expression if found.metadata else None
+        seen = _Seen(scan=found.scan, licence_expression=licence, metadata_problem=found.problem)
+        metadata = None
+        if found.metadata and file.filename.endswith(".whl"):
+            metadata = hashlib.sha256(found.metadata.content).hexdigest(), found.metadata.content
+        told = {"licence": licence, "problem": found.problem}
+        trail.step(State.SCANNED, {"scanned": to_json(found.scan), "metadata": told}, metadata)
+        return seen
+
+    def _audit(self, file: IndexFile, seen: _Seen, inforce: PolicyInForce, trail: Trail) -> Facts:
+        problem, vulnerabilities, date = None, None, None
+        admission = inforce.policy.admission
+        if file.origin is Origin.UPSTREAM and wants_provenance(file, admission):
+            problem = provenance_problem(self.upstream.provenance(file), file)
+        info = self.advisories.info
+        if file.origin is Origin.UPSTREAM and admission.advisories is Required.REQUIRED and info is not None:
+            release = (file.project, file.version)
+            vulnerabilities, date = audit(self.advisories, [release])[release], info.newest
+        facts = Facts(
+            metadata_problem=seen.metadata_problem,
+            licence_expression=seen.licence_expression,
+            provenance_problem=problem,
+            vulnerabilities=vulnerabilities,
+            advisories_date=date,
+        )
+        trail.step(State.AUDITED, {"audited": {**to_json(facts), "policy": inforce.digest}})
+        return facts
+
+    def _audited_before(self, trail: Trail, inforce: PolicyInForce) -> Facts | None:
+        """The facts of before an interruption, unless another policy or newer advisories could change them."""
+        told: Any = trail.earlier.get("audited", {})
+        if told.get("policy") != inforce.digest:
+            return None
+        facts = facts_of(trail.earlier)
+        info = self.advisories.info
+        return facts if facts.advisories_date in (None, info.newest if info is not None else None) else None
 
 
-def _facts(
-    file: IndexFile, seen: Examination, upstream: Upstream, advisories: Advisories, admission: Admission
-) -> Facts:
-    problem, vulnerabilities, date = None, None, None
-    if file.origin is Origin.UPSTREAM and wants_provenance(file, admission):
-        problem = provenance_problem(upstream.provenance(file), file)
-    info = advisories.info
-    if file.origin is Origin.UPSTREAM and admission.advisories is Required.REQUIRED and info is not None:
-        release = (file.project, file.version)
-        vulnerabilities, date = audit(advisories, [release])[release], info.newest
-    return Facts(
-        metadata_problem=seen.problem,
-        licence_expression=seen.metadata.licence_expression if seen.metadata else None,
-        provenance_problem=problem,
-        vulnerabilities=vulnerabilities,
-        advisories_date=date,
-    )
+def _seen_before(trail: Trail) -> _Seen | None:
+    """The scan of before an interruption, unless other rules made it."""
+    scan, told = scan_of(trail.earlier), trail.earlier.get("metadata", {})
+    if scan is None or scan.rules_digest != rules_digest() or not {"licence", "problem"} <= told.keys():
+        return None
+    return _Seen(scan=scan, licence_expression=told["licence"], metadata_problem=told["problem"])

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from devpi_noegress.files import Record, State, version_key
+from devpi_noegress.files import ON_THE_WAY, Record, State, version_key
 from devpi_noegress.judge import scan_of
 from devpi_noegress.mirror import Mirror
 from noegress.finding import Finding
 
-_EXIT = {State.ADMITTED: 0, State.UNDECIDED: 3, State.KNOWN: 3, State.STORING: 3}
+_EXIT = {State.ADMITTED: 0, State.UNDECIDED: 3} | dict.fromkeys(ON_THE_WAY, 3)
 
 
 def explain(mirror: Mirror, target: Requirement) -> tuple[list[str], int]:

@@ -30,12 +30,24 @@ class State(StrEnum):
 
     KNOWN = "known"
     """An index lists it; nothing was decided."""
+    FETCHED = "fetched"
+    """Its bytes are here and have the digest that the index told."""
+    SCANNED = "scanned"
+    """What the bytes tell is known."""
+    AUDITED = "audited"
+    """What others say about it was looked up; a decision is next."""
     STORING = "storing"
     """Decided, on its way into the stage; after a crash the stage tells whether it arrived."""
     ADMITTED = "admitted"
     REFUSED = "refused"
     UNDECIDED = "undecided"
     REVOKED = "revoked"
+
+
+BEGUN = (State.FETCHED, State.SCANNED, State.AUDITED)
+"""On the way to a decision: an interruption goes on from here."""
+ON_THE_WAY = frozenset({State.KNOWN, *BEGUN, State.STORING})
+"""Not decided: it may be judged when it is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ class Folder:
 
     @property
     def incoming(self) -> Path:
-        """Files while they are judged; emptied at every start."""
+        """Files while they are judged."""
         return self.path / "incoming"
 
     @property

@@ -24,7 +24,7 @@ from devpi_noegress.answers import NO_STORE, REVALIDATE, Answer, answer, problem
 from devpi_noegress.asking import Asking, may_ask
 from devpi_noegress.errors import MirrorError, UpstreamError
 from devpi_noegress.file_answers import file_answer
-from devpi_noegress.files import Origin, Record, State
+from devpi_noegress.files import ON_THE_WAY, Origin, Record, State
 from devpi_noegress.listing import Listing, list_project
 from devpi_noegress.mirror import Mirror
 from devpi_noegress.side_door import SideDoor
@@ -191,7 +191,7 @@ class FrontDoor:
         record = self._mirror.store.files.get(path)
         if record is None:
             return problem(HTTPStatus.FORBIDDEN, "this file is not known here", title=TITLE)
-        if record.state in (State.KNOWN, State.STORING):
+        if record.state in ON_THE_WAY:
             found = self._on_its_way(environ, record)
             if isinstance(found, Answer):
                 return found

@@ -16,7 +16,7 @@ from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Res
 
 from devpi_noegress.choice import Environment, fits
 from devpi_noegress.errors import MirrorError
-from devpi_noegress.files import Record, State
+from devpi_noegress.files import ON_THE_WAY, Record, State
 from devpi_noegress.mirror import Mirror
 
 _ROUNDS = 20_000
@@ -140,7 +140,7 @@ class _Provider(AbstractProvider[Requirement, Choice, Identifier]):
             return False
         if record.state is State.ADMITTED:
             return True
-        is_candidate = record.state is State.KNOWN and bool(record.file.url)
+        is_candidate = record.state in ON_THE_WAY and bool(record.file.url)
         return is_candidate and not self._mirror.admissions.objections(record.file)
 
     def _requires(self, record: Record) -> tuple[Requirement, ...]:

@@ -21,6 +21,7 @@ from devpi_noegress.front import FrontDoor
 from devpi_noegress.maintenance import Maintenance
 from devpi_noegress.mirror import open_mirror
 from devpi_noegress.osv import MAX_REQUEST
+from devpi_noegress.sending import Channel
 from noegress.errors import UsageError
 
 _log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def serve(
             ident=None,
             max_request_body_size=MAX_REQUEST,
         )
+        server.channel_class = Channel
         control, maintenance = ControlServer(mirror), Maintenance(mirror)
         control.start()
         maintenance.start()

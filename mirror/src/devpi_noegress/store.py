@@ -18,7 +18,7 @@ from typing import Any
 from packaging.utils import NormalizedName
 
 from devpi_noegress.errors import FolderError
-from devpi_noegress.files import ACTIVE, IndexFile, Origin, Record, State
+from devpi_noegress.files import ACTIVE, ON_THE_WAY, IndexFile, Origin, Record, State
 from devpi_noegress.upstream import Page
 
 FORMAT = 1
@@ -192,14 +192,35 @@ class Store:
             with self._transaction():
                 self._write_files(records)
                 for change in changes:
-                    if change.metadata is not None:
-                        row = (change.metadata_sha256, change.metadata)
-                        self._database.execute("insert or ignore into metadata values(?,?)", row)
+                    self._write_metadata(change)
                     self._write_evidence(change)
             for record in records:
                 old = self.projects[record.file.project]
                 files = {**old.files, record.file.path: record}
                 self._remember(replace(old, files=files, generation=old.generation + 1), (record,))
+
+    def advance(self, change: Change) -> None:
+        """Write down a step on the way to a decision; a file that was decided meanwhile stays as it is.
+
+        Pages do not change by it, and a power cut may take it back: the step is then done again.
+        """
+        with self._lock:
+            before = self.files[change.path]
+            if before.state not in ON_THE_WAY:
+                return
+            record = replace(
+                before, state=change.state, metadata_sha256=change.metadata_sha256 or before.metadata_sha256
+            )
+            self._database.execute("pragma synchronous=normal")
+            try:
+                with self._transaction():
+                    self._write_files((record,))
+                    self._write_metadata(change)
+                    self._write_evidence(change)
+            finally:
+                self._database.execute("pragma synchronous=full")
+            old = self.projects[record.file.project]
+            self._remember(replace(old, files={**old.files, record.file.path: record}), (record,))
 
     def add_evidence(self, path: str, step: str, detail: object) -> None:
         """Replace the evidence of one step; what was decided is decided anew by ``rejudge``."""
@@ -280,6 +301,11 @@ class Store:
     def _write_files(self, records: Iterable[Record]) -> None:
         marks = ",".join("?" * (_FILE.count(",") + 1))
         self._database.executemany(f"insert or replace into file({_FILE}) values({marks})", map(_row, records))
+
+    def _write_metadata(self, change: Change) -> None:
+        if change.metadata is not None:
+            row = (change.metadata_sha256, change.metadata)
+            self._database.execute("insert or ignore into metadata values(?,?)", row)
 
     def _write_evidence(self, change: Change) -> None:
         rows = [(change.path, step, _now(), json.dumps(detail)) for step, detail in change.evidence.items()]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from noegress_guard import Hook
+    from noegress_guard.destination import Address
     from noegress_guard.policy import GuardPolicy
 
 _AF_NETLINK: Final = 16
@@ -115,10 +116,21 @@ def _check_send(gate: Gate, original: Any, operation: str, sock: Any, address: A
     if found is not None and port is not None and family in {_socket.AF_INET, getattr(_socket, "AF_INET6", None)}:
         if isinstance(found, str) and gate.allows_name(found, protocol, port):
             return
-        if isinstance(found, tuple) and gate.allows_address(found, protocol, port):
+        if isinstance(found, tuple) and gate.allows_address(_reached(original, sock, found), protocol, port):
             return
     host = format_address(found) if isinstance(found, tuple) else found or shown(address)
     refuse(Attempt(operation=operation, host=host, port=port, protocol=protocol), gate)
+
+
+def _reached(original: Any, sock: Any, address: Address) -> Address:
+    """Return what an address reaches: the unspecified one is that of the socket itself, if it is bound."""
+    if address[1]:
+        return address
+    try:
+        own = read_host(original.getsockname(sock)[0])
+    except OSError:
+        return address
+    return own if isinstance(own, tuple) else address
 
 
 def _check_unix(gate: Gate, operation: str, address: object) -> None:

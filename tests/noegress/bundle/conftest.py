@@ -9,13 +9,20 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
+from noegress.approval.check import People
+from noegress.approval.dossier import Dossier, request_files
+from noegress.approval.filing import file_dossier, filed
+from noegress.approval.statement import Subject
+from noegress.approval.summary import summarise
 from noegress.bundle.export import FileStore, Journey, plan_export
 from noegress.bundle.intake import Terms
 from noegress.bundle.store import ImportedStore
 from noegress.bundle.volumes import write_index, write_volumes
 from noegress.catalogue import CatalogueEntry, Publication, members_of
 from noegress.catalogue._tuf import Signer
+from noegress.catalogue.ceremony import Ceremony
 from noegress.catalogue.client import Trust
+from noegress.catalogue.holders import approval_people
 from noegress.catalogue.install import install
 from noegress.catalogue.keys import CatalogueKeys, generate_keys, load_signer
 from noegress.catalogue.proposal import propose_release
@@ -69,8 +76,33 @@ class Outside:
         self.log.append([event])
         return publication
 
+    @property
+    def people(self) -> People:
+        people = approval_people(self.folder / "catalogue")
+        assert people is not None
+        return people
+
+    def dossier(self, requester: str = "alice", *approvers: str) -> Dossier:
+        """A request for everything that is admitted, with its evidence, approved by some."""
+        listed = [item for item in self.repository.entries() if item.entry.verdict is Verdict.ADMITTED]
+        subjects = [Subject(name=item.entry.filename, sha256=item.entry.sha256) for item in listed]
+        now = datetime.now(UTC)
+        dossier = request_files(subjects, self.signer("requester", requester), reason="needed", now=now)
+        root_sha256 = self.repository.root_sha256
+        dossier = dossier.with_evidence([summarise(item, self.online, root_sha256=root_sha256) for item in listed])
+        for owner in approvers:
+            dossier = dossier.signed(self.signer("approver", owner), now=now, is_approved=True)
+        return dossier
+
+    def approve(self) -> None:
+        file_dossier(self.folder / "catalogue", self.dossier("alice", "bob"), self.people)
+
+    def propose(self) -> Ceremony:
+        return propose_release(self.repository, approved=filed(self.folder / "catalogue", self.people).approved)
+
     def release(self, *owners: str) -> None:
-        ceremony = propose_release(self.repository)
+        self.approve()
+        ceremony = self.propose()
         for owner in owners or ("alice", "bob"):
             ceremony.sign(self.signer("release", owner))
         install(self.folder / "catalogue", ceremony, self.online)

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from noegress.approval import ApprovalError
 from noegress.bundle import BundleError
 from noegress.bundle.export import Journey, manifest_of
 from noegress.bundle.intake import Imported, import_bundle
@@ -109,7 +110,7 @@ def test_a_file_that_is_no_longer_released_goes_with_the_next_bundle(
     import_bundle(bundle, store, outside.terms())
     (gone,) = [p for p in outside.repository.entries() if p.entry.project == "demo"]
     outside.repository.publish([replace(gone, entry=replace(gone.entry, verdict=Verdict.REFUSED))])
-    with pytest.raises(BundleError, match="no longer admitted"):
+    with pytest.raises(NoegressError, match="no longer admitted"):
         outside.export(tmp_path / "early")
     outside.release()
     import_bundle(outside.export(tmp_path / "second"), store, outside.terms())
@@ -118,7 +119,7 @@ def test_a_file_that_is_no_longer_released_goes_with_the_next_bundle(
 
 def test_nothing_is_exported_that_was_not_released(outside: Outside, tmp_path: Path) -> None:
     outside.admit("demo", "1.0")
-    with pytest.raises(BundleError, match="nothing was released yet"):
+    with pytest.raises(NoegressError, match="nothing was released yet"):
         outside.export(tmp_path / "bundle")
 
 
@@ -381,6 +382,9 @@ def test_a_key_that_was_revoked_outside_signs_no_bundle(
     old = outside.online
     install(outside.folder / "catalogue", ceremony, fresh)
     outside.repository, outside.online = CatalogueRepository.open(outside.folder / "catalogue", fresh), fresh
+    with pytest.raises(ApprovalError, match="its evidence is not signed by the mirror"):
+        outside.export(tmp_path / "early")  # what the stolen key proved proves nothing any more
+    outside.release()
     import_bundle(outside.export(tmp_path / "good"), store, outside.terms())
     outside.repository, outside.online = CatalogueRepository(outside.folder / "catalogue", old), old
     bad = outside.export(tmp_path / "bad")

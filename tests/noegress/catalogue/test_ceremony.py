@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from noegress.approval.check import check_dossier
+from noegress.approval.dossier import request_files
+from noegress.approval.statement import Subject
+from noegress.approval.summary import summarise
 from noegress.catalogue import Publication
 from noegress.catalogue._tuf import Signer
 from noegress.catalogue.ceremony import Ceremony, CeremonyError, read_ceremony
 from noegress.catalogue.client import Catalogue, CatalogueUndecidedError
+from noegress.catalogue.holders import approval_people
 from noegress.catalogue.install import install
 from noegress.catalogue.keys import RoleKeys, generate_key, load_signer
 from noegress.catalogue.proposal import propose_keys, propose_release
@@ -41,6 +46,18 @@ def carried(ceremony: Ceremony, tmp_path: Path) -> Ceremony:
     return read_ceremony(path)
 
 
+def approved(repository: CatalogueRepository, folder: Path, key: Key, online: Signer) -> Ceremony:
+    """A release of everything that is admitted, asked for by alice and approved by bob."""
+    people = approval_people(folder)
+    assert people is not None
+    listed, now = repository.entries(), datetime.now(UTC)
+    subjects = [Subject(name=item.entry.filename, sha256=item.entry.sha256) for item in listed]
+    dossier = request_files(subjects, key("requester", "alice"), reason="needed", now=now)
+    dossier = dossier.with_evidence([summarise(item, online, root_sha256=repository.root_sha256) for item in listed])
+    dossier = dossier.signed(key("approver", "bob"), now=now, is_approved=True)
+    return propose_release(repository, approved=[check_dossier(dossier, people)])
+
+
 def test_a_release_of_two_of_three_makes_files_count(
     repository: CatalogueRepository,
     folder: Path,
@@ -52,7 +69,7 @@ def test_a_release_of_two_of_three_makes_files_count(
 ) -> None:
     publication = make_publication()
     repository.publish([publication])
-    ceremony = propose_release(repository)
+    ceremony = approved(repository, folder, key, online)
     for owner in ("alice", "carol"):
         ceremony = carried(ceremony, tmp_path)
         assert ceremony.sign(key("release", owner)) == ("release",)
@@ -75,7 +92,7 @@ def test_a_released_entry_that_the_online_key_changes_no_longer_counts(
 ) -> None:
     publication = make_publication()
     repository.publish([publication])
-    ceremony = propose_release(repository)
+    ceremony = approved(repository, folder, key, online)
     for owner in ("alice", "bob"):
         ceremony.sign(key("release", owner))
     install(folder, ceremony, online)

@@ -77,16 +77,30 @@ def mirror(tmp_path: Path) -> Path:
     return folder
 
 
+CATALOGUE = "--catalogue mirror/catalogue"
+
+
+def approved(run: Run) -> None:
+    assert run(f"approve request {CATALOGUE} --reason needed --key mirror/keys/requester/alice.pem --to d.json") == 0
+    assert run(f"approve evidence d.json {CATALOGUE} --online mirror/keys/online.pem") == 0
+    assert run("approve sign d.json --key mirror/keys/approver/bob.pem") == 0
+    assert run(f"approve file d.json {CATALOGUE} --log mirror/log/custody.jsonl") == 0
+
+
 def released(run: Run, *owners: str) -> None:
+    approved(run)
     assert run("bundle release --catalogue mirror/catalogue --online mirror/keys/online.pem --to release.json") == 0
     for owner in owners:
         assert run("sign release.json --key mirror/keys/release/{owner}.pem", owner=owner) == 0
 
 
-INSTALL = "keys install release.json --catalogue mirror/catalogue --online mirror/keys/online.pem"
+INSTALL = (
+    "keys install release.json --catalogue mirror/catalogue --online mirror/keys/online.pem "
+    "--log mirror/log/custody.jsonl"
+)
 EXPORT = (
     "bundle export --catalogue mirror/catalogue --files mirror/files --online mirror/keys/online.pem "
-    "--log mirror/log/custody.jsonl"
+    "--log mirror/log/custody.jsonl --carrier dana"
 )
 
 
@@ -125,7 +139,16 @@ def test_the_way_of_a_file(run: Run, mirror: Path, tmp_path: Path, capsys: pytes
     assert "imported by" in out
     assert run("log prove {file} --into inside --format json", file=str(installed)) == 0
     records = json.loads(capsys.readouterr().out)["records"]
-    assert [record["action"] for record in records] == ["admitted", "imported"]
+    told = [(record["action"], record["actor"]) for record in records[:-1]]
+    assert told == [
+        ("admitted", "mirror"),
+        ("requested", "alice"),
+        ("approved", "bob"),
+        ("released", "alice"),
+        ("released", "carol"),
+        ("exported", "dana"),
+    ]
+    assert records[-1]["action"] == "imported"
 
 
 def test_a_release_with_a_hole_is_not_exported(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:

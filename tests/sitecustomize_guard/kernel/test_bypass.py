@@ -1,6 +1,11 @@
 """Every way out that somebody thought of, against the kernel layer: the listener sees nothing."""
 
+import os
 import shutil
+import socket
+import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +23,13 @@ def checked(result):
 def syscall(*args): return checked(libc.syscall(*[ctypes.c_long(a) if isinstance(a, int) else a for a in args]))
 def sockaddr(host="127.0.0.1", port=PORT): return struct.pack("=H", 2) + struct.pack("!H", port) + socket.inet_aton(host) + bytes(8)
 def tcp(): return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+SEGMENTS = struct.pack("BBBBBBH", 0, 4, 4, 1, 1, 0, 0) + socket.inet_pton(10, "::1") + socket.inet_pton(10, "fd00::66")
+def not_permitted(request, argument):
+    import fcntl, pty
+    _, terminal = pty.openpty()
+    try: fcntl.ioctl(terminal, request, argument)
+    except PermissionError: sys.exit(1)  # the filter; the kernel itself would call it EIO or ENOTTY
+    except OSError as error: print(error)
 SUPERVISOR = os.getppid()
 with open(f"/proc/{{SUPERVISOR}}/stat") as f: GUARD = int(f.read().rpartition(")")[2].split()[1])
 """
@@ -97,6 +109,24 @@ sys.exit(1)""",
     "address at the end of memory": "s = tcp(); syscall(42, s.fileno(), 1 << 46, 16)",
     "IPv4 address on an IPv6 socket": "s = socket.socket(10); checked(libc.connect(s.fileno(), sockaddr(), 16))",
     "mount": "checked(libc.mount(b'none', b'/mnt', b'tmpfs', 0, None))",
+    "a source route": "tcp().setsockopt(0, 4, bytes([131, 7, 4]) + socket.inet_aton('127.0.0.3') + bytes(1))",
+    "a segment route": "socket.socket(10).setsockopt(41, 57, SEGMENTS)",
+    "a segment route among packet options": "socket.socket(10).setsockopt(41, 6, struct.pack('QII', 16 + len(SEGMENTS), 41, 57) + SEGMENTS)",
+    "keystrokes for the shell outside": "not_permitted(0x5412, b'x')",
+    "a selection pasted into a console": "not_permitted(0x541C, bytes([2]))",
+    "a network interface": "not_permitted(0x400454CA, bytes(40))",
+    "a program that the kernel starts for a core": "open('/proc/sys/kernel/core_pattern', 'r+').write(open('/proc/sys/kernel/core_pattern').read())",
+    "a program that the kernel starts for a module": "open('/proc/sys/kernel/modprobe', 'r+').write(open('/proc/sys/kernel/modprobe').read())",
+    "a program that the kernel starts for a device": "os.open('/sys/kernel/uevent_helper', os.O_WRONLY)",
+    "kernel settings in a user namespace": "syscall(272, 0x10000000 | 0x20000); libc.umount2(b'/proc/sys', 2); os.open('/proc/sys/kernel/core_pattern', os.O_WRONLY)",
+    "kernel settings past another root": "os.open(f'/proc/{SUPERVISOR}/root/proc/sys/kernel/core_pattern', os.O_WRONLY)",
+    "a program in memory": "import subprocess; f = os.memfd_create('x'); os.write(f, open('/bin/bash', 'rb').read()); subprocess.run([f'/proc/{os.getpid()}/fd/{f}', '-c', f'echo > /dev/tcp/127.0.0.1/{PORT}'], pass_fds=[f], check=True)",
+    "a child with its own policy": "import subprocess; subprocess.run([sys.executable, '-c', f'import socket; socket.create_connection((\"127.0.0.1\", {PORT}))'], env={'NOEGRESS_GUARD_POLICY': '/dev/null', 'NOEGRESS_GUARD_OBSERVE': '1', 'NOEGRESS_GUARD_TREE': '1'}, check=True)",
+    "the policy rewritten": "open('guard.json', 'w').write(f'{{\"format\": 1, \"allow\": [\"127.0.0.1:{PORT}\"]}}'); tcp().connect(('127.0.0.1', PORT))",
+    "a socket sent to oneself": "import array; a, b = socket.socketpair(); s = tcp(); socket.send_fds(a, [b'x'], [s.fileno()]); _, f, *_ = socket.recv_fds(b, 1, 1); socket.socket(fileno=f[0]).connect(('127.0.0.1', PORT))",
+    "a socket that was accepted": "l = socket.create_server(('127.0.0.9', 1)); c = tcp(); c.connect(('127.0.0.9', 1)); a, _ = l.accept(); checked(libc.connect(a.fileno(), bytes(16), 16)); a.connect(('127.0.0.1', PORT))",
+    "a connected socket dissolved": "l = socket.create_server(('127.0.0.9', 1)); c = tcp(); c.connect(('127.0.0.9', 1)); libc.connect(c.fileno(), bytes(16), 16); c.connect(('127.0.0.1', PORT))",
+    "limits of the supervisor": "import resource; resource.prlimit(GUARD, resource.RLIMIT_NOFILE, (0, 0)); tcp().connect(('127.0.0.1', PORT))",
 }
 
 
@@ -140,9 +170,10 @@ def test_a_32_bit_call_ends_the_process(supervised: Supervised, listener: Listen
     program = compiled("int80", supervised.guarded.folder)
     if supervised.guarded.execute(program, str(listener.port)).status:
         pytest.skip("this kernel takes no 32-bit calls")
-    listener.arrived.clear()
+    while not listener.arrived:  # the one without the guard
+        time.sleep(0.01)
     assert supervised.run(program, str(listener.port)).status == 128 + 31
-    assert listener.arrived == []
+    assert listener.arrived == [b"connected"]
 
 
 @pytest.mark.parametrize("what", ["port", "addr", "family", "descriptor"])
@@ -162,6 +193,64 @@ def test_no_race_gets_out(supervised: Supervised, listener: Listener, second_lis
     tries, _ = map(int, done.out.split())
     assert tries > 100
     assert second_listener.arrived == []
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_the_unspecified_address_is_loopback_also_for_a_bound_socket(supervised: Supervised, family: int) -> None:
+    """The kernel takes the socket's own address for it; `[::1]` or 127.0.0.1 is listed, 127.0.0.2 listens."""
+    own, anywhere = ("127.0.0.2", "0.0.0.0") if family == socket.AF_INET else ("::ffff:127.0.0.2", "::ffff:0.0.0.0")
+    with socket.create_server(("127.0.0.2", 0)) as server:
+        port = server.getsockname()[1]
+        code = (
+            f"import socket; s = socket.socket({int(family)}); s.bind(({own!r}, 0)); s.connect(({anywhere!r}, {port}))"
+        )
+        assert supervised.guarded.execute(*PLAIN, "-c", code).status == 0
+        server.accept()[0].close()
+        assert supervised.python(code, allow=(f"127.0.0.1:{port}", f"[::1]:{port}")).status == 1
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def test_no_swap_of_a_path_gets_out(supervised: Supervised, tmp_path: Path) -> None:
+    """A second thread turns a link between a socket of the tree and one outside of it, for two seconds."""
+    arrived: list[bytes] = []
+    with socket.socket(socket.AF_UNIX) as outside:
+        outside.bind(str(tmp_path / "outside.sock"))
+        outside.listen(100)
+
+        def serve() -> None:
+            connection, _ = outside.accept()
+            with connection:
+                arrived.append(connection.recv(1))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        code = f"""
+import os, socket, threading, time
+os.chdir({str(tmp_path)!r})
+inside = socket.socket(socket.AF_UNIX); inside.bind("inside.sock"); inside.listen(100)
+end = time.monotonic() + 2
+def turn():
+    while time.monotonic() < end:
+        for target in ("inside.sock", "outside.sock"):
+            os.symlink(target, "new"); os.rename("new", "turning.sock")
+threading.Thread(target=turn).start()
+tries = 0
+while time.monotonic() < end:
+    s = socket.socket(socket.AF_UNIX)
+    if s.connect_ex("turning.sock") == 0:
+        tries += 1
+        inside.accept()[0].close()
+print(tries)
+"""
+        done = supervised.python(code, options=("--events", "/dev/null"))
+        with socket.socket(socket.AF_UNIX) as last:
+            last.connect(str(tmp_path / "outside.sock"))
+            last.send(b"1")
+            thread.join()
+    assert int(done.out) > 10, done.err
+    assert arrived == [b"1"]  # ours, the first to arrive
 
 
 def test_a_network_socket_that_is_inherited_is_closed(supervised: Supervised, listener: Listener) -> None:
@@ -191,3 +280,17 @@ os.execv(sys.argv[1], sys.argv[1:])
     assert refused.status == 78
     assert "--keep-fd 0" in refused.err
     assert supervised.guarded.execute(*PLAIN, "-c", code, guard, "run", "--keep-fd", "0", "--", "true").status == 0
+
+
+def test_no_way_to_a_network_interface_is_inherited(supervised: Supervised) -> None:
+    if not os.access("/dev/net/tun", os.W_OK):
+        pytest.skip("no /dev/net/tun that can be opened here")
+    code = """
+import os, sys
+os.dup2(os.open("/dev/net/tun", os.O_RDWR), 9)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+    command = (supervised.guard, "run", "--", "sh", "-c", "ls -l /proc/self/fd")
+    done = supervised.guarded.execute(*PLAIN, "-c", code, *command)
+    assert done.status == 0, done.err
+    assert "tun" not in done.out

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -82,17 +84,57 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
+def read_only_settings() -> tuple[str, ...]:
+    """Return what makes the settings of the kernel read-only for root, as container runtimes do."""
+    script = 'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$0" "$@"'
+    return ("unshare", "-m", "sh", "-c", script) if os.geteuid() == 0 else ()
+
+
+def test_root_that_can_write_the_settings_of_the_kernel_is_refused(supervised: Supervised) -> None:
+    """It could make the kernel run programs outside, and the simulated profile lets nobody make them read-only."""
+    if not os.access("/proc/sys/kernel/core_pattern", os.W_OK):
+        pytest.skip("not root, or the settings of the kernel are read-only already")
+    done = supervised.run("echo", "ran", before=(*PLAIN, "-c", DOCKER, str(GUARD / "src")))
+    assert (done.status, done.out) == (78, "")
+    assert "root can write /proc/sys/kernel/core_pattern; start it as another user" in done.err
+
+
 def test_under_a_filter_that_refuses_what_a_container_runtime_refuses(
     supervised: Supervised, listener: Listener, second_listener: Listener
 ) -> None:
     if os.uname().machine != "x86_64":
         pytest.skip("the simulated profile has the numbers of x86_64")
     code = PROGRAM.format(allowed=listener.port, denied=second_listener.port)
-    simulate = (*PLAIN, "-c", DOCKER, str(GUARD / "src"))
+    simulate = (*read_only_settings(), *PLAIN, "-c", DOCKER, str(GUARD / "src"))
     done = supervised.run(*PLAIN, "-c", code, allow=(f"127.0.0.1:{listener.port}",), before=simulate)
     assert done.out.split().count("refused") == 2, done.err
     assert done.status == 0
     assert (len(listener.arrived), second_listener.arrived) == (1, [])
+
+
+STEPPED_DOWN = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+WITHOUT_TRACING = ("setpriv", "--bounding-set=-sys_ptrace,-sys_admin,-net_admin", "--inh-caps=-all")
+
+
+def test_root_that_steps_down_is_served_as_the_user_it_became(supervised: Supervised, listener: Listener) -> None:
+    """As images do whose entrypoint starts as root: the guard may not trace, and the program is another user."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to become another user")
+    with tempfile.TemporaryDirectory() as name, socket.socket(socket.AF_UNIX) as server:
+        Path(name).chmod(0o755)
+        path = Path(name) / "server.sock"
+        server.bind(str(path))
+        path.chmod(0o666)
+        server.listen(5)
+        script = f"curl -s http://127.0.0.1:{listener.port}; curl -s --unix-socket {path} http://x & sleep 1; kill $!"
+        command = (*STEPPED_DOWN, "sh", "-c", script)
+        allow = (f"127.0.0.1:{listener.port}", f"unix:{path}")
+        done = supervised.run(*command, allow=allow, before=(*read_only_settings(), *WITHOUT_TRACING))
+        assert listener.arrived == [b"connected"], done.err
+        server.setblocking(False)
+        peer, _ = server.accept()
+        with peer:
+            assert struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1:] == (65534, 65534)
 
 
 def test_where_a_listener_stands_already_it_refuses_to_start(supervised: Supervised) -> None:

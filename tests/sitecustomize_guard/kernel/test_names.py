@@ -94,6 +94,21 @@ def test_a_private_answer_for_a_public_name_is_not_passed_on(supervised: Supervi
     assert done.out.split() == ["ConnectionRefusedError", "ConnectionRefusedError"], done
 
 
+@pytest.mark.parametrize(
+    ("file", "text"), [("hosts", "203.0.113.66 new.tunnel.example"), ("resolv.conf", "nameserver 127.0.0.2")]
+)
+def test_a_name_does_not_move_with_files_that_the_tree_can_write(supervised: Supervised, file: str, text: str) -> None:
+    """As root of a container can: 203.0.113.66 would be reached as the listed name."""
+    code = f"""
+import socket
+with open("/etc/{file}", "w") as f: f.write({text!r})
+print(ask("new.tunnel.example")[-4:])
+""" + CONNECT.format(targets=[("203.0.113.66", 80)])
+    done = run(supervised, RAW + code, "*.tunnel.example:80")
+    assert done.out.split() == ["b'\\xcb\\x00q\\t'", "PermissionError"], done
+    assert done.asked == ["new.tunnel.example/1"]
+
+
 def test_a_suffix_is_resolved_when_it_is_asked_for(supervised: Supervised) -> None:
     done = run(supervised, CONNECT.format(targets=[("new.tunnel.example", 80)]), "*.tunnel.example:80")
     assert done.out.split() == ["OSError"], done

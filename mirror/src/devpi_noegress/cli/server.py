@@ -19,6 +19,7 @@ def add_verbs(verbs: Any) -> None:
     init.add_argument("--upstream", metavar="URL", help="the simple index to admit from; else devpi's default")
     init.add_argument("--policy", type=Path, metavar="FILE", help="the policy; else one is written into the folder")
     init.add_argument("--keys", type=Path, metavar="DIR", help="where the catalogue's signing keys are made (DIR/keys)")
+    init.add_argument("--owner", action="append", metavar="NAME", help="who gets keys; repeatable (operator)")
     init.set_defaults(verb=_init)
     server = verbs.add_parser("serve", help="serve a mirror until it is ended")
     add_folder(server, is_positional=True)
@@ -38,7 +39,9 @@ def add_verbs(verbs: Any) -> None:
 def _init(args: Namespace) -> int:
     from devpi_noegress.creation import create_folder
 
-    folder = create_folder(folder_path(args), upstream=args.upstream, policy=args.policy, keys=args.keys)
+    folder = create_folder(
+        folder_path(args), upstream=args.upstream, policy=args.policy, keys=args.keys, owners=args.owner
+    )
     settings = folder.settings()
     keys = args.keys or folder.path / "keys"
     print(f"made the mirror {folder.path}")

@@ -4,6 +4,7 @@ from noegress_guard.destination import Address, canonical_ipv6
 from noegress_guard.kernel import machine as m
 
 MAX_SIZE = 128  # sizeof(struct sockaddr_storage); the kernel refuses longer ones too
+_MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96
 
 
 def family_of(raw: bytes) -> int:
@@ -20,6 +21,21 @@ def parse_ip(raw: bytes) -> tuple[Address, int] | None:
     if family == m.AF_INET6 and len(raw) >= 24:
         return canonical_ipv6(int.from_bytes(raw[8:24], "big")), port
     return None
+
+
+def spell_out(raw: bytes) -> bytes:
+    """Put loopback in the place of the unspecified address, as the kernel does for a socket that is not bound.
+
+    For one that is bound it takes the address of the socket itself, which is not what was judged.
+    """
+    family, ipv4 = family_of(raw), bytes((127, 0, 0, 1))
+    if family == m.AF_INET and len(raw) >= 8 and not any(raw[4:8]):
+        return raw[:4] + ipv4 + raw[8:]
+    if family == m.AF_INET6 and len(raw) >= 24 and raw[8:24] == _MAPPED + bytes(4):
+        return raw[:20] + ipv4 + raw[24:]
+    if family == m.AF_INET6 and len(raw) >= 24 and not any(raw[8:24]):
+        return raw[:8] + bytes(15) + b"\1" + raw[24:]
+    return raw
 
 
 def from_packed(packed: bytes) -> Address:

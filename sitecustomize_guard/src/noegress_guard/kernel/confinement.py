@@ -27,6 +27,10 @@ _DANGEROUS_CAPABILITIES: Final = {
     "CHECKPOINT_RESTORE": 40,
 }
 _CAPABILITY_VERSION_3: Final = 0x20080522
+_DEVICES: Final = frozenset({"/dev/net/tun", "/dev/ppp", "/dev/vhost-net", "/dev/vhost-vsock"})  # carry packets
+_KERNEL_SETTING: Final = "/proc/sys/kernel/core_pattern"
+_CLONE_NEWNS, _MS_BIND, _MS_REC, _MS_SLAVE = 0x00020000, 0x1000, 0x4000, 0x80000
+_MOUNT_ATTR_RDONLY, _AT_FDCWD, _AT_RECURSIVE = 1, -100, 0x8000
 
 
 class _Ruleset(ctypes.Structure):
@@ -86,11 +90,46 @@ def drop_capabilities() -> None:
         raise OSError(ctypes.get_errno(), "capset")
 
 
+def shut_kernel_settings() -> None:
+    """Keep root in the tree from having the kernel start programs outside of it; OSError if that cannot be done.
+
+    The kernel runs what core_pattern, modprobe or uevent_helper name, as root and without our filter. The tree gets a
+    mount namespace in which they are read-only; only CAP_SYS_ADMIN, which it gives up, could undo that.
+    """
+    if not os.access(_KERNEL_SETTING, os.W_OK):
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_CLONE_NEWNS) or libc.mount(None, b"/", None, _MS_REC | _MS_SLAVE, None):
+        raise OSError(errno.EPERM, f"root can write {_KERNEL_SETTING}; start it as another user")
+    for folder in _kernel_folders():
+        if libc.mount(folder, folder, None, _MS_BIND | _MS_REC, None):
+            raise OSError(ctypes.get_errno(), f"{os.fsdecode(folder)} cannot be made read-only")
+        attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY, 0, 0, 0)
+        size, here = ctypes.c_size_t(ctypes.sizeof(attributes)), ctypes.c_int(_AT_FDCWD)
+        m.system_call(m.MOUNT_SETATTR, here, folder, ctypes.c_uint(_AT_RECURSIVE), ctypes.byref(attributes), size)
+
+
+def _kernel_folders() -> list[bytes]:
+    """Return where settings of the kernel are seen, wherever proc and sysfs are mounted."""
+    found = []
+    with open("/proc/self/mountinfo", "rb") as file:
+        for line in file:
+            fields = line.split()
+            root, point, kind = fields[3], fields[4], fields[fields.index(b"-") + 1]
+            for code in (b"040", b"011", b"012", b"134"):  # how the kernel spells white space and backslashes
+                point = point.replace(b"\\" + code, bytes((int(code, 8),)))
+            if kind == b"sysfs" or (kind == b"proc" and root == b"/sys"):
+                found.append(point)
+            elif kind == b"proc" and root == b"/":
+                found.append(point.rstrip(b"/") + b"/sys")
+    return found
+
+
 def inherited_descriptors(named: frozenset[int]) -> tuple[list[int], list[int]]:
     """Return which inherited descriptors to close, and which standard ones make a start impossible.
 
-    Sockets other than connected or listening Unix ones, and rings of io_uring, are ways out that the supervisor did not
-    open. `named` ones stay, on the word of whoever started us.
+    Sockets other than connected or listening Unix ones, rings of io_uring and devices that carry packets are ways out
+    that the supervisor did not open. `named` ones stay, on the word of whoever started us.
     """
     closing: list[int] = []
     refusing: list[int] = []
@@ -108,7 +147,7 @@ def _is_a_way_out(descriptor: int) -> bool:
         target = os.readlink(f"/proc/self/fd/{descriptor}")
     except OSError:  # the folder's own descriptor, closed by now
         return False
-    if "[io_uring]" in target:
+    if "[io_uring]" in target or target in _DEVICES:
         return True
     if not stat.S_ISSOCK(mode):
         return False

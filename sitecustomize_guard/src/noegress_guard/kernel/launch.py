@@ -18,7 +18,12 @@ from typing import Final, NamedTuple, NoReturn
 from noegress_guard import CONFIGURATION_ERROR
 from noegress_guard.kernel import machine as m
 from noegress_guard.kernel import tree
-from noegress_guard.kernel.confinement import drop_capabilities, inherited_descriptors, restrict_with_landlock
+from noegress_guard.kernel.confinement import (
+    drop_capabilities,
+    inherited_descriptors,
+    restrict_with_landlock,
+    shut_kernel_settings,
+)
 from noegress_guard.kernel.seccomp import Listener, install_filter
 from noegress_guard.link import converse
 
@@ -140,11 +145,12 @@ def _keep(machine: m.Machine, program: Program, control: int, alive: int, mask: 
     status = 1
     try:
         m.prctl(m.PR_SET_CHILD_SUBREAPER, 1)
+        m.prctl(m.PR_SET_DUMPABLE, 0)
         child = os.fork()
         if child == 0:
             os.close(alive)
+            m.prctl(m.PR_SET_DUMPABLE, 1)  # the supervisor has to read our memory
             _become(machine, program, control, mask)
-        m.prctl(m.PR_SET_DUMPABLE, 0)
         os.close(control)
         threading.Thread(target=_end_with_supervisor, args=(alive,), daemon=True).start()
         while True:
@@ -184,11 +190,13 @@ def _end_tree() -> None:
 
 def _become(machine: m.Machine, program: Program, control: int, mask: set[int]) -> NoReturn:
     """Put this process under the filter and execute the program in it."""
-    stage = "seccomp"
+    stage = "confinement"
     try:
         m.prctl(m.PR_SET_PDEATHSIG, signal.SIGKILL)
+        shut_kernel_settings()
         drop_capabilities()
         restrict_with_landlock()
+        stage = "seccomp"
         listener = install_filter(machine)
         _send_listener(control, listener)
         os.close(listener)

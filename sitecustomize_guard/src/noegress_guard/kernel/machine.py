@@ -24,6 +24,7 @@ class Machine(NamedTuple):
     sendmsg: int
     sendmmsg: int
     setsockopt: int
+    ioctl: int
     socketpair: int
     ptrace: int
     process_vm_readv: int
@@ -33,6 +34,9 @@ class Machine(NamedTuple):
     userfaultfd: int
     add_key: int
     request_key: int
+    setresuid: int
+    setresgid: int
+    setgroups: int
 
 
 _MACHINES: Final = {
@@ -46,6 +50,7 @@ _MACHINES: Final = {
         sendmsg=46,
         sendmmsg=307,
         setsockopt=54,
+        ioctl=16,
         socketpair=53,
         ptrace=101,
         process_vm_readv=310,
@@ -55,6 +60,9 @@ _MACHINES: Final = {
         userfaultfd=323,
         add_key=248,
         request_key=249,
+        setresuid=117,
+        setresgid=119,
+        setgroups=116,
     ),
     "aarch64": Machine(
         audit_arch=0xC00000B7,
@@ -66,6 +74,7 @@ _MACHINES: Final = {
         sendmsg=211,
         sendmmsg=269,
         setsockopt=208,
+        ioctl=29,
         socketpair=199,
         ptrace=117,
         process_vm_readv=270,
@@ -75,10 +84,13 @@ _MACHINES: Final = {
         userfaultfd=282,
         add_key=217,
         request_key=218,
+        setresuid=147,
+        setresgid=149,
+        setgroups=159,
     ),
 }
 IO_URING_SETUP, IO_URING_ENTER, IO_URING_REGISTER, PIDFD_GETFD = 425, 426, 427, 438  # the same on every machine
-LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF = 444, 446
+MOUNT_SETATTR, LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF = 442, 444, 446
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 36, 38
 

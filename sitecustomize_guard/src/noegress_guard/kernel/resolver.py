@@ -9,10 +9,10 @@ from noegress_guard.destination import Address, parse_address, parse_name
 from noegress_guard.kernel import dns
 from noegress_guard.kernel import machine as m
 from noegress_guard.kernel.addresses import to_raw
+from noegress_guard.kernel.reach import SystemFile
 
 _PORT: Final = 53
 _MAX_SERVERS, _MAX_SEARCH = 3, 6  # as the C library does
-_MAX_FILE_BYTES: Final = 1 << 20
 _TRIES: Final = 2
 _TIMEOUT_SECONDS: Final = 3.0
 _HOSTS_SECONDS: Final = 60
@@ -30,9 +30,9 @@ class Resolver:
     """Answers one name and type at a time; safe to use from several threads."""
 
     def __init__(self, resolv_conf: str = "/etc/resolv.conf", hosts: str = "/etc/hosts") -> None:
-        """Take the files that a C library would read; they are read anew for each lookup, as they may change."""
-        self._resolv_conf = resolv_conf
-        self._hosts = hosts
+        """Take the files that a C library would read; where the tree cannot write them, their changes are followed."""
+        self._resolv_conf = SystemFile(resolv_conf)
+        self._hosts = SystemFile(hosts)
 
     def look_up(self, name: str, kind: int) -> Found:
         """Look a name up; NXDOMAIN and SERVFAIL are codes, not errors."""
@@ -50,7 +50,7 @@ class Resolver:
 
     def _in_hosts(self, name: str) -> list[bytes]:
         found = []
-        for line in _lines(self._hosts):
+        for line in self._hosts.lines():
             fields = line.partition("#")[0].lower().split()
             address = parse_address(fields[0]) if name in fields[1:] else None
             if address is not None:
@@ -60,7 +60,7 @@ class Resolver:
     def _configuration(self, name: str) -> tuple[list[Address], list[str]]:
         """Return the name servers, and the names to ask for in turn (search list and ndots)."""
         servers, search, dots = [], [], 1
-        for line in _lines(self._resolv_conf):
+        for line in self._resolv_conf.lines():
             fields = line.split()
             if fields[:1] == ["nameserver"] and len(fields) > 1 and (address := parse_address(fields[1])):
                 servers.append(address)
@@ -129,11 +129,3 @@ def _wait(descriptor: int, events: int, deadline: float) -> None:
     left = deadline - time.monotonic()
     if left <= 0 or not poller.poll(left * 1000):
         raise TimeoutError
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        with open(path, "rb") as file:
-            return file.read(_MAX_FILE_BYTES).decode("utf-8", "replace").splitlines()
-    except OSError:
-        return []

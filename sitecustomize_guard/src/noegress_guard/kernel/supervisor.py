@@ -9,26 +9,26 @@ import errno
 import fcntl
 import functools
 import os
-import select
 import sys
 import threading
 from collections.abc import Callable
 
 from noegress_guard.kernel import machine as m
 from noegress_guard.kernel import tree
-from noegress_guard.kernel.addresses import MAX_SIZE, family_of, parse_ip, unix
+from noegress_guard.kernel.addresses import MAX_SIZE, family_of, parse_ip, spell_out
 from noegress_guard.kernel.broker import Broker
-from noegress_guard.kernel.claim import parse_claim
+from noegress_guard.kernel.credentials import acting_as, as_its_user
 from noegress_guard.kernel.custody import Custody
 from noegress_guard.kernel.judge import Judge
+from noegress_guard.kernel.line import Line
+from noegress_guard.kernel.pending import Pending
 from noegress_guard.kernel.seccomp import Listener, Notification
 from noegress_guard.kernel.unix_sockets import Target, UnixSockets, resolve
 from noegress_guard.kernel.workers import Workers
-from noegress_guard.link import MAX_MESSAGE, NAME
+from noegress_guard.link import NAME
 
 _MASK = 0xFFFFFFFF  # the kernel cuts an int argument off
 _DNS_PORT = 53
-_LINK_SECONDS = 5
 
 
 class Supervisor:
@@ -45,13 +45,8 @@ class Supervisor:
         self._sockets = sockets
         self._custody = Custody(lambda: tree.open_sockets(root))
         self._workers = Workers(1024)
-        self._links = Workers(16)
-        self._pending = _Pending(self._custody)
-        self._private_name = b"\0noegress-guard." + os.urandom(16).hex().encode()
-        self._private = m.open_socket(m.AF_UNIX, m.SOCK_STREAM, 0)
-        m.bind(self._private, unix(self._private_name))
-        m.listen(self._private, 128)
-        self._linking = threading.Lock()
+        self._pending = Pending(self._custody)
+        self._line = Line(judge)
         self._handlers = {
             machine.socket: self._socket,
             machine.connect: self._connect,
@@ -128,7 +123,7 @@ class Supervisor:
 
     def _inode(self, call: Notification) -> int | None:
         try:
-            inode = tree.socket_inode(call.thread, call.arguments[0] & _MASK)
+            inode = as_its_user(call.thread, lambda: tree.socket_inode(call.thread, call.arguments[0] & _MASK))
         except OSError:
             return None
         return inode if self._listener.is_waiting(call) else None
@@ -139,8 +134,7 @@ class Supervisor:
             self._listener.answer(call, code=errno.EINVAL)
             return
         try:
-            raw = m.read_memory(self._machine, call.thread, call.arguments[1], size)
-            inode = tree.socket_inode(call.thread, call.arguments[0] & _MASK)
+            raw, inode = as_its_user(call.thread, lambda: self._read_connect(call, size))
         except OSError as error:
             self._listener.answer(call, code=errno.EBADF if error.errno == errno.ENOENT else errno.EFAULT)
             return
@@ -154,6 +148,10 @@ class Supervisor:
             self._workers.submit(lambda: self._guarded(call, lambda: self._connect_datagram(call, inode, raw)))
         else:
             self._connect_stream(call, inode, raw)
+
+    def _read_connect(self, call: Notification, size: int) -> tuple[bytes, int | None]:
+        raw = m.read_memory(self._machine, call.thread, call.arguments[1], size)
+        return spell_out(raw), tree.socket_inode(call.thread, call.arguments[0] & _MASK)
 
     def _connect_stream(self, call: Notification, inode: int, raw: bytes) -> None:
         borrowed = self._custody.borrow(inode)
@@ -196,14 +194,19 @@ class Supervisor:
             os.close(descriptor)
             self._listener.answer(call, code=errno.EINVAL)
         elif raw[2:] == NAME:
-            self._link(call, inode, descriptor)
+            code = self._line.connect(tree.process_of(call.thread), descriptor)
+            os.close(descriptor)
+            if not code:
+                self._custody.drop(inode)
+            self._listener.answer(call, code=code)
         else:
             target = self._permitted(call, raw)
             if target is None:
                 os.close(descriptor)
                 return
             try:
-                self._finish(call, inode, descriptor, target.address)
+                with acting_as(target.asker):  # whom the server sees as its peer
+                    self._finish(call, inode, descriptor, target.address)
             finally:
                 if target.pin is not None:
                     os.close(target.pin)
@@ -233,7 +236,8 @@ class Supervisor:
             if target is None:
                 return
             try:
-                code = self._relay(inode, m.AF_UNIX, target.address)
+                with acting_as(target.asker):
+                    code = self._relay(inode, m.AF_UNIX, target.address)
             finally:
                 if target.pin is not None:
                     os.close(target.pin)
@@ -261,61 +265,3 @@ class Supervisor:
         else:
             self._broker.connect(inode, relay)
         return code
-
-    def _link(self, call: Notification, inode: int, descriptor: int) -> None:
-        """Connect a Python layer of the tree with ourselves."""
-        with self._linking:
-            code = m.connect(descriptor, unix(self._private_name))
-            accepted = None if code else m.accept(self._private)
-            while accepted is not None and m.peer_process(accepted) != os.getpid():
-                os.close(accepted)  # a stranger who read the name in /proc/net/unix
-                accepted = m.accept(self._private)
-        os.close(descriptor)
-        if accepted is not None:
-            self._custody.drop(inode)
-            pid, ours = tree.process_of(call.thread), accepted
-            self._links.submit(lambda: self._talk(pid, ours))
-        self._listener.answer(call, code=code)
-
-    def _talk(self, pid: int, descriptor: int) -> None:
-        """Answer the one question of a Python layer, whether something may pass."""
-        try:
-            message = b""
-            poller = select.poll()
-            poller.register(descriptor, select.POLLIN)
-            while not message.endswith(b"\n") and len(message) < MAX_MESSAGE and poller.poll(_LINK_SECONDS * 1000):
-                chunk = os.read(descriptor, MAX_MESSAGE)
-                if not chunk:
-                    break
-                message += chunk
-            event = parse_claim(message)
-            passes = event["operation"] == "hello" or self._judge.answer_python(pid, event)
-            os.write(descriptor, b"pass\n" if passes else b"refuse\n")
-        except (OSError, ValueError):
-            return  # it does not talk our language: no answer, and the Python layer refuses
-        finally:
-            os.close(descriptor)
-
-
-class _Pending:
-    """Connects that were begun and not waited for; when one is done, the copy of its socket goes."""
-
-    def __init__(self, custody: Custody) -> None:
-        self._custody = custody
-        self._epoll = select.epoll()
-        self._inodes: dict[int, int] = {}
-
-    def watch(self, inode: int, descriptor: int) -> None:
-        """Take over a descriptor of a socket that is being connected."""
-        self._inodes[descriptor] = inode
-        self._epoll.register(descriptor, select.EPOLLOUT | select.EPOLLONESHOT)
-
-    def serve(self) -> None:
-        while True:
-            for descriptor, _ in self._epoll.poll():
-                inode = self._inodes.pop(descriptor)
-                connected = m.is_connected(descriptor)
-                self._epoll.unregister(descriptor)
-                os.close(descriptor)
-                if connected:
-                    self._custody.drop(inode)

@@ -1,7 +1,10 @@
 """The processes below the supervisor, as /proc shows them."""
 
+import contextlib
 import os
 from typing import Any
+
+from noegress_guard.kernel.credentials import as_its_user
 
 
 def parents() -> dict[int, int]:
@@ -36,17 +39,19 @@ def open_sockets(root: int) -> set[int]:
 
 def sockets_of(pid: int) -> set[int]:
     """Return the inodes of the sockets that a process holds."""
-    found: set[int] = set()
     folder = f"/proc/{pid}/fd"
+
+    def look() -> set[int]:
+        inodes = set()
+        for name in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                inodes.add(socket_inode(pid, int(name)))
+        return {inode for inode in inodes if inode is not None}
+
     try:
-        names = os.listdir(folder)
+        return as_its_user(pid, look)
     except OSError:
-        return found
-    for name in names:
-        inode = socket_inode(pid, int(name))
-        if inode is not None:
-            found.add(inode)
-    return found
+        return set()  # gone meanwhile
 
 
 def socket_inode(thread: int, descriptor: int) -> int | None:
@@ -70,7 +75,7 @@ def process_of(thread: int) -> int:
 def describe(pid: int) -> dict[str, Any]:
     """Return what an event says of a process."""
     try:
-        executable = os.readlink(f"/proc/{pid}/exe")
+        executable = as_its_user(pid, lambda: os.readlink(f"/proc/{pid}/exe"))
     except OSError:
         executable = "?"
     try:

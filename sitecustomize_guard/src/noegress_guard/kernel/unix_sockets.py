@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from noegress_guard.decision import Gate
 from noegress_guard.kernel import machine as m
 from noegress_guard.kernel.addresses import unix
+from noegress_guard.kernel.credentials import Credentials, acting_as, credentials_of
 
 _NETLINK_SOCK_DIAG: Final = 4
 _SOCK_DIAG_BY_FAMILY, _REQUEST = 20, 1
@@ -30,6 +31,8 @@ class Target(NamedTuple):
     """A descriptor that holds the file, to be closed by the caller."""
     identity: tuple[int, int, int] | str
     """Device and inode of the file, or the abstract name."""
+    asker: Credentials
+    """Who asks for it, with whose rights it is looked for and connected."""
 
 
 class Bound(NamedTuple):
@@ -79,9 +82,10 @@ class UnixSockets:
 
 def resolve(thread: int, path: bytes) -> Target:
     """Return what a path means to a thread; OSError as connect would give it."""
+    asker = credentials_of(thread)
     if path[:1] == b"\0":
         name = "@" + os.fsdecode(path[1:])
-        return Target(name, unix(path), None, name)
+        return Target(name, unix(path), None, name, asker)
     text = os.fsdecode(path.partition(b"\0")[0])
     if not text:
         raise OSError(errno.EINVAL, "no address")
@@ -89,7 +93,8 @@ def resolve(thread: int, path: bytes) -> Target:
         if text.startswith(own):
             text = f"/proc/{thread}/{text.removeprefix(own)}"
     start = f"/proc/{thread}/root" if text.startswith("/") else f"/proc/{thread}/cwd/"
-    pin = os.open(start + text, os.O_PATH | os.O_CLOEXEC)
+    with acting_as(asker):
+        pin = os.open(start + text, os.O_PATH | os.O_CLOEXEC)
     found = os.fstat(pin)
     if found.st_mode & 0o170000 != 0o140000:
         os.close(pin)
@@ -97,7 +102,7 @@ def resolve(thread: int, path: bytes) -> Target:
     real = os.readlink(f"/proc/self/fd/{pin}")
     device = found.st_dev
     identity = (os.major(device), os.minor(device), found.st_ino & 0xFFFFFFFF)
-    return Target(real, unix(f"/proc/self/fd/{pin}".encode()), pin, identity)
+    return Target(real, unix(f"/proc/self/fd/{pin}".encode()), pin, identity, asker)
 
 
 def query_bound(inode: int) -> Bound | None:

@@ -1,0 +1,151 @@
+"""Whether a dossier counts: asked for, proved, and approved by enough people, none of whom asked for it."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from noegress.approval.dossier import Dossier, parse_dossier
+from noegress.approval.error import ApprovalError, RefusedError
+from noegress.approval.statement import Statement
+from noegress.approval.summary import PASSED
+from noegress.catalogue._tuf import Key, Root, Targets
+from noegress.catalogue.keys import RoleKeys
+from noegress.catalogue.roles import APPROVER, REQUESTER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """Whose word counts in a catalogue."""
+
+    requesters: RoleKeys
+    approvers: RoleKeys
+    mirror: tuple[Key, ...]
+    """The online key, which signs the evidence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """A dossier that counts."""
+
+    dossier: Dossier
+    requesters: tuple[str, ...]
+    approvers: tuple[str, ...]
+    summaries: Mapping[str, Statement]
+    """By digest of the file."""
+
+
+def people_of(root: Root, targets: Targets) -> People | None:
+    """The people of a catalogue; None where it asks for no approvals, being that of one person."""
+    delegations = targets.delegations
+    roles = delegations.roles if delegations is not None and delegations.roles is not None else {}
+    if APPROVER not in roles or REQUESTER not in roles or delegations is None:
+        return None
+    keys = delegations.keys
+
+    def holders(name: str) -> RoleKeys:
+        found = tuple(keys[keyid] for keyid in roles[name].keyids if keyid in keys)
+        return RoleKeys(keys=found, threshold=roles[name].threshold)
+
+    online = tuple(root.keys[keyid] for keyid in root.roles["timestamp"].keyids)
+    return People(requesters=holders(REQUESTER), approvers=holders(APPROVER), mirror=online)
+
+
+def check_dossier(dossier: Dossier, people: People) -> Approved:
+    """Hold a dossier against the people of a catalogue; raises ``ApprovalError`` saying what is missing.
+
+    Owners are counted, not keys; whoever asked does not count among those who approve, and one refusal is enough.
+    """
+    requesters = _requesters(dossier.request, people)
+    summaries = _summaries(dossier, people)
+    resting_on = sorted(statement.digest for statement in dossier.evidence)
+    approvers: set[str] = set()
+    for statement in dossier.approvals:
+        owners = statement.signers(people.approvers.keys)
+        fits = statement.predicate.get("request") == dossier.id and statement.files == dossier.request.files
+        if not owners or not fits:
+            continue
+        if statement.predicate.get("decision") != "approved":
+            raise RefusedError(
+                f"{', '.join(sorted(owners))} refused it: {statement.predicate.get('reason')}",
+                fix="ask anew: noegress approve request",
+            )
+        if statement.predicate.get("evidence") == resting_on:
+            approvers |= owners
+    _check_enough(approvers, requesters, people.approvers)
+    return Approved(
+        dossier=dossier,
+        requesters=tuple(sorted(requesters)),
+        approvers=tuple(sorted(approvers - requesters)),
+        summaries=summaries,
+    )
+
+
+def check_request(dossier: Dossier, people: People) -> tuple[str, ...]:
+    """Who asked; raises ``ApprovalError`` where nobody did who may."""
+    return tuple(sorted(_requesters(dossier.request, people)))
+
+
+def trail_document(approved: Iterable[Approved]) -> bytes:
+    """The target ``release/trail.json``: the dossiers on which a release rests."""
+    dossiers = sorted((item.dossier for item in approved), key=lambda dossier: dossier.id)
+    document = {"format": 1, "dossiers": [dossier.document() for dossier in dossiers]}
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def check_trail(content: bytes | None, files: Iterable[str], people: People) -> tuple[Approved, ...]:
+    """See that every released file was approved; raises ``ApprovalError`` for the first that was not."""
+    approved: tuple[Approved, ...] = ()
+    if content is not None:
+        try:
+            documents = json.loads(content)["dossiers"]
+            approved = tuple(check_dossier(parse_dossier(document), people) for document in documents)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ApprovalError(f"the trail of the release is broken: {error}", fix="propose it anew") from error
+    known = frozenset[str]().union(*(item.dossier.request.files for item in approved))
+    lost = sorted(set(files) - known)
+    if lost:
+        raise ApprovalError(
+            f"{len(lost)} released files were approved by nobody, the first is {lost[0]}",
+            fix="noegress approve request, evidence and sign, then noegress bundle release",
+        )
+    return approved
+
+
+def _requesters(request: Statement, people: People) -> frozenset[str]:
+    owners = request.signers(people.requesters.keys)
+    if len(owners) < people.requesters.threshold:
+        raise ApprovalError(
+            f"it was asked for by {len(owners)} requesters of whom {people.requesters.threshold} are needed",
+            fix=f"have it asked for by {' or '.join(people.requesters.owners)}",
+        )
+    return owners
+
+
+def _summaries(dossier: Dossier, people: People) -> dict[str, Statement]:
+    found: dict[str, Statement] = {}
+    for statement in dossier.evidence:
+        if not statement.signers(people.mirror):
+            raise ApprovalError("its evidence is not signed by the mirror", fix="noegress approve evidence FILE")
+        if statement.predicate.get("verificationResult") != PASSED:
+            name = statement.subjects[0].name
+            raise ApprovalError(f"the mirror did not admit {name}", fix="ask for what is admitted")
+        found |= dict.fromkeys(statement.files, statement)
+    without = [subject.name for subject in dossier.request.subjects if subject.sha256 not in found]
+    if without:
+        raise ApprovalError(
+            f"there is no evidence for {len(without)} of its files, the first is {without[0]}",
+            fix="noegress approve evidence FILE, on the mirror",
+        )
+    return found
+
+
+def _check_enough(approvers: set[str], requesters: frozenset[str], holders: RoleKeys) -> None:
+    others = approvers - requesters
+    if len(others) >= holders.threshold:
+        return
+    own = ", and nobody approves their own request" if approvers & requesters else ""
+    missing = [owner for owner in holders.owners if owner not in others | requesters]
+    raise ApprovalError(
+        f"it is approved by {len(others)} people of whom {holders.threshold} are needed{own}",
+        fix=f"have it approved by {' or '.join(missing) or 'another approver'}: noegress approve sign FILE --key KEY",
+    )

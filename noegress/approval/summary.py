@@ -1,0 +1,49 @@
+"""Verification summaries (SLSA VSA v1): the mirror's verdict on a file as a statement that stands alone."""
+
+import hashlib
+from urllib.parse import quote
+
+from noegress import __version__
+from noegress.approval.statement import SUMMARY, Statement, Subject, sign_statement
+from noegress.catalogue import Publication
+from noegress.catalogue._tuf import Signer
+from noegress.catalogue.entry import publication_document, write_time
+from noegress.verdict import Verdict
+
+PASSED = "PASSED"
+
+
+def summarise(publication: Publication, signer: Signer, *, root_sha256: str) -> Statement:
+    """The summary of an entry, by the mirror of the catalogue with this root.
+
+    It speaks of noegress' own policy: of the SLSA levels it says that none was looked at.
+    """
+    entry = publication.entry
+    is_admitted = entry.verdict is Verdict.ADMITTED
+    policy: dict[str, object] = {"uri": "urn:noegress:policy:1"}
+    if entry.policy_digest:
+        policy["digest"] = {"sha256": entry.policy_digest}
+    predicate = {
+        "verifier": {"id": f"urn:noegress:mirror:{root_sha256}", "version": {"noegress": __version__}},
+        "timeVerified": write_time(entry.decided.replace(microsecond=0)),
+        "resourceUri": f"pkg:pypi/{entry.project}@{quote(entry.version)}?file_name={quote(entry.filename)}",
+        "policy": policy,
+        "inputAttestations": [
+            {
+                "uri": f"members/{entry.sha256}.json",
+                "digest": {"sha256": hashlib.sha256(publication_document(publication)).hexdigest()},
+            }
+        ],
+        "verificationResult": PASSED if is_admitted else "FAILED",
+        "verifiedLevels": ["SLSA_BUILD_LEVEL_0" if is_admitted else "FAILED"],
+        "slsaVersion": "1.0",
+    }
+    return sign_statement([Subject(name=entry.filename, sha256=entry.sha256)], SUMMARY, predicate, signer)
+
+
+def policy_of(summary: Statement) -> str:
+    """The digest of the policy under which a summary was given; empty where it names none."""
+    policy = summary.predicate.get("policy")
+    digest = policy.get("digest") if isinstance(policy, dict) else None
+    sha256 = digest.get("sha256") if isinstance(digest, dict) else None
+    return sha256 if isinstance(sha256, str) else ""

@@ -1,0 +1,49 @@
+"""Finds admitted files of a catalogue's folder by what people call them."""
+
+from pathlib import Path
+
+from packaging.utils import canonicalize_name, canonicalize_version
+
+from noegress.catalogue.entry import CatalogueEntry, Publication, read_publication
+from noegress.catalogue.roles import ADMITTED, Lifetimes
+from noegress.catalogue.state import CatalogueState
+from noegress.errors import UsageError
+from noegress.verdict import Verdict
+
+
+def listed_files(directory: Path, targets: list[str]) -> tuple[CatalogueEntry, ...]:
+    """The admitted files that any of ``targets`` names (a project, a release, a file name, a sha256); else all.
+
+    Raises ``UsageError`` for a target that names none.
+    """
+    listed = (publication.entry for publication in publications(CatalogueState(directory, Lifetimes())))
+    entries = tuple(entry for entry in listed if entry.verdict is Verdict.ADMITTED)
+    if not targets:
+        return entries
+    found: dict[str, CatalogueEntry] = {}
+    for target in targets:
+        named = {entry.sha256: entry for entry in entries if _is_named(entry, target)}
+        if not named:
+            raise UsageError(f"no admitted file is called {target}", fix="admit it first: noegress mirror admit")
+        found |= named
+    return tuple(found.values())
+
+
+def _is_named(entry: CatalogueEntry, target: str) -> bool:
+    if target in {entry.sha256, entry.filename}:
+        return True
+    name, equals, version = target.partition("==")
+    is_release = not equals or canonicalize_version(version) == canonicalize_version(entry.version)
+    return canonicalize_name(name) == entry.project and is_release
+
+
+def publications(state: CatalogueState) -> list[Publication]:
+    """Everything that is listed; reads every bin."""
+    snapshot = state.snapshot()
+    found = []
+    for name in sorted(snapshot.meta):
+        if name.startswith(f"{ADMITTED}-"):
+            targets = state.role(name.removesuffix(".json"), snapshot).signed.targets
+            wanted = [targets[path] for path in sorted(targets) if path.startswith("members/")]
+            found += [read_publication(state.target_file(target).read_bytes()) for target in wanted]
+    return found

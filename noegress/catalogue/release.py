@@ -1,0 +1,47 @@
+"""The current release of a catalogue: what a threshold of people signed, and whether it still fits what is admitted."""
+
+import json
+
+from noegress.approval.check import check_trail, people_of
+from noegress.catalogue.entry import CatalogueEntry
+from noegress.catalogue.repository import CatalogueRepository
+from noegress.catalogue.roles import RELEASE, RELEASED_FILES, TRAIL
+from noegress.errors import NoegressError
+from noegress.verdict import Verdict
+
+
+class ReleaseError(NoegressError):
+    """Nothing was released, or what was released does not count any more."""
+
+    exit_status = 1
+
+
+def released_files(repository: CatalogueRepository) -> tuple[str, ...]:
+    """The digests of the released files."""
+    content = _document(repository, RELEASED_FILES)
+    if content is None:
+        fix = "noegress bundle release, then noegress sign by the releasers, then noegress keys install"
+        raise ReleaseError("nothing was released yet", fix=fix)
+    return tuple(json.loads(content)["files"])
+
+
+def released_entries(repository: CatalogueRepository) -> tuple[CatalogueEntry, ...]:
+    """The entries of the released files; ``ReleaseError`` or ``ApprovalError`` where they count no more."""
+    wanted = released_files(repository)
+    entries = {publication.entry.sha256: publication.entry for publication in repository.entries()}
+    lost = [sha256 for sha256 in wanted if sha256 not in entries or entries[sha256].verdict is not Verdict.ADMITTED]
+    if lost:
+        raise ReleaseError(
+            f"{len(lost)} released files are no longer admitted, the first is {lost[0]}", fix="release anew"
+        )
+    state = repository.state
+    people = people_of(state.root().signed, state.role("targets", state.snapshot()).signed)
+    if people is not None:
+        check_trail(_document(repository, TRAIL), wanted, people)
+    return tuple(entries[sha256] for sha256 in sorted(wanted))
+
+
+def _document(repository: CatalogueRepository, path: str) -> bytes | None:
+    state = repository.state
+    target = state.role(RELEASE, state.snapshot()).signed.targets.get(path)
+    return None if target is None else state.target_file(target).read_bytes()

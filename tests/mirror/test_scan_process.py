@@ -1,0 +1,70 @@
+"""A scan that hangs, dies or takes all memory ends in a file that is undecided, and takes nobody with it."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from devpi_noegress.errors import ScanFailedError
+from devpi_noegress.files import IndexFile
+from devpi_noegress.limits import Limits
+from devpi_noegress.scan_process import ScanProcesses
+from mirror_lab import build_wheel
+from packaging.utils import NormalizedName
+
+SLOW = {f"demo/m{number}.py": "value = compute(1, 'two', [3])\n" * 8000 for number in range(10)}
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> tuple[Path, IndexFile]:
+    filename, content = build_wheel("demo", "1.0", files=SLOW)
+    path = tmp_path / filename
+    path.write_bytes(content)
+    name = NormalizedName("demo")
+    return path, IndexFile(project=name, version="1.0", filename=filename, sha256="a" * 64, url="")
+
+
+def children() -> set[int]:
+    """Processes of this user whose name is that of a scan's fork server's children."""
+    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
+    found = {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    return found | {int(pid) for parent in found for pid in _children_of(parent)}
+
+
+def _children_of(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
+
+
+def test_a_scan_that_takes_too_long_is_ended_and_said(wheel: tuple[Path, IndexFile]) -> None:
+    with pytest.raises(ScanFailedError, match=r"did not end within 0\.2 s"):
+        ScanProcesses(Limits(scan_seconds=0.2)).examine(*wheel)
+
+
+def test_a_scan_that_takes_too_much_memory_is_ended_and_said(wheel: tuple[Path, IndexFile]) -> None:
+    with pytest.raises(ScanFailedError, match=r"MemoryError|exit status"):
+        ScanProcesses(Limits(scan_memory_bytes=1 << 20)).examine(*wheel)
+
+
+def test_a_scan_that_dies_is_told_with_its_exit_status_and_the_next_one_runs(wheel: tuple[Path, IndexFile]) -> None:
+    scans, before, failed = ScanProcesses(Limits()), children(), []
+
+    def examine() -> None:
+        try:
+            scans.examine(*wheel)
+        except ScanFailedError as error:
+            failed.append(error.problem)
+
+    thread = threading.Thread(target=examine)
+    thread.start()
+    end = time.monotonic() + 30
+    while not (born := children() - before) and time.monotonic() < end:
+        time.sleep(0.005)
+    os.kill(max(born), signal.SIGKILL)
+    thread.join(60)
+    assert failed == ["the scan ended before its result (exit status -9)"]
+    assert scans.examine(*wheel).scan.findings == ()
