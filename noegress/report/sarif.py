@@ -1,11 +1,17 @@
 """SARIF 2.1.0 (OASIS), as code-scanning services take it: one run, one rule for each kind of finding."""
 
+import hashlib
 import json
+from functools import cache
 from urllib.parse import quote
 
 from noegress import __version__
-from noegress.finding import Finding, Place
+from noegress.artifact.problem import INTEGRITY_RULES
+from noegress.finding import Category, Finding, Place
 from noegress.report.interface import Judged, Report
+from noegress.rules import load_rules
+from noegress.scan.rule_page import RulePage, rule_page
+from noegress.scan.unread import MEANINGS
 from noegress.verdict import Judgement, Verdict
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -61,7 +67,7 @@ def _result(item: Judged, judgement: Judgement, rules: dict[str, dict[str, objec
         "level": _LEVELS[judgement.verdict],
         "message": {"text": f"{finding.message} {finding.remedy}"},
         "locations": [_location(filename, finding.place)],
-        "partialFingerprints": {"noegress/v1": f"{finding.rule}:{finding.host}:{finding.place.file}"},
+        "partialFingerprints": {"noegress/v1": _fingerprint(item, finding)},
         "properties": {
             "category": finding.category.value,
             "confidence": finding.confidence.value,
@@ -80,13 +86,45 @@ def _result(item: Judged, judgement: Judgement, rules: dict[str, dict[str, objec
     return result
 
 
+def _fingerprint(item: Judged, finding: Finding) -> str:
+    """The same for the same call in the next version: no line, no version, no digest."""
+    what = finding.message if finding.category is Category.INTEGRITY else finding.host
+    parts = (item.result.subject.name, finding.rule, what, finding.place.file)
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _rule(finding: Finding) -> dict[str, object]:
+    told = _described(finding.rule)
     return {
         "id": finding.rule,
-        "shortDescription": {"text": f"{finding.rule} ({finding.category})"},
-        "help": {"text": finding.remedy},
+        **told,
         "properties": {"tags": ["security", finding.category.value], "security-severity": _SCORES[finding.severity]},
     }
+
+
+def _described(rule: str) -> dict[str, object]:
+    """What a rule is about and what to do, as its page or the table of broken files has it."""
+    page = _pages().get(rule)
+    if page is not None:
+        what, why, fix = (_prose(page.sections[name]) for name in ("What it does", "Why it matters", "Fix"))
+        return {
+            "shortDescription": {"text": page.summary},
+            "fullDescription": {"text": what},
+            "help": {"text": f"{why} {fix}", "markdown": f"{what}\n\n{why}\n\n**Fix:** {fix}"},
+        }
+    broken = INTEGRITY_RULES.get(rule)
+    meaning = broken.meaning if broken else MEANINGS[rule]
+    fix = broken.remedy if broken else "look at the file by hand, or take another version"
+    return {"shortDescription": {"text": f"{rule}: {meaning}"}, "help": {"text": f"{meaning}: {fix}"}}
+
+
+@cache
+def _pages() -> dict[str, RulePage]:
+    return {rule.id: rule_page(rule) for rule in load_rules()}
+
+
+def _prose(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _location(filename: str, place: Place) -> dict[str, object]:

@@ -10,6 +10,13 @@ from noegress.scan.reading import UNCHECKED
 from noegress.scan.scene import Scene
 
 SOURCE_RULE, HIDDEN_RULE, BYTECODE_RULE = "unreadable-source", "hidden-code", "sourceless-bytecode"
+MEANINGS = {
+    SOURCE_RULE: "a Python source does not parse",
+    HIDDEN_RULE: "code is executed that cannot be read",
+    BYTECODE_RULE: "bytecode runs that no source explains",
+    "rule-crashed": "a rule failed at the file, so what it looks for is not known",
+}
+"""What is found wrong with code as code; ``INTEGRITY_RULES`` has what is wrong with a file as a file."""
 
 
 def unread(scene: Scene) -> list[Finding]:

@@ -10,8 +10,12 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from noegress.artifact.problem import INTEGRITY_RULES
+from noegress.finding import Category, Place
 from noegress.report import FORMATS, Report, Unread
+from noegress.rules import load_rules
 from noegress.scan import ScanResult
+from noegress.scan.unread import MEANINGS
 
 CONTRACT = {
     "rule", "category", "severity", "confidence", "host", "file", "line", "when", "default_on", "kill_switch",
@@ -73,6 +77,34 @@ def test_sarif_is_valid(report: Report) -> None:
     assert run["invocations"][0]["exitCode"] == 2
     for result in run["results"]:
         assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+
+
+def test_every_rule_has_its_help_in_sarif(make_report: Any, result: Any, finding: Any) -> None:
+    rules = [*(rule.id for rule in load_rules()), *INTEGRITY_RULES, *MEANINGS]
+    found = tuple(finding(rule=rule, category=Category.INTEGRITY, message=rule) for rule in rules)
+    (run,) = json.loads(FORMATS["sarif"](make_report(result(findings=found))))["runs"]
+    told = run["tool"]["driver"]["rules"]
+    assert [rule["id"] for rule in told] == rules
+    assert all(rule["shortDescription"]["text"] and rule["help"]["text"] for rule in told)
+    assert len({item["partialFingerprints"]["noegress/v1"] for item in run["results"]}) == len(rules)
+
+
+def test_a_call_that_moved_keeps_its_fingerprint(make_report: Any, result: Any, finding: Any) -> None:
+    moved = finding(place=Place(file="acme/a.py", line=9)), finding(place=Place(file="acme/a.py", line=70))
+    logs = [
+        json.loads(FORMATS["sarif"](make_report(result(version=version, findings=(one,)))))
+        for version, one in zip(("1.0", "2.0"), moved, strict=True)
+    ]
+    first, second = (log["runs"][0]["results"][0]["partialFingerprints"] for log in logs)
+    assert first == second
+
+
+def test_locations_in_sarif_are_relative_and_quoted(make_report: Any, result: Any, finding: Any) -> None:
+    log = json.loads(
+        FORMATS["sarif"](make_report(result(findings=(finding(place=Place(file="a b/é%#?.py", line=1)),))))
+    )
+    uri = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert uri == "acme-1.0-py3-none-any.whl/a%20b/%C3%A9%25%23%3F.py"
 
 
 @pytest.mark.parametrize(
