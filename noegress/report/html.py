@@ -23,6 +23,11 @@ summary { cursor: pointer; overflow-wrap: anywhere; }
 article { border-top: 1px solid var(--line); margin-top: .6rem; padding-top: .6rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1rem; margin: .3rem 0; }
 dt { opacity: .7; } dd { margin: 0; overflow-wrap: anywhere; }
+table { border-collapse: collapse; width: 100%; margin: 1rem 0; table-layout: fixed; }
+th, td { border-bottom: 1px solid var(--line); padding: .25rem .5rem; text-align: left; vertical-align: top; }
+th, td, article, p { overflow-wrap: anywhere; }
+th { opacity: .7; font-weight: 400; } th:nth-child(n+2) { width: 18%; }
+details details { border: 0; padding: 0; }
 footer { margin-top: 2rem; opacity: .7; font-size: 13px; overflow-wrap: anywhere; }
 @media print { details { break-inside: avoid; } }
 """
@@ -45,6 +50,7 @@ def html_report(report: Report) -> str:
             f"<h1>noegress scan</h1><p>{escape(summary(report)[0])}</p>",
             *(_unread(report)),
             *(_environment(report) if report.is_environment else ()),
+            *(_table(ordered) if len(ordered) > 1 else ()),
             *(_artifact(item) for item in ordered),
             f"<footer>noegress {__version__}",
             f"<br>rules <code>{escape(report.rules_digest)}</code>",
@@ -67,9 +73,22 @@ def _environment(report: Report) -> Iterable[str]:
             yield f"<h2>{title}</h2><p>{_codes(f'ENV {switch}' for switch in switches)}</p>"
 
 
+def _table(ordered: list[Judged]) -> Iterable[str]:
+    """Every file in a line, the refused ones first."""
+    yield "<table><thead><tr><th>file</th><th>verdict</th><th>findings</th><th>destinations</th></tr></thead><tbody>"
+    for item in ordered:
+        verdict = item.decision.verdict
+        yield (
+            f'<tr><td>{escape(item.result.subject.filename)}</td><td class="{verdict}">{verdict}</td>'
+            f"<td>{len(item.decision.judgements)}</td><td>{len(item.result.egress)}</td></tr>"
+        )
+    yield "</tbody></table>"
+
+
 def _artifact(item: Judged) -> str:
     verdict, subject = item.decision.verdict, item.result.subject
-    is_open = " open" if verdict is not Verdict.ADMITTED else ""
+    is_hard = verdict is not Verdict.ADMITTED
+    is_open = " open" if is_hard else ""
     judgements = sorted(item.decision.judgements, key=lambda judgement: _ORDER.index(judgement.verdict))
     told = {judgement.finding.message for judgement in judgements}
     return "".join(
@@ -78,10 +97,22 @@ def _artifact(item: Judged) -> str:
             f" ({_count(judgements)})</summary>",
             _definitions({"sha256": _codes([subject.sha256]), "calls": _codes(item.result.egress)}),
             *(f'<p class="undecided">{escape(text)}</p>' for text in item.decision.undecided if text not in told),
-            *(_judgement(judgement) for judgement in judgements),
+            *(_judgement(judgement) for judgement in judgements if judgement.verdict is not Verdict.ADMITTED),
+            *_admitted(
+                [judgement for judgement in judgements if judgement.verdict is Verdict.ADMITTED], is_hard=is_hard
+            ),
             "</details>",
         )
     )
+
+
+def _admitted(judgements: list[Judgement], *, is_hard: bool) -> Iterable[str]:
+    """What the policy admits; folded away where something else decides."""
+    if is_hard and judgements:
+        yield f"<details><summary>{_count(judgements)} that the policy admits</summary>"
+    yield from map(_judgement, judgements)
+    if is_hard and judgements:
+        yield "</details>"
 
 
 def _judgement(judgement: Judgement) -> str:
