@@ -8,7 +8,8 @@ TESTS ?= tests
 PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG_FILE=/dev/null \
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo demo-airgap test check matrix bench-build bench-guard bench-mirror bench-scan check-sdists format reference lock clean help
+.PHONY: demo demo-airgap test check conformance matrix bench-build bench-bundle bench-guard bench-mirror bench-scan \
+	check-sdists format reference lock clean help
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -40,6 +41,10 @@ check: .venv  ## format, lint, types, generated pages
 matrix: .venv  ## real builds: front ends × surfaces × indexes (about four minutes)
 	$(BIN)/python -m pytest -n 2 -m slow tests/hatch_plugin/test_matrix.py
 
+conformance: .venv  ## the TUF client against a checkout of theupdateframework/tuf-conformance: SUITE=DIR
+	PYTHONPATH=$(SUITE) $(BIN)/python -m pytest -q -c /dev/null --rootdir $(SUITE) -p no:cacheprovider \
+		$(SUITE)/tuf_conformance --entrypoint "$(CURDIR)/$(BIN)/python $(CURDIR)/tools/conformance_client.py"
+
 bench-build: .venv  ## what the plugin adds to a build
 	$(BIN)/python tools/bench_build.py
 
@@ -63,6 +68,10 @@ bench-scan: .venv  ## CPU of a scan against unpacking and hashing: make bench-sc
 
 bench-mirror: .venv  ## requests per second beside devpi, proxpi, pypiserver and nginx (needs wrk and nginx)
 	$(BIN)/python benchmarks/mirror/bench.py
+
+SIZE ?= 10G
+bench-bundle: .venv  ## cost of an export and an import against sha256: make bench-bundle SIZE=10G
+	$(BIN)/python benchmarks/bundle/bench.py $(SIZE)
 
 bench-guard: .venv  ## what the guard costs, against no guard, in one run
 	$(BIN)/python benchmarks/guard/bench.py

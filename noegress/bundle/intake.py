@@ -1,6 +1,5 @@
 """Imports a bundle: everything is verified before anything becomes visible, then one link is replaced."""
 
-import hashlib
 import io
 import json
 import os
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from noegress.bundle.authority import Authority
+from noegress.bundle.digest import Digest, write_fully
 from noegress.bundle.manifest import PAYLOAD_TYPE, BundleError, Manifest, Part, read_manifest
 from noegress.bundle.store import ImportedStore
 from noegress.bundle.stream import CHUNK, Extent, head_length, layout, padded, read_head
@@ -221,13 +221,12 @@ def _store(pieces: Iterator[bytes], part: Part, store: ImportedStore) -> bool:
     path = store.content(part.sha256)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.new")
-    digest = hashlib.sha256()
+    digest = Digest()
     try:
-        with fresh.open("wb") as file:
+        with fresh.open("wb", buffering=0) as file:
             for piece in pieces:
                 digest.update(piece)
-                file.write(piece)
-            file.flush()
+                write_fully(file, piece)
             os.fsync(file.fileno())
         if digest.hexdigest() != part.sha256:
             return False

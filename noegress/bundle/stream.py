@@ -15,7 +15,7 @@ from noegress.bundle.manifest import BundleError, Part
 
 MANIFEST = "manifest.json"
 BLOCK = 512
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 END = b"\0" * (2 * BLOCK)
 _MANIFEST_BYTES = 1 << 30
 

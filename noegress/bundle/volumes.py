@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from noegress.bundle.digest import Digest, write_fully
 from noegress.bundle.manifest import BundleError
 from noegress.bundle.stream import BundleStream
 from noegress.catalogue._tuf import Envelope, Key, Signer, UnverifiedSignatureError
@@ -193,12 +194,11 @@ def _journal(folder: Path, key: str) -> dict[str, str]:
 
 def _write_volume(stream: BundleStream, path: Path, start: int, stop: int) -> str:
     fresh = path.with_name(f"{path.name}.new")
-    digest = hashlib.sha256()
-    with fresh.open("wb") as file:
+    digest = Digest()
+    with fresh.open("wb", buffering=0) as file:
         for piece in stream.read(start, stop):
             digest.update(piece)
-            file.write(piece)
-        file.flush()
+            write_fully(file, piece)
         os.fsync(file.fileno())
     fresh.replace(path)
     return digest.hexdigest()

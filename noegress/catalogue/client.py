@@ -222,28 +222,28 @@ def _pinned_root(base: str, root_sha256: str, cache: Path, fetcher: FetcherInter
     )
 
 
+def updater_of(base: str, root: bytes, cache: Path, fetcher: FetcherInterface) -> Updater:
+    """The TUF client of a catalogue, as it is configured here; ``root`` is what it trusts from the start."""
+    for name in ("metadata", "targets"):
+        (cache / name).mkdir(exist_ok=True)
+    config = UpdaterConfig(snapshot_max_length=16 << 20, targets_max_length=64 << 20)
+    return Updater(
+        str(cache / "metadata"),
+        f"{base}metadata/",
+        target_base_url=f"{base}targets/",
+        fetcher=fetcher,
+        config=config,
+        bootstrap=root,
+    )
+
+
 def _refreshed(base: str, root: bytes, cache: Path, fetcher: FetcherInterface) -> Updater:
     """An updater with everything current; where nobody answers, with what was kept."""
-
-    def updater(fetcher: FetcherInterface) -> Updater:
-        metadata = cache / "metadata"
-        metadata.mkdir(exist_ok=True)
-        config = UpdaterConfig(snapshot_max_length=16 << 20, targets_max_length=64 << 20)
-        return Updater(
-            str(metadata),
-            f"{base}metadata/",
-            target_base_url=f"{base}targets/",
-            fetcher=fetcher,
-            config=config,
-            bootstrap=root,
-        )
-
-    (cache / "targets").mkdir(exist_ok=True)
-    online = updater(fetcher)
+    online = updater_of(base, root, cache, fetcher)
     try:
         online.refresh()
     except exceptions.DownloadError as error:
-        kept = updater(CacheFetcher(cache / "metadata"))
+        kept = updater_of(base, root, cache, CacheFetcher(cache / "metadata"))
         try:
             kept.refresh()
         except exceptions.DownloadError:
