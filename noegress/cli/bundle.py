@@ -1,5 +1,6 @@
 """``noegress bundle``: proposes releases, exports and imports bundles, and looks into them."""
 
+import hashlib
 import json
 import os
 import sys
@@ -46,9 +47,9 @@ def _configure(parser: ArgumentParser) -> None:
 
 def _configure_export(parser: ArgumentParser) -> None:
     parser.add_argument("--catalogue", type=Path, required=True, metavar="DIR", help=_CATALOGUE)
-    parser.add_argument("--files", type=Path, required=True, metavar="DIR", help="where the admitted files lie")
-    parser.add_argument("--online", type=Path, required=True, metavar="KEY", help="the catalogue's online key")
-    parser.add_argument("--to", required=True, metavar="DIR|-", help="a folder, or - for standard output")
+    parser.add_argument("--files", type=Path, metavar="DIR", help="where the admitted files lie")
+    parser.add_argument("--online", type=Path, metavar="KEY", help="the catalogue's online key")
+    parser.add_argument("--to", metavar="DIR|-", help="a folder, or - for standard output")
     parser.add_argument("--since", type=Path, metavar="BUNDLE", help="send only what that bundle does not hold")
     parser.add_argument("--volume-size", default="4G", metavar="SIZE", help="of each file (4G)")
     parser.add_argument("--valid-days", type=int, default=30, metavar="DAYS", help="how long it can be imported (30)")
@@ -58,6 +59,10 @@ def _configure_export(parser: ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="its signed checkpoint")
     parser.add_argument("--carrier", metavar="NAME", help="who carries it, for the log (you)")
     parser.add_argument("--advisories", type=Path, metavar="FILE", help="an OSV archive, to be carried along")
+    parser.add_argument("--bootstrap", type=Path, metavar="DIR", help="write what an inside starts from, instead")
+    parser.add_argument("--own", type=Path, metavar="DIR", help="bootstrap: the wheels of noegress; else of the index")
+    parser.add_argument("--index-url", metavar="URL", help="bootstrap: where the wheels come from; else as pip does")
+    parser.add_argument("--platform", action="append", default=[], metavar="TAG", help="bootstrap: for another machine")
     add_passphrase_option(parser)
     parser.set_defaults(verb=_export)
 
@@ -110,6 +115,11 @@ def _export(args: Namespace) -> int:
     from noegress.custody import CustodyLog  # noqa: PLC0415
     from noegress.custody.events import export_events  # noqa: PLC0415
 
+    if args.bootstrap is not None:
+        return _bootstrap(args)
+    absent = [option for option in ("files", "online", "to") if getattr(args, option) is None]
+    if absent:
+        raise UsageError(f"--{absent[0]} is missing", fix="name the files, the online key and where to write")
     size = parse_size(args.volume_size)
     repository, store = _repository(args), FileStore(args.files)
     wheels = [
@@ -145,6 +155,26 @@ def _export(args: Namespace) -> int:
     write_index(folder, volumes, plan.manifest.id, repository.online)
     carried = len([part for part in plan.manifest.carried if part.path.startswith("files/")])
     print(f"{folder}: bundle {plan.manifest.id[:12]}…, {carried} files, {len(volumes)} volumes, {stream.length} bytes")
+    return 0
+
+
+def _bootstrap(args: Namespace) -> int:
+    from noegress.bundle.bootstrap import Source, write_bootstrap  # noqa: PLC0415
+
+    root = args.catalogue / "metadata" / "1.root.json"
+    if not root.is_file():
+        raise UsageError(f"{args.catalogue} holds no catalogue", fix="name the catalogue's folder on the mirror")
+    if len(args.python or ()) > 1:
+        raise UsageError("a bootstrap is for one Python", fix="write one for each")
+    source = Source(
+        own=args.own,
+        index=args.index_url,
+        python=args.python[0] if args.python else None,
+        platforms=tuple(args.platform),
+    )
+    done = write_bootstrap(args.bootstrap, hashlib.sha256(root.read_bytes()).hexdigest(), source)
+    print(f"{args.bootstrap}: {done.wheels} wheels\nfingerprint {done.fingerprint}")
+    print("tell the fingerprint over another channel; it covers the pinned root too")
     return 0
 
 

@@ -99,6 +99,10 @@ class Admissions:
             self._store.add_file(Record(file=file, state=State.KNOWN))
         return self._fly(file.path, lambda item, folder: _copied(source, item, folder))
 
+    def bring(self, path: str, source: Path) -> Future[Record]:
+        """Admit a known file of the upstream whose bytes a bundle brought."""
+        return self._fly(path, lambda item, folder: _copied(source, item, folder))
+
     def again(self, path: str) -> Future[Record]:
         """Judge a decided file anew from its bytes; an admitted one is served until that is done."""
         record = self._store.files[path]

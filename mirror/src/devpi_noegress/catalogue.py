@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 
+from devpi_noegress.custody import events
 from devpi_noegress.files import Record, State
 from devpi_noegress.folder import Folder
 from devpi_noegress.judge import scan_of
@@ -15,6 +16,7 @@ from devpi_noegress.store import Store
 from noegress.catalogue import CatalogueEntry, Members, MembersError, Publication, members_of
 from noegress.catalogue.keys import load_signer
 from noegress.catalogue.repository import CatalogueRepository
+from noegress.custody import CustodyLog, Event
 from noegress.finding import Basis, KillSwitch
 from noegress.verdict import Verdict
 
@@ -34,6 +36,7 @@ class CataloguePublisher:
     def __init__(self, folder: Folder, store: Store, stage: Stage) -> None:
         self._store, self._stage = store, stage
         self._repository = CatalogueRepository.open(folder.catalogue, load_signer(folder.online_key))
+        self._custody = CustodyLog(folder.custody)
         self._lock = Lock()
 
     @property
@@ -80,7 +83,17 @@ class CataloguePublisher:
         gone = [record.file.sha256 for record in due if record.state not in _VERDICTS]
         self._repository.withdraw(gone)
         self._repository.publish([publication for publication in listed if publication is not None])
+        self._write_down([record for record in due if record.state in _VERDICTS])
         self._store.mark_listed({record.file.path: _fingerprint(record) for record in due})
+
+    def _write_down(self, records: list[Record]) -> None:
+        """Log what was listed; a crash in between logs it twice rather than never."""
+        told: list[Event] = []
+        for record in records:
+            path = record.file.path
+            told += events(record, self._store.evidence(path), is_first=not self._store.listed.get(path))
+        if told:
+            self._custody.append(told)
 
     def _publication(self, record: Record) -> Publication | None:
         file = record.file

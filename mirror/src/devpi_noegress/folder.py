@@ -57,6 +57,11 @@ class Folder:
         return self.path / "catalogue"
 
     @property
+    def custody(self) -> Path:
+        """Who did what with each file, append-only."""
+        return self.path / "custody.jsonl"
+
+    @property
     def online_key(self) -> Path:
         """The one signing key that has to lie on the mirror."""
         return self.path / "online.pem"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from devpi_noegress.admit_set import admit_set
+from devpi_noegress.carried import carried
 from devpi_noegress.change_operations import history, import_advisories, rescan, restore, revoke, waive
 from devpi_noegress.choice import Environment, choose_release, environments, parse_target, project_of
 from devpi_noegress.errors import MirrorError
@@ -34,15 +35,29 @@ def admit(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
         except NoegressError as error:
             lines.append(f"{target}: {error}")
             statuses.add(error.exit_status)
+    landed, found = _landed(flights, tell)
+    mirror.store.log(
+        who=arguments["who"], action="admit", subject=" ".join(arguments["targets"]), detail=str(len(flights))
+    )
+    return Outcome(lines=tuple(sorted([*lines, *landed])), exit_status=_worst(statuses | found))
+
+
+def take(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
+    """Admit what a bundle brought, from the folder into which it was imported."""
+    flights, bundle = carried(mirror, arguments)
+    lines, statuses = _landed(flights, tell)
+    mirror.store.log(who=arguments["who"], action="take", subject=f"bundle {bundle}", detail=str(len(flights)))
+    return Outcome(lines=tuple(sorted(lines)), exit_status=_worst(statuses))
+
+
+def _landed(flights: Mapping[Future[Record], str], tell: Tell) -> tuple[list[str], set[int]]:
+    lines, statuses = [], set()
     for done, flight in enumerate(as_completed(flights), start=1):
         line, found = _result(flights[flight], flight)
         tell(f"[{done}/{len(flights)}] {line}")
         lines.append(line)
         statuses.add(found)
-    mirror.store.log(
-        who=arguments["who"], action="admit", subject=" ".join(arguments["targets"]), detail=str(len(flights))
-    )
-    return Outcome(lines=tuple(sorted(lines)), exit_status=_worst(statuses))
+    return lines, statuses
 
 
 def _local(mirror: Mirror, path: Path) -> dict[Future[Record], str]:
@@ -134,5 +149,6 @@ OPERATIONS: Mapping[str, Callable[[Mirror, Mapping[str, Any], Tell], Outcome]] =
     "restore": restore,
     "revoke": revoke,
     "status": _status,
+    "take": take,
     "waive": waive,
 }

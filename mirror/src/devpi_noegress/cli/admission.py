@@ -1,4 +1,4 @@
-"""``admit`` and ``explain``."""
+"""``admit``, ``explain`` and ``take``."""
 
 import os
 from argparse import Namespace
@@ -29,7 +29,10 @@ def add_verbs(verbs: Any) -> None:
     explain = verbs.add_parser("explain", help="tell why files are admitted or not")
     explain.add_argument("target", metavar="NAME[==VERSION]")
     explain.set_defaults(verb=_explain)
-    for parser in (admit, explain):
+    take = verbs.add_parser("take", help="admit what a bundle brought across the gap")
+    take.add_argument("store", type=Path, metavar="STORE", help="the folder of noegress bundle import")
+    take.set_defaults(verb=_take)
+    for parser in (admit, explain, take):
         add_folder(parser)
 
 
@@ -59,3 +62,7 @@ def _is_path(target: str) -> bool:
 
 def _explain(args: Namespace) -> int:
     return run_operation(args, "explain", {"target": args.target})
+
+
+def _take(args: Namespace) -> int:
+    return run_operation(args, "take", {"store": os.fspath(args.store.resolve())})

@@ -1,0 +1,81 @@
+"""From one mirror to another across a gap: what the first admitted and released, the second takes and judges anew."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from mirror_lab import Index, build_wheel, make_mirror, noegress
+
+POLICY = "\n[admission]\ncooldown-days = 0\n"
+NOWHERE = "http://127.0.0.1:9/simple/"
+
+
+def told(*arguments: str | Path, status: int = 0) -> str:
+    done = noegress(*arguments)
+    assert done.returncode == status, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def arrived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What arrived inside from an outside that admitted one wheel and refused another; its index is gone by then."""
+    tmp_path, index = tmp_path_factory.mktemp("gap"), Index()
+    outside, keys = make_mirror(tmp_path / "outside", index.url, POLICY), tmp_path / "outside/keys"
+    index.publish("across", "1.0")
+    index.publish("evil", "1.0", record_of="a lie")
+    told("mirror", "admit", "--dir", outside, "across", "evil", status=1)
+    signing = ("--catalogue", outside / "catalogue", "--online", keys / "online.pem")
+    told("bundle", "release", *signing, "--to", tmp_path / "release.json")
+    told("sign", tmp_path / "release.json", "--key", keys / "release/operator.pem")
+    told("keys", "install", tmp_path / "release.json", *signing, "--log", outside / "custody.jsonl")
+    files = ("--files", outside / "devpi", "--log", outside / "custody.jsonl", "--carrier", "dana")
+    told("bundle", "export", *signing, *files, "--to", tmp_path / "disk")
+    root = next(line for line in told("bundle", "inspect", tmp_path / "disk").splitlines() if "root " in line)
+    policy = tmp_path / "inside.toml"
+    policy.write_text(f'format = 1\n[catalogue]\nroot-sha256 = "{root.rpartition("root ")[2]}"\n')
+    told("bundle", "import", tmp_path / "disk", "--into", tmp_path / "store", "--policy", policy)
+    index.close()
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(arrived: Path, tmp_path: Path) -> Path:
+    """A copy that may be spoiled."""
+    return Path(shutil.copytree(arrived, tmp_path / "store", symlinks=True))
+
+
+def test_the_inside_serves_what_a_bundle_brought(arrived: Path, tmp_path: Path) -> None:
+    store = arrived
+    inside = make_mirror(tmp_path / "inside", NOWHERE, POLICY)
+    assert "across-1.0-py3-none-any.whl: admitted" in told("mirror", "take", store, "--dir", inside)
+    assert "across-1.0-py3-none-any.whl: admitted" in told("mirror", "take", store, "--dir", inside)
+    assert "across-1.0-py3-none-any.whl" in told("mirror", "explain", "across", "--dir", inside)
+    log = told("log", "prove", store / "current/wheels/across-1.0-py3-none-any.whl", "--into", store)
+    for step in ("fetched by mirror", "scanned by mirror", "admitted by mirror", "released by operator", "exported by"):
+        assert step in log
+    records = [
+        json.loads(line)["action"] for line in (arrived.parent / "outside/custody.jsonl").read_text().splitlines()
+    ]
+    assert records.count("refused") == 1
+
+
+def test_the_policy_of_the_inside_counts(store: Path, tmp_path: Path) -> None:
+    inside = make_mirror(tmp_path / "inside", NOWHERE, POLICY + 'deny = ["across"]\n')
+    assert "across" in told("mirror", "take", store, "--dir", inside, status=3)
+
+
+def test_bytes_that_changed_in_the_store_are_not_taken(store: Path, tmp_path: Path) -> None:
+    path = store / "current/wheels/across-1.0-py3-none-any.whl"
+    content = build_wheel("across", "1.0", files={"across/evil.py": "x = 1\n"})[1]
+    path.unlink()
+    path.write_bytes(content)
+    inside = make_mirror(tmp_path / "inside", NOWHERE, POLICY)
+    assert "undecided" in told("mirror", "take", store, "--dir", inside, status=3)
+
+
+def test_a_folder_without_an_import_is_told(tmp_path: Path) -> None:
+    inside = make_mirror(tmp_path / "inside", NOWHERE, POLICY)
+    done = noegress("mirror", "take", tmp_path / "nothing", "--dir", inside)
+    assert done.returncode != 0
+    assert "nothing was imported into" in done.stderr
