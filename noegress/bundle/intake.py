@@ -1,11 +1,8 @@
 """Imports a bundle: everything is verified before anything becomes visible, then one link is replaced."""
 
-import io
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +10,11 @@ from typing import BinaryIO
 
 from noegress.bundle.authority import Authority
 from noegress.bundle.digest import Digest, write_fully
-from noegress.bundle.manifest import PAYLOAD_TYPE, BundleError, Manifest, Part, read_manifest
+from noegress.bundle.manifest import BundleError, Manifest, Part
+from noegress.bundle.opened import SEND, Bundle, opened_bundle
 from noegress.bundle.store import ImportedStore
-from noegress.bundle.stream import CHUNK, Extent, head_length, layout, padded, read_head
-from noegress.bundle.volumes import Volume, VolumeReader, read_index
+from noegress.bundle.stream import Extent
 from noegress.catalogue import Publication
-from noegress.catalogue._tuf import Envelope
 from noegress.catalogue.client import Catalogue, Trust
 from noegress.catalogue.entry import CatalogueEntry, write_time
 from noegress.catalogue.storage import sync, writing
@@ -27,6 +23,7 @@ from noegress.verdict import Verdict
 
 _SPARE_BYTES = 64 << 20
 """Bytes that stay free on the disk besides what is imported."""
+_EXPORT = "have it exported again"
 Judge = Callable[[Mapping[str, Path], Mapping[str, CatalogueEntry]], Mapping[str, tuple[Verdict, tuple[str, ...]]]]
 """Judges files again with the rules of the inside: by digest the verdict and its reasons."""
 
@@ -60,81 +57,18 @@ class Imported:
     """File name to what the inside says otherwise; such a file is not made visible."""
 
 
-class Bundle:
-    """A bundle that was opened: a folder of volumes, one file, or a stream; nothing of it is believed yet."""
-
-    def __init__(self, stream: BinaryIO, index: Envelope | None, volumes: VolumeReader | None) -> None:
-        self._stream = stream
-        self._volumes = volumes
-        self.index = index
-        self.envelope = read_head(stream)
-        try:
-            self.signed = Envelope.from_dict(json.loads(self.envelope))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BundleError(f"the manifest of the bundle is broken: {error}", fix="send it again") from error
-        if self.signed.payload_type != PAYLOAD_TYPE:
-            raise BundleError("is no bundle: its manifest is signed as something else", fix="name a bundle")
-        self.manifest = read_manifest(self.signed.payload)
-
-    def extents(self) -> Iterator[Extent]:
-        return layout(self.manifest.carried, start=head_length(self.envelope))
-
-    def read(self, extent: Extent) -> Iterator[bytes]:
-        """The bytes of one part, its header checked; to be called in the order of the stream."""
-        if self._volumes is not None:
-            self._stream.seek(extent.start)
-        if self._read(len(extent.header)) != extent.header:
-            raise BundleError(f"the header of {extent.part.path} is not the one of the manifest", fix=_SEND)
-        left = extent.part.size
-        while left:
-            piece = self._stream.read(min(CHUNK, left))
-            if not piece:
-                raise BundleError("the bundle ends too early", fix=_SEND)
-            left -= len(piece)
-            yield piece
-        self._read(padded(extent.part.size) - extent.part.size)
-
-    @property
-    def can_skip(self) -> bool:
-        return self._volumes is not None
-
-    def damaged(self, extents: list[Extent]) -> tuple[Volume, ...]:
-        """The volumes among those that hold some parts that are not what the index says."""
-        if self._volumes is None:
-            return ()
-        suspects = {v.name: v for extent in extents for v in self._volumes.volumes_of(extent.start, extent.end)}
-        return tuple(volume for name, volume in sorted(suspects.items()) if not self._volumes.is_whole(volume))
-
-    def _read(self, length: int) -> bytes:
-        content = self._stream.read(length) if length else b""
-        return content or b""
-
-
-_SEND = "send it again"
-_EXPORT = "have it exported again"
-
-
-@contextmanager
-def opened_bundle(source: Path | BinaryIO) -> Iterator[Bundle]:
-    """A bundle from its folder, its one file, or a stream that can only be read forward."""
-    if not isinstance(source, Path):
-        yield Bundle(source, None, None)
-    elif source.is_dir():
-        index, volumes = read_index(source)
-        with VolumeReader(source, volumes) as reader:
-            yield Bundle(io.BufferedReader(reader, CHUNK), index, reader)
-    else:
-        try:
-            file = source.open("rb")
-        except OSError as error:
-            raise BundleError(f"{source} cannot be read: {error.strerror}", fix="name a bundle") from error
-        with file:
-            yield Bundle(file, None, None)
-
-
 def import_bundle(source: Path | BinaryIO, store: ImportedStore, terms: Terms) -> Imported:
     """Take a bundle in; raises before anything becomes visible, and can be called again after any stop."""
-    now = terms.now or datetime.now(UTC)
+    try:
+        return _imported(source, store, terms, terms.now or datetime.now(UTC))
+    except OSError as error:
+        raise BundleError(
+            f"{error.filename or store.path}: {error.strerror or error}",
+            fix="see to the disk and repeat the import; what is whole was kept, and the state before it counts",
+        ) from error
+
+
+def _imported(source: Path | BinaryIO, store: ImportedStore, terms: Terms, now: datetime) -> Imported:
     store.path.mkdir(parents=True, exist_ok=True)
     with writing(store.path), opened_bundle(source) as bundle:
         manifest = bundle.manifest
@@ -212,7 +146,7 @@ def _take_in(bundle: Bundle, store: ImportedStore) -> None:
         raise BundleError(
             f"{len(damaged)} parts are damaged, the first is {damaged[0].part.path}"
             + (f": in {names}" if names else ""),
-            fix=f"send {names} again and repeat the import; what is whole was kept" if names else _SEND,
+            fix=f"send {names} again and repeat the import; what is whole was kept" if names else SEND,
         )
 
 

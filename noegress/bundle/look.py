@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from noegress.bundle.intake import opened_bundle
 from noegress.bundle.manifest import BundleError, Manifest
+from noegress.bundle.opened import opened_bundle
 from noegress.bundle.store import ImportedStore
 from noegress.catalogue._tuf import Metadata, Targets, Timestamp
 from noegress.catalogue.ceremony import delegated_role

@@ -1,0 +1,94 @@
+"""A bundle that was opened: a folder of volumes, one file, or a stream that can only be read forward."""
+
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from noegress.bundle.manifest import PAYLOAD_TYPE, BundleError, read_manifest
+from noegress.bundle.stream import CHUNK, Extent, head_length, layout, padded, read_head
+from noegress.bundle.volumes import Volume, VolumeReader, read_index
+from noegress.catalogue._tuf import Envelope
+
+SEND = "send it again"
+
+
+class Bundle:
+    """A bundle that was opened: a folder of volumes, one file, or a stream; nothing of it is believed yet."""
+
+    def __init__(self, stream: BinaryIO, index: Envelope | None, volumes: VolumeReader | None) -> None:
+        self._stream = stream
+        self._volumes = volumes
+        self.index = index
+        self.envelope = read_head(stream)
+        try:
+            self.signed = Envelope.from_dict(json.loads(self.envelope))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BundleError(f"the manifest of the bundle is broken: {error}", fix="send it again") from error
+        if self.signed.payload_type != PAYLOAD_TYPE:
+            raise BundleError("is no bundle: its manifest is signed as something else", fix="name a bundle")
+        self.manifest = read_manifest(self.signed.payload)
+
+    def extents(self) -> Iterator[Extent]:
+        return layout(self.manifest.carried, start=head_length(self.envelope))
+
+    def read(self, extent: Extent) -> Iterator[bytes]:
+        """The bytes of one part, its header checked; to be called in the order of the stream."""
+        if self._volumes is not None:
+            self._stream.seek(extent.start)
+        if self._read(len(extent.header)) != extent.header:
+            raise BundleError(f"the header of {extent.part.path} is not the one of the manifest", fix=SEND)
+        left = extent.part.size
+        while left:
+            piece = self._stream.read(min(CHUNK, left))
+            if not piece:
+                raise BundleError("the bundle ends too early", fix=SEND)
+            left -= len(piece)
+            yield piece
+        self._read(padded(extent.part.size) - extent.part.size)
+
+    @property
+    def can_skip(self) -> bool:
+        return self._volumes is not None
+
+    def damaged(self, extents: list[Extent]) -> tuple[Volume, ...]:
+        """The volumes among those that hold some parts that are not what the index says."""
+        if self._volumes is None:
+            return ()
+        suspects = {v.name: v for extent in extents for v in self._volumes.volumes_of(extent.start, extent.end)}
+        return tuple(volume for name, volume in sorted(suspects.items()) if not self._volumes.is_whole(volume))
+
+    def _read(self, length: int) -> bytes:
+        content = self._stream.read(length) if length else b""
+        return content or b""
+
+
+@contextmanager
+def opened_bundle(source: Path | BinaryIO) -> Iterator[Bundle]:
+    """A bundle from its folder, its one file, or a stream that can only be read forward."""
+    if not isinstance(source, Path):
+        yield Bundle(source, None, None)
+    elif source.is_dir():
+        index, volumes = read_index(source)
+        with VolumeReader(source, volumes) as reader:
+            yield _opened(index, reader, volumes)
+    else:
+        try:
+            file = source.open("rb")
+        except OSError as error:
+            raise BundleError(f"{source} cannot be read: {error.strerror}", fix="name a bundle") from error
+        with file:
+            yield Bundle(file, None, None)
+
+
+def _opened(index: Envelope, reader: VolumeReader, volumes: tuple[Volume, ...]) -> Bundle:
+    """A bundle of volumes; where its manifest cannot be read the damaged volumes are named."""
+    try:
+        return Bundle(io.BufferedReader(reader, CHUNK), index, reader)
+    except BundleError as error:
+        names = ", ".join(volume.name for volume in volumes if not reader.is_whole(volume))
+        if not names:
+            raise
+        raise BundleError(f"{error.problem}: damaged are {names}", fix=f"send {names} again") from error
