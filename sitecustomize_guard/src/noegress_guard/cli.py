@@ -1,54 +1,103 @@
-"""The command `noegress-guard`: `status` says what protects an interpreter, `run` starts a program under the guard."""
+"""The command `noegress-guard`: `status` says what protects an interpreter, `run` starts a program under the guard.
+
+Reads its arguments itself: every start of a container waits for it, and `argparse` would be a quarter of the wait.
+"""
 
 from __future__ import annotations
 
-import argparse
 import sys
 
-from noegress_guard import __version__
+from noegress_guard import CONFIGURATION_ERROR, __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_USAGE_ERROR = 2
+USAGE = """\
+usage: noegress-guard status [--json]
+       noegress-guard run [OPTIONS] -- COMMAND…
+       noegress-guard --version
+
+Let nothing out that the policy does not name.
+
+status            what protects this interpreter, and what does not
+  --json          write JSON (format 1) instead of text
+
+run               run a program under the kernel layer (Linux)
+  --policy FILE   the guard policy; /etc/noegress/guard.json, if there is one, has to agree
+  --observe REPORT
+                  let everything through and write what was tried (JSON)
+  --deny          with --observe: let nothing through
+  --events FILE   where refusals are written as JSON lines: a file, or fd:N (default: fd:2)
+  --keep-fd N     let the program inherit this network socket; may be repeated
+  --python-only   do without the kernel layer: no boundary, Python code only
+"""
+
+
+class UsageError(Exception):
+    """Arguments that are not understood."""
+
+
+class Options:
+    """The arguments of `run`."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        """Read them; UsageError names the one that is not understood."""
+        self.policy: str | None = None
+        self.observe: str | None = None
+        self.events: str | None = None
+        self.deny = self.python_only = False
+        self.keep_fd: list[int] = []
+        left = list(arguments)
+        while left and left[0].startswith("-") and left[0] != "--":
+            name, equals, value = left.pop(0).partition("=")
+            if name in {"--deny", "--python-only"} and not equals:
+                setattr(self, name[2:].replace("-", "_"), True)
+                continue
+            if name not in {"--policy", "--observe", "--events", "--keep-fd"}:
+                raise UsageError(f"{name} is not an option of run")
+            if not equals and not left:
+                raise UsageError(f"{name} needs a value")
+            self._take(name[2:], value if equals else left.pop(0))
+        self.program = left[1:] if left[:1] == ["--"] else left
+
+    def _take(self, name: str, value: str) -> None:
+        if name != "keep-fd":
+            setattr(self, name, value)
+            return
+        if not (value.isascii() and value.isdigit()):
+            raise UsageError(f"--keep-fd is the number of a descriptor, not {value!r}")
+        self.keep_fd.append(int(value))
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    arguments = _parser().parse_args(argv)
-    if arguments.command == "run":
+    command, *rest = list(sys.argv[1:] if argv is None else argv) or [""]
+    before_program = rest[: rest.index("--")] if "--" in rest else rest
+    if command in {"-h", "--help"} or (command in {"run", "status"} and {"-h", "--help"} & set(before_program[:1])):
+        sys.stdout.write(USAGE)
+        return 0
+    if command == "--version":
+        sys.stdout.write(f"noegress-guard {__version__}\n")
+        return 0
+    try:
+        return _dispatch(command, rest)
+    except UsageError as error:
+        sys.stderr.write(f"{USAGE}\nnoegress-guard: {error}\n")
+        return CONFIGURATION_ERROR if command == "run" else _USAGE_ERROR  # run's other numbers are its program's
+
+
+def _dispatch(command: str, rest: Sequence[str]) -> int:
+    if command == "run":
         from noegress_guard import run
 
-        return run.main(arguments)
-    from noegress_guard import status
+        return run.main(Options(rest))
+    if command == "status" and set(rest) <= {"--json"}:
+        from noegress_guard import status
 
-    return status.main(as_json=arguments.json)
-
-
-class _Help(argparse.HelpFormatter):
-    """Help of a fixed width: to ask the terminal, argparse loads compression libraries, at every start."""
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=100)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="noegress-guard", description="Let nothing out that the policy does not name."
-    )
-    parser.add_argument("--version", action="version", version=f"noegress-guard {__version__}")
-    commands = parser.add_subparsers(
-        prog="noegress-guard", dest="command", required=True, metavar="COMMAND"
-    )  # without its prog, argparse loads what formats help, and compression with it
-    status = commands.add_parser(
-        "status", help="what protects this interpreter, and what does not", formatter_class=_Help
-    )
-    status.add_argument("--json", action="store_true", help="write JSON (format 1) instead of text")
-    from noegress_guard.run import add_arguments
-
-    add_arguments(
-        commands.add_parser("run", help="run a program under the kernel layer (Linux)", formatter_class=_Help)
-    )
-    return parser
+        return status.main(as_json=bool(rest))
+    raise UsageError(f"{command or 'nothing'} is not a command; status and run are")
 
 
 if __name__ == "__main__":

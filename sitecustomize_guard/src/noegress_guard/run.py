@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import _socket  # noqa: F401 -- first: the hook loads its part with it, and both then share the same modules
-import argparse
 import os
 import sys
-import threading
+from _thread import start_new_thread
 
 import noegress_guard
 from noegress_guard import CONFIGURATION_ERROR, events
@@ -15,6 +14,7 @@ from noegress_guard.policy import GuardPolicy, PolicyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from noegress_guard.cli import Options
     from noegress_guard.kernel.machine import Machine
     from noegress_guard.kernel.reporter import Reporter
     from noegress_guard.kernel.seccomp import Listener
@@ -27,31 +27,7 @@ class RunError(Exception):
     """What was asked for cannot be done; the message says why and what to do."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe the options."""
-    parser.add_argument(
-        "--policy", metavar="FILE", help="the guard policy; /etc/noegress/guard.json, if there is one, has to agree"
-    )
-    parser.add_argument("--observe", metavar="REPORT", help="let everything through and write what was tried (JSON)")
-    parser.add_argument("--deny", action="store_true", help="with --observe: let nothing through")
-    parser.add_argument(
-        "--events", metavar="FILE", help="where refusals are written as JSON lines: a file, or fd:N (default: fd:2)"
-    )
-    parser.add_argument(
-        "--keep-fd",
-        metavar="N",
-        type=int,
-        action="append",
-        default=[],
-        help="let the program inherit this network socket",
-    )
-    parser.add_argument(
-        "--python-only", action="store_true", help="do without the kernel layer: no boundary, Python code only"
-    )
-    parser.add_argument("program", nargs=argparse.REMAINDER, metavar="-- COMMAND…", help="what to run")
-
-
-def main(arguments: argparse.Namespace) -> int:
+def main(arguments: Options) -> int:
     """Run the program; its exit status, or 78 with one line if it cannot be run as asked."""
     try:
         return _run(arguments)
@@ -60,8 +36,8 @@ def main(arguments: argparse.Namespace) -> int:
         return CONFIGURATION_ERROR
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    command = arguments.program[1:] if arguments.program[:1] == ["--"] else arguments.program
+def _run(arguments: Options) -> int:
+    command = arguments.program
     if not command:
         raise RunError("name a command to run: noegress-guard run [OPTIONS] -- COMMAND…")
     environment = dict(os.environ)
@@ -77,7 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
     return _run_supervised(arguments, command, environment, policies)
 
 
-def _check_consent(arguments: argparse.Namespace, policies: tuple[GuardPolicy, ...]) -> None:
+def _check_consent(arguments: Options, policies: tuple[GuardPolicy, ...]) -> None:
     """Contract 4: where an administrator left a policy, it has to agree to what loosens the guard."""
     anchor = next((policy for policy in policies if policy.path == noegress_guard.ANCHOR), None)
     if arguments.deny and arguments.observe is None:
@@ -112,7 +88,7 @@ def _run_python_only(command: list[str], environment: dict[str, str]) -> int:
 
 
 def _run_supervised(
-    arguments: argparse.Namespace, command: list[str], environment: dict[str, str], policies: tuple[GuardPolicy, ...]
+    arguments: Options, command: list[str], environment: dict[str, str], policies: tuple[GuardPolicy, ...]
 ) -> int:
     if sys.platform != "linux":
         raise RunError("the kernel layer needs Linux; --python-only guards Python code alone")
@@ -166,5 +142,5 @@ class _Supervision:
         gate = Gate(self.policies)
         names = Names(gate, Resolver(), let_all_pass=self.mode == OBSERVE)
         judge = Judge(gate, names, self.reports, self.mode)
-        threading.Thread(target=names.keep_fresh, daemon=True).start()
+        start_new_thread(names.keep_fresh, ())
         Supervisor(self.machine, listener, judge, Broker(names, judge), UnixSockets(gate), keeper).serve()

@@ -97,7 +97,7 @@ def _activation_gaps() -> list[str]:
 
 def _kernel_layer() -> dict[str, Any]:
     """Say whether a supervisor stands above this process: it answers, and the kernel confirms the filter."""
-    return {"active": link.ask({"operation": "hello"}) == "pass", "seccomp_filters": _seccomp_filters()}
+    return {"active": link.is_supervised(), "seccomp_filters": _seccomp_filters()}
 
 
 def _seccomp_filters() -> int:

@@ -1,5 +1,7 @@
 """Raw socket addresses (struct sockaddr) to what the decision understands, and back."""
 
+from __future__ import annotations
+
 from noegress_guard.destination import Address, canonical_ipv6
 from noegress_guard.kernel import machine as m
 

@@ -4,10 +4,12 @@ A program never owns a real datagram socket, so that no address in a message can
 name server is answered here; what it connects to a listed destination is passed on.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import select
-import threading
+from _thread import allocate_lock
 
 from noegress_guard.destination import parse_name
 from noegress_guard.kernel import dns
@@ -42,7 +44,7 @@ class Broker:
         self._epoll = select.epoll()
         self._stubs: dict[int, _Stub] = {}
         self._by_descriptor: dict[int, _Stub] = {}
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
 
     def open(self, pid: int, *, non_blocking: bool) -> int:
         """Make a pair and return the end for the tree."""

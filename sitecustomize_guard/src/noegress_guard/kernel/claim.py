@@ -1,6 +1,10 @@
 """What a Python layer of the tree says it is about to do: claims of a process that is not trusted, cut to size."""
 
-from typing import Any
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _MAX_TEXT, _MAX_CHAIN = 500, 50
 _TEXTS = ("operation", "destination", "host", "protocol", "reason", "file")
@@ -23,7 +27,7 @@ def parse_claim(message: bytes) -> dict[str, Any]:
         value = claimed.get(name)
         if isinstance(value, int) and 0 <= value < 1 << 31:
             event[name] = value
-    if "operation" not in event or ("destination" not in event and event["operation"] != "hello"):
+    if "operation" not in event or "destination" not in event:
         raise ValueError("no operation and destination")
     chain = claimed.get("distributions")
     event["distributions"] = [

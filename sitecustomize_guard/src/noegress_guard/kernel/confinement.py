@@ -1,12 +1,18 @@
 """What the tree gives up before the program starts: Landlock as a second line, capabilities, inherited sockets."""
 
+from __future__ import annotations
+
 import ctypes
 import errno
 import os
 import stat
-from typing import Final
 
 from noegress_guard.kernel import machine as m
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 _ACCESS_NET_CONNECT_TCP: Final = 2
 _SCOPE_ABSTRACT_UNIX_SOCKET, _SCOPE_SIGNAL = 1, 2

@@ -4,16 +4,24 @@ Root without CAP_SYS_PTRACE, as containers have it, may not look at a process of
 see the user who asked, not root.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import os
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
 
 from noegress_guard.kernel import machine as m
+from noegress_guard.kernel.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TypeVar
+
+    _Seen = TypeVar("_Seen")
 
 
-class Credentials(NamedTuple):
+class Credentials(Record):
     """User, group and further groups, as they count for access."""
 
     user: int
@@ -30,9 +38,6 @@ def credentials_of(thread: int) -> Credentials:
             if name in {b"Uid", b"Gid", b"Groups"}:
                 found[name] = [int(number) for number in rest.split()]
     return Credentials(found[b"Uid"][1], found[b"Gid"][1], tuple(sorted(found[b"Groups"])))
-
-
-_Seen = TypeVar("_Seen")
 
 
 def as_its_user(thread: int, look: Callable[[], _Seen]) -> _Seen:

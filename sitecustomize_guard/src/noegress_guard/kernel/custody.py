@@ -1,11 +1,17 @@
 """The sockets of the tree that are not connected yet: the supervisor made them and keeps a copy of each."""
 
+from __future__ import annotations
+
 import os
-import threading
-from collections.abc import Callable
-from typing import Final
+from _thread import allocate_lock
 
 from noegress_guard.kernel import machine as m
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
 
 _FIRST_SWEEP: Final = 256  # copies held before it is worth a look who has closed his
 
@@ -29,7 +35,7 @@ class Custody:
         self._held_in_tree = held_in_tree
         self._copies: dict[int, _Copy] = {}
         self._limit = _FIRST_SWEEP
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
 
     def __len__(self) -> int:
         return len(self._copies)

@@ -1,7 +1,10 @@
 """DNS messages (RFC 1035), as much as a broker of addresses needs: parsed strictly, written anew, never forwarded."""
 
+from __future__ import annotations
+
 import struct
-from typing import NamedTuple
+
+from noegress_guard.kernel.record import Record
 
 A, AAAA = 1, 28
 _IN = 1
@@ -11,7 +14,7 @@ _MAX_POINTERS = 64
 _MAX_NAME = 255
 
 
-class Question(NamedTuple):
+class Question(Record):
     """What a program asked for."""
 
     id: int
@@ -22,7 +25,7 @@ class Question(NamedTuple):
     """The question as it was written, for the answer to repeat."""
 
 
-class Answers(NamedTuple):
+class Answers(Record):
     """What an upstream server answered."""
 
     code: int

@@ -4,11 +4,17 @@ What numbers alone cannot decide (where to, which socket) goes to the supervisor
 do: a family, a protocol or an option that is not understood here is a way out.
 """
 
+from __future__ import annotations
+
 import errno
 import struct
-from typing import Final
 
 from noegress_guard.kernel import machine as m
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 _LOAD_WORD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _JUMP_SET, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _ALLOW, _KILL_PROCESS, _NOTIFY = 0x7FFF0000, 0x80000000, 0x7FC00000

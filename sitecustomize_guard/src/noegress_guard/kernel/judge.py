@@ -1,6 +1,6 @@
 """The kernel layer's decision on one attempt, made and reported in one place."""
 
-from typing import Any, Final
+from __future__ import annotations
 
 from noegress_guard.address import format_address
 from noegress_guard.decision import Gate
@@ -8,6 +8,11 @@ from noegress_guard.destination import Address, parse_address, parse_name
 from noegress_guard.kernel.names import Names
 from noegress_guard.kernel.reporter import Reporter
 from noegress_guard.kernel.tree import process_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
 
 ENFORCE, OBSERVE, DENY = "enforce", "observe", "deny"
 _SUPERVISED: Final = frozenset({"connect", "sendto", "sendmsg"})

@@ -4,16 +4,15 @@ Three processes: the supervisor; a keeper below it, which adopts orphans and end
 supervisor is gone; and the program, which puts itself under the filter before it is executed.
 """
 
+from __future__ import annotations
+
 import _socket
 import contextlib
 import os
 import resource
-import signal
 import struct
 import sys
-import threading
-from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, NoReturn
+from _thread import stack_size, start_new_thread
 
 from noegress_guard import CONFIGURATION_ERROR
 from noegress_guard.kernel import machine as m
@@ -24,8 +23,18 @@ from noegress_guard.kernel.confinement import (
     restrict_with_landlock,
     shut_kernel_settings,
 )
+from noegress_guard.kernel.record import Record
 from noegress_guard.kernel.seccomp import Listener, install_filter
-from noegress_guard.link import converse
+from noegress_guard.link import HELLO, converse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable, Mapping
+    from typing import Final, NoReturn
+else:
+    import _signal as signal  # the module itself makes enumerations of its numbers, and loads what they need
+
 
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells have it
 _FROM_TERMINAL: Final = 0x80  # SI_KERNEL: the program, in the same process group, got it as well
@@ -48,7 +57,7 @@ _NOT_FORWARDED: Final = {
 _ROUNDS: Final = 200  # of killing what was forked while we killed
 
 
-class Program(NamedTuple):
+class Program(Record):
     """What to start."""
 
     command: list[str]
@@ -81,9 +90,9 @@ def launch(machine: m.Machine, program: Program, supervise: Callable[[Listener, 
     os.set_inheritable(alive_write, False)
     started, listener = _receive_listener(ours)
     _protect()
-    threading.stack_size(256 * 1024)
+    stack_size(256 * 1024)
     sys.setswitchinterval(0.0005)
-    threading.Thread(target=supervise, args=(Listener(listener), keeper), daemon=True).start()
+    start_new_thread(supervise, (Listener(listener), keeper))
     os.write(ours, b"go")
     problem = os.read(ours, 4096)
     os.close(ours)
@@ -152,7 +161,7 @@ def _keep(machine: m.Machine, program: Program, control: int, alive: int, mask: 
             m.prctl(m.PR_SET_DUMPABLE, 1)  # the supervisor has to read our memory
             _become(machine, program, control, mask)
         os.close(control)
-        threading.Thread(target=_end_with_supervisor, args=(alive,), daemon=True).start()
+        start_new_thread(_end_with_supervisor, (alive,))
         while True:
             pid, result = os.wait()
             if pid == child:
@@ -173,10 +182,9 @@ def _end_with_supervisor(alive: int) -> None:
 def _end_tree() -> None:
     """Kill every process below this one, also those that are forked meanwhile."""
     for _ in range(_ROUNDS):
-        below = tree.descendants(os.getpid())
-        if not below:
+        if not _has_children():  # orphans are ours as well, and so nobody is left
             return
-        for pid in below:
+        for pid in tree.descendants(os.getpid()):
             try:
                 os.kill(pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
@@ -186,6 +194,14 @@ def _end_tree() -> None:
                 pass
         except ChildProcessError:
             continue
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _become(machine: m.Machine, program: Program, control: int, mask: set[int]) -> NoReturn:
@@ -221,7 +237,7 @@ def _become(machine: m.Machine, program: Program, control: int, mask: set[int]) 
 
 def _greet() -> None:
     """Try the whole line once: a socket made for us, an address read from our memory, a connection, an answer."""
-    if converse(b'{"operation": "hello"}\n') != "pass":
+    if converse(HELLO) != "pass":
         raise OSError(0, "it does not answer")
 
 

@@ -1,15 +1,17 @@
 """The supervisor's end of the line from the Python layers of the tree (their end is `noegress_guard.link`)."""
 
+from __future__ import annotations
+
 import os
 import select
-import threading
+from _thread import allocate_lock
 
 from noegress_guard.kernel import machine as m
 from noegress_guard.kernel.addresses import unix
 from noegress_guard.kernel.claim import parse_claim
 from noegress_guard.kernel.judge import Judge
 from noegress_guard.kernel.workers import Workers
-from noegress_guard.link import MAX_MESSAGE
+from noegress_guard.link import HELLO, MAX_MESSAGE
 
 _SECONDS = 5
 
@@ -25,7 +27,7 @@ class Line:
         self._listener = m.open_socket(m.AF_UNIX, m.SOCK_STREAM, 0)
         m.bind(self._listener, self._address)
         m.listen(self._listener, 128)
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
 
     def connect(self, pid: int, descriptor: int) -> int:
         """Connect a socket of a process with ourselves; return the errno, 0 for success."""
@@ -51,8 +53,7 @@ class Line:
                 if not chunk:
                     break
                 message += chunk
-            event = parse_claim(message)
-            passes = event["operation"] == "hello" or self._judge.answer_python(pid, event)
+            passes = message == HELLO or self._judge.answer_python(pid, parse_claim(message))
             os.write(descriptor, b"pass\n" if passes else b"refuse\n")
         except (OSError, ValueError):
             return  # it does not talk our language: no answer, and the Python layer refuses

@@ -3,16 +3,24 @@
 Numbers from the kernel's own tables (arch/x86/entry/syscalls/syscall_64.tbl, include/uapi/asm-generic/unistd.h).
 """
 
+from __future__ import annotations
+
 import ctypes
 import errno
 import os
-from typing import Final, NamedTuple
+
+from noegress_guard.kernel.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _LIBC.syscall.restype = ctypes.c_long
 
 
-class Machine(NamedTuple):
+class Machine(Record):
     """The numbers that differ between machines."""
 
     audit_arch: int

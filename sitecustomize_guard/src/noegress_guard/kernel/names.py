@@ -1,15 +1,21 @@
 """The names of the tree: who may be asked for, what was answered, and until when the answers hold."""
 
-import threading
+from __future__ import annotations
+
 import time
-from collections.abc import Callable
-from typing import Final
+from _thread import allocate_lock
 
 from noegress_guard.decision import Gate
 from noegress_guard.destination import Address
 from noegress_guard.kernel import dns
 from noegress_guard.kernel.addresses import from_packed
 from noegress_guard.kernel.resolver import Found, Resolver
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
 
 _GRACE_SECONDS: Final = 300  # a program connects a while after it asked
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 5, 300  # between two lookups of the same name
@@ -24,7 +30,7 @@ class Names:
         self._gate = gate
         self._resolver = resolver
         self._let_all_pass = let_all_pass
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._cache: dict[tuple[str, int], tuple[float, Found]] = {}
         self._expiries: dict[tuple[str, Address], float] = {}
         self.observed: dict[Address, str] = {}

@@ -1,5 +1,7 @@
 """Connects that were begun and not waited for; when one is done, the copy of its socket goes."""
 
+from __future__ import annotations
+
 import os
 import select
 

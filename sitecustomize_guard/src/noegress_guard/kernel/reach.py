@@ -3,8 +3,14 @@
 A program that may write the hosts file or resolv.conf could give a listed name the address that it likes.
 """
 
+from __future__ import annotations
+
 import os
-from typing import Final
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 _MAX_FILE_BYTES: Final = 1 << 20
 _MAX_LINKS: Final = 40  # as the kernel has it

@@ -1,12 +1,18 @@
 """What the tree tried: events as they happen, and the inventory of a whole run (the report of --observe)."""
 
+from __future__ import annotations
+
 import os
-import threading
 import time
-from typing import Any, Final
+from _thread import allocate_lock
 
 from noegress_guard import events
 from noegress_guard.kernel.tree import describe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
 
 FORMAT: Final = 1
 _MAX_ORIGINS: Final = 4096  # places in the code remembered until the kernel sees the connection that they make
@@ -18,7 +24,7 @@ class Reporter:
 
     def __init__(self) -> None:
         """Start with nothing seen."""
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._origins: dict[tuple[int, str], dict[str, Any]] = {}
         self._destinations: dict[str, dict[str, Any]] = {}
         self._started = _now()

@@ -1,15 +1,22 @@
 """The supervisor's own resolver: the hosts file, then the name servers of resolv.conf, over sockets of its own."""
 
+from __future__ import annotations
+
 import os
 import select
 import time
-from typing import Final, NamedTuple
 
 from noegress_guard.destination import Address, parse_address, parse_name
 from noegress_guard.kernel import dns
 from noegress_guard.kernel import machine as m
 from noegress_guard.kernel.addresses import to_raw
 from noegress_guard.kernel.reach import SystemFile
+from noegress_guard.kernel.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 _PORT: Final = 53
 _MAX_SERVERS, _MAX_SEARCH = 3, 6  # as the C library does
@@ -18,7 +25,7 @@ _TIMEOUT_SECONDS: Final = 3.0
 _HOSTS_SECONDS: Final = 60
 
 
-class Found(NamedTuple):
+class Found(Record):
     """What became of a lookup."""
 
     code: int

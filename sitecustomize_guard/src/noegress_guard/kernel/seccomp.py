@@ -4,15 +4,22 @@ A connect is never answered with "go on": the kernel would read address and desc
 them.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import errno
 import fcntl
 import struct
-from typing import Final, NamedTuple
 
 from noegress_guard.kernel import machine as m
 from noegress_guard.kernel.filter import build_filter
+from noegress_guard.kernel.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 _FILTER_FLAG_NEW_LISTENER, _FILTER_FLAG_WAIT_KILLABLE = 1 << 3, 1 << 5
 _SET_MODE_FILTER: Final = 1
@@ -46,7 +53,7 @@ def install_filter(machine: m.Machine) -> int:
     raise AssertionError
 
 
-class Notification(NamedTuple):
+class Notification(Record):
     """A system call that waits for an answer."""
 
     id: int

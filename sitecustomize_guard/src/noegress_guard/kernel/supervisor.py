@@ -4,14 +4,13 @@ It makes the sockets and connects them itself, from its own copy of the address,
 afterwards (port, address, family, descriptor) matters.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
-import fcntl
-import functools
 import os
 import sys
-import threading
-from collections.abc import Callable
+from _thread import start_new_thread
 
 from noegress_guard.kernel import machine as m
 from noegress_guard.kernel import tree
@@ -24,8 +23,13 @@ from noegress_guard.kernel.line import Line
 from noegress_guard.kernel.pending import Pending
 from noegress_guard.kernel.seccomp import Listener, Notification
 from noegress_guard.kernel.unix_sockets import Target, UnixSockets, resolve
-from noegress_guard.kernel.workers import Workers
+from noegress_guard.kernel.workers import Receivers
 from noegress_guard.link import NAME
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 _MASK = 0xFFFFFFFF  # the kernel cuts an int argument off
 _DNS_PORT = 53
@@ -44,7 +48,7 @@ class Supervisor:
         self._broker = broker
         self._sockets = sockets
         self._custody = Custody(lambda: tree.open_sockets(root))
-        self._workers = Workers(1024)
+        self._receivers = Receivers(self._receive)
         self._pending = Pending(self._custody)
         self._line = Line(judge)
         self._handlers = {
@@ -57,14 +61,15 @@ class Supervisor:
     def serve(self) -> None:
         """Answer calls until nobody is left who could make one."""
         for target in (self._pending.serve, self._broker.serve):
-            threading.Thread(target=target, daemon=True).start()
-        while True:
-            try:
-                call = self._listener.receive()
-            except EOFError:
-                return
-            if call is not None:
-                self._guarded(call, functools.partial(self._handlers[call.number], call))
+            start_new_thread(target, ())
+        self._receivers.run()
+
+    def _receive(self) -> Callable[[], None] | None:
+        """Wait for the next call and return what there is to do for it, None if it was taken back."""
+        call = self._listener.receive()
+        if call is None:
+            return None
+        return lambda: self._guarded(call, lambda: self._handlers[call.number](call))
 
     def _guarded(self, call: Notification, work: Callable[[], None]) -> None:
         """Do something for a call; whatever goes wrong, the call is refused."""
@@ -145,7 +150,7 @@ class Supervisor:
         elif inode is None:
             self._listener.answer(call, code=errno.ENOTSOCK)
         elif self._broker.holds(inode):
-            self._workers.submit(lambda: self._guarded(call, lambda: self._connect_datagram(call, inode, raw)))
+            self._connect_datagram(call, inode, raw)
         else:
             self._connect_stream(call, inode, raw)
 
@@ -160,7 +165,7 @@ class Supervisor:
             return
         descriptor, family = borrowed
         if family == m.AF_UNIX:
-            self._workers.submit(lambda: self._guarded(call, lambda: self._connect_unix(call, inode, descriptor, raw)))
+            self._connect_unix(call, inode, descriptor, raw)
             return
         destination = parse_ip(raw)
         if family_of(raw) == 0:
@@ -169,9 +174,6 @@ class Supervisor:
             code = errno.EAFNOSUPPORT if family_of(raw) not in {m.AF_INET, m.AF_INET6} else errno.EINVAL
         elif not self._judge.lets_address(call.thread, *destination, "tcp"):
             code = errno.EACCES
-        elif not fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_NONBLOCK:
-            self._workers.submit(lambda: self._guarded(call, lambda: self._finish(call, inode, descriptor, raw)))
-            return
         else:
             self._finish(call, inode, descriptor, raw)
             return
@@ -180,6 +182,7 @@ class Supervisor:
 
     def _finish(self, call: Notification, inode: int, descriptor: int, raw: bytes) -> None:
         """Connect, and let go of the socket before its owner hears of it."""
+        self._receivers.hand_over()  # whether the socket waits is its owner's to change at any time
         code = m.connect(descriptor, raw)
         if code == errno.EINPROGRESS:
             self._pending.watch(inode, descriptor)
@@ -213,6 +216,7 @@ class Supervisor:
 
     def _permitted(self, call: Notification, raw: bytes) -> Target | None:
         """Return the Unix socket that an address means if the tree may connect to it, else answer the call."""
+        self._receivers.hand_over()  # a file system of the tree's own may take its time over a path
         try:
             target = resolve(call.thread, raw[2:])
         except OSError as error:

@@ -1,10 +1,15 @@
 """The processes below the supervisor, as /proc shows them."""
 
+from __future__ import annotations
+
 import contextlib
 import os
-from typing import Any
 
 from noegress_guard.kernel.credentials import as_its_user
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def parents() -> dict[int, int]:

@@ -1,15 +1,22 @@
 """Unix sockets: what a path means in the tree, whether it is listed, and whether the tree itself listens there."""
 
+from __future__ import annotations
+
 import errno
 import os
 import struct
-import threading
-from typing import Final, NamedTuple
+from _thread import allocate_lock
 
 from noegress_guard.decision import Gate
 from noegress_guard.kernel import machine as m
 from noegress_guard.kernel.addresses import unix
 from noegress_guard.kernel.credentials import Credentials, acting_as, credentials_of
+from noegress_guard.kernel.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 _NETLINK_SOCK_DIAG: Final = 4
 _SOCK_DIAG_BY_FAMILY, _REQUEST = 20, 1
@@ -20,7 +27,7 @@ _QUERY: Final = struct.Struct("=BBHIIIII")
 _MAX_LISTENERS: Final = 4096
 
 
-class Target(NamedTuple):
+class Target(Record):
     """A Unix socket, pinned so that it cannot be exchanged between check and connect."""
 
     name: str
@@ -35,7 +42,7 @@ class Target(NamedTuple):
     """Who asks for it, with whose rights it is looked for and connected."""
 
 
-class Bound(NamedTuple):
+class Bound(Record):
     """What a listening socket is bound to."""
 
     inode: int
@@ -49,7 +56,7 @@ class UnixSockets:
         """Take the gate that knows the listed sockets."""
         self._gate = gate
         self._listening: dict[tuple[int, int, int] | str, int] = {}
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
 
     def note_listening(self, inode: int) -> None:
         """Remember a socket of the tree that is about to listen."""
