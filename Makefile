@@ -9,7 +9,7 @@ PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo demo-airgap test check conformance matrix bench-build bench-bundle bench-guard bench-mirror bench-scan \
-	check-sdists format reference lock clean help
+	check-sdists soak-guard mutate format reference lock clean help
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -72,6 +72,13 @@ bench-mirror: .venv  ## requests per second beside devpi, proxpi, pypiserver and
 SIZE ?= 10G
 bench-bundle: .venv  ## cost of an export and an import against sha256: make bench-bundle SIZE=10G
 	$(BIN)/python benchmarks/bundle/bench.py $(SIZE)
+
+soak-guard: .venv  ## races, 10^5 sockets, storms of signals under the kernel layer (about five minutes)
+	$(BIN)/python -m pytest -n 2 -m slow tests/sitecustomize_guard
+
+MINUTES ?= 20
+mutate: .venv  ## change the guard's decisions one by one; a test has to fail each time: make mutate MINUTES=20
+	$(BIN)/python tools/mutate.py --minutes $(MINUTES)
 
 bench-guard: .venv  ## what the guard costs, against no guard, in one run
 	$(BIN)/python benchmarks/guard/bench.py

@@ -19,6 +19,8 @@ from noegress_guard.kernel.names import Names
 from noegress_guard.kernel.workers import Workers
 
 _MAX_DATAGRAM = 65535
+_FIRST_LOOK = 256  # pairs held before it is worth a look who has closed his end
+_MOST_AT_ONCE = 4096
 
 
 class _Stub:
@@ -45,9 +47,16 @@ class Broker:
         self._stubs: dict[int, _Stub] = {}
         self._by_descriptor: dict[int, _Stub] = {}
         self._lock = allocate_lock()
+        self._limit = _FIRST_LOOK
+        self._serving = allocate_lock()
+        """Held while descriptors are read and closed, so that no number is another socket's in between."""
 
     def open(self, pid: int, *, non_blocking: bool) -> int:
         """Make a pair and return the end for the tree."""
+        if len(self._stubs) >= self._limit:  # a program may open and close faster than the thread of serve sees it
+            with self._serving:
+                self._handle(self._epoll.poll(0, _MOST_AT_ONCE))
+            self._limit = max(_FIRST_LOOK, 2 * len(self._stubs))
         ours, theirs = m.open_pair(m.SOCK_SEQPACKET)
         os.set_blocking(ours, False)
         os.set_blocking(theirs, not non_blocking)
@@ -63,32 +72,35 @@ class Broker:
 
     def connect(self, inode: int, relay: int | None) -> None:
         """Pass what comes from a socket on to `relay` from now on (taken over), None for a name server."""
-        with self._lock:
+        with self._serving:
             stub = self._stubs.get(inode)
-            old = None if stub is None else stub.relay
-            if stub is not None:
-                stub.relay = relay
+            if stub is None:
                 if relay is not None:
-                    self._by_descriptor[relay] = stub
-                if old is not None:
-                    self._by_descriptor.pop(old, None)
-        if stub is None and relay is not None:
-            os.close(relay)
-        elif relay is not None:
-            os.set_blocking(relay, False)
-            self._epoll.register(relay, select.EPOLLIN)
-        if old is not None:
-            self._epoll.unregister(old)
-            os.close(old)
+                    os.close(relay)
+                return
+            if stub.relay is not None:
+                del self._by_descriptor[stub.relay]
+                self._epoll.unregister(stub.relay)
+                os.close(stub.relay)
+            stub.relay = relay
+            if relay is not None:
+                os.set_blocking(relay, False)
+                self._by_descriptor[relay] = stub
+                self._epoll.register(relay, select.EPOLLIN)
 
     def serve(self) -> None:
         """Serve for ever."""
         while True:
-            for descriptor, _ in self._epoll.poll():
-                with self._lock:
-                    stub = self._by_descriptor.get(descriptor)
-                if stub is not None:
-                    self._pass_on(stub, from_tree=descriptor == stub.descriptor)
+            ready = self._epoll.poll()
+            with self._serving:
+                self._handle(ready)
+
+    def _handle(self, ready: list[tuple[int, int]]) -> None:
+        """Pass on what has arrived; a number that was closed since, and perhaps given again, has nothing to read."""
+        for descriptor, _ in ready:
+            stub = self._by_descriptor.get(descriptor)
+            if stub is not None:
+                self._pass_on(stub, from_tree=descriptor == stub.descriptor)
 
     def _pass_on(self, stub: _Stub, *, from_tree: bool) -> None:
         source = stub.descriptor if from_tree else stub.relay
@@ -117,9 +129,8 @@ class Broker:
             descriptors = [descriptor for descriptor in (stub.descriptor, stub.relay) if descriptor is not None]
             for descriptor in descriptors:
                 self._by_descriptor.pop(descriptor, None)
-        for descriptor in descriptors:
-            self._epoll.unregister(descriptor)
-            os.close(descriptor)
+                self._epoll.unregister(descriptor)
+                os.close(descriptor)
 
     def _answer(self, stub: _Stub, message: bytes) -> None:
         try:

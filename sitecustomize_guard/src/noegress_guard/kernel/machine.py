@@ -107,6 +107,11 @@ SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET = 1, 2, 3, 5
 SOCK_TYPE_MASK, SOCK_NONBLOCK, SOCK_CLOEXEC = 0xF, os.O_NONBLOCK, os.O_CLOEXEC
 
 
+def machines() -> dict[str, Machine]:
+    """Return the numbers of every machine that is known, by its name in uname(2)."""
+    return dict(_MACHINES)
+
+
 def this_machine() -> Machine | None:
     """Return the numbers of this machine, None where the kernel layer does not know them."""
     return _MACHINES.get(os.uname().machine)

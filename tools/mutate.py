@@ -1,0 +1,289 @@
+"""Mutation test of the guard's decisions: change one thing in the code, and some test has to fail.
+
+Every mutant runs the tests of the decision in a process of its own, forked from one in which everything but the guard
+is loaded. Prints the survivors; exits 1 if there is one that `SURVIVORS` does not explain. `make mutate`.
+"""
+
+import argparse
+import ast
+import copy
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "sitecustomize_guard" / "src" / "noegress_guard"
+MODULES = (
+    "address",
+    "decision",
+    "destination",
+    "policy",
+    "kernel.addresses",
+    "kernel.claim",
+    "kernel.dns",
+    "kernel.filter",
+    "kernel.judge",
+)
+TESTS = (
+    "test_address.py",
+    "test_decision.py",
+    "test_destination.py",
+    "test_policy.py",
+    "kernel/test_addresses.py",
+    "kernel/test_claim.py",
+    "kernel/test_dns.py",
+    "kernel/test_filter.py",
+    "kernel/test_judge.py",
+)
+SURVIVORS = ROOT / "tools" / "mutate_survivors.txt"
+"""One line a mutant that no test can tell from the code, or that changes no decision, and why."""
+_SECONDS_EACH = 60
+_SWAPS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """One change to one module."""
+
+    module: str
+    line: int
+    change: str
+    tree: ast.Module
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.line}: {self.change}"
+
+    @property
+    def key(self) -> str:
+        """What it is called in the list of survivors, which moves with the code and not with its line numbers."""
+        return f"{self.module}: {self.change}"
+
+
+def mutants_of(module: str) -> Iterator[Mutant]:
+    """Yield every mutant of a module, in order."""
+    tree = ast.parse((PACKAGE / (module.replace(".", "/") + ".py")).read_text("utf-8"))
+    _drop_what_does_not_run(tree)
+    count = sum(1 for _ in ast.walk(tree))
+    for position in range(count):
+        for variant in range(2):
+            changed = copy.deepcopy(tree)
+            node = next(node for number, node in enumerate(ast.walk(changed)) if number == position)
+            before = _line_of(changed, node)
+            if not _mutate(changed, node, variant):
+                break
+            ast.fix_missing_locations(changed)
+            yield Mutant(
+                module=module, line=before[0], change=f"{before[1]} → {_line_of(changed, node)[1]}", tree=changed
+            )
+
+
+def _drop_what_does_not_run(tree: ast.Module) -> None:
+    """Take out docstrings, annotations and what only type checkers read."""
+    for node in ast.walk(tree):
+        for name in ("body", "orelse"):
+            body = getattr(node, name, None)
+            if isinstance(body, list):
+                kept = [part for part in body if not _is_for_readers(part)]
+                setattr(node, name, kept or [ast.Pass()] if body else body)
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+            for argument in ast.walk(node.args):
+                if isinstance(argument, ast.arg):
+                    argument.annotation = None
+    ast.fix_missing_locations(tree)
+
+
+def _is_for_readers(node: ast.AST) -> bool:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return True
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def _line_of(tree: ast.Module, wanted: ast.AST) -> tuple[int, str]:
+    """Return the line and the text of the innermost statement (its head alone) around a node."""
+    best: ast.stmt | None = None
+    for statement in ast.walk(tree):
+        if isinstance(statement, ast.stmt) and any(node is wanted for node in ast.walk(statement)):
+            best = statement if best is None or _is_inside(statement, best) else best
+    if best is None:
+        return 0, ""
+    shown = copy.copy(best)
+    for name in ("body", "orelse", "handlers", "finalbody"):
+        if getattr(shown, name, None):
+            setattr(shown, name, [])
+    return getattr(best, "lineno", 0), ast.unparse(shown).splitlines()[-1].strip()
+
+
+def _is_inside(inner: ast.AST, outer: ast.AST) -> bool:
+    return any(node is inner for node in ast.walk(outer))
+
+
+def _mutate(tree: ast.Module, node: ast.AST, variant: int) -> bool:
+    """Change a node in one of at most two ways; False if there is no such way."""
+    if variant == 0:
+        return _swap(node) or _turn(node) or _remove(tree, node)
+    if isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool):
+        node.value -= 1
+        return True
+    return False
+
+
+def _swap(node: ast.AST) -> bool:
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in _SWAPS:
+        node.ops[0] = _SWAPS[type(node.ops[0])]()  # type: ignore[call-overload]  # compare operators swap among themselves
+    elif isinstance(node, ast.BoolOp | ast.BinOp) and type(node.op) in _SWAPS:
+        node.op = _SWAPS[type(node.op)]()  # type: ignore[assignment]  # as above
+    elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        node.value = not node.value
+    elif isinstance(node, ast.Constant) and isinstance(node.value, int):
+        node.value += 1
+    elif isinstance(node, ast.Name) and node.id in {"any", "all"}:
+        node.id = {"any": "all", "all": "any"}[node.id]
+    else:
+        return False
+    return True
+
+
+def _turn(node: ast.AST) -> bool:
+    """Take the other branch."""
+    if isinstance(node, ast.If | ast.IfExp | ast.While) and not isinstance(node.test, ast.Compare | ast.BoolOp):
+        node.test = ast.UnaryOp(op=ast.Not(), operand=node.test)
+        return True
+    if isinstance(node, ast.comprehension) and node.ifs:
+        node.ifs = []
+        return True
+    return False
+
+
+def _remove(tree: ast.Module, node: ast.AST) -> bool:
+    """Leave out a refusal or a call that is made for its effect."""
+    if not (isinstance(node, ast.Raise) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))):
+        return False
+    for parent in ast.walk(tree):
+        for name in ("body", "orelse", "finalbody"):
+            body = getattr(parent, name, None)
+            if isinstance(body, list) and node in body:
+                setattr(parent, name, [ast.Pass() if part is node else part for part in body])
+                return True
+    return False
+
+
+class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Loads the mutant in the place of its module."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
+        self._name = f"noegress_guard.{mutant.module}"
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        del path, target
+        return importlib.util.spec_from_loader(fullname, self) if fullname == self._name else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(compile(self._mutant.tree, self._name, "exec"), module.__dict__)
+
+
+def is_killed(mutant: Mutant | None) -> bool:
+    """Run the tests against a mutant (None: the code as it is) in a child; hanging counts as killed."""
+    child = os.fork()
+    if child == 0:
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
+        if mutant is not None:
+            sys.meta_path.insert(0, _Mutated(mutant))
+        hypothesis.settings.register_profile("mutate", max_examples=60, derandomize=True, deadline=None, database=None)
+        tests = [str(ROOT / "tests" / "sitecustomize_guard" / name) for name in TESTS]
+        arguments = [
+            "-q",
+            "-x",
+            "-p",
+            "no:randomly",
+            "-p",
+            "no:xdist",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:faulthandler",
+        ]
+        os._exit(bool(pytest.main([*arguments, "--hypothesis-profile=mutate", *tests])))
+    deadline = time.monotonic() + _SECONDS_EACH
+    while time.monotonic() < deadline:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return os.waitstatus_to_exitcode(status) != 0
+        time.sleep(0.02)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    return True
+
+
+def main() -> int:
+    """Run a part of the mutants, in an order that the seed decides, for as long as was asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=20.0, help="stop after this time, and say what was left out")
+    parser.add_argument("--module", choices=MODULES, action="append", help="these modules alone")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    if is_killed(None):
+        sys.stderr.write("the tests fail without a mutant; run them first\n")
+        return 2
+    explained = {line.partition("  # ")[0].rstrip() for line in SURVIVORS.read_text("utf-8").splitlines()}
+    mutants = [mutant for module in options.module or MODULES for mutant in mutants_of(module)]
+    random.Random(options.seed).shuffle(mutants)
+    end = time.monotonic() + options.minutes * 60
+    survivors, ran, equal = [], 0, 0
+    for mutant in mutants:
+        if time.monotonic() > end:
+            break
+        ran += 1
+        if is_killed(mutant):
+            continue
+        if mutant.key in explained:
+            equal += 1
+            continue
+        survivors.append(mutant)
+        sys.stdout.write(f"survived: {mutant}\n")
+        sys.stdout.flush()
+    killed = ran - equal - len(survivors)
+    sys.stdout.write(
+        f"{ran} of {len(mutants)} mutants: {killed} killed, {equal} explained, {len(survivors)} survived\n"
+    )
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
