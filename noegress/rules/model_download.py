@@ -122,6 +122,8 @@ def _score(scene: Scene, site: Site) -> float:
         or scene.is_described(site.module.path)
     ):
         return 0
+    if re.search(r"telemetr|analytics|tracking", f"{site.module.name} {site.host}"):
+        return 0  # what is fetched there says where to report to
     if site.kind == "text" and re.search(r"\s", site.text.strip()):
         return 0  # a message that tells where something is
     home = "data" in purposes

@@ -8,7 +8,7 @@ from noegress.finding import Category, Severity
 from noegress.scan.address import addresses
 from noegress.scan.commands import commands
 from noegress.scan.facts import Call, Expression
-from noegress.scan.program import Module
+from noegress.scan.program import Module, tail_of
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 
@@ -28,6 +28,8 @@ _LOADERS = frozenset(
 _FETCHERS = re.compile(
     r"(\A|_)(hf_hub_download|cached_path|cached_file|cached_download|snapshot_download|download\w*|urlretrieve|fetch\w*|retrieve|get_from_cache)\Z"
 )
+_WRITES = frozenset(("write", "write_text", "write_bytes", "writelines", "copyfileobj"))
+_INTERPRETERS = re.compile(r"(\A|/)(ba|z|da)?sh\Z|(\A|/)(python3?|powershell|pwsh|node|perl|ruby)(\.exe)?\Z")
 _SCRIPT = re.compile(r"\.py\Z")
 
 
@@ -73,6 +75,7 @@ class RemoteExecution(Rule):
     def check(self, scene: Scene) -> Iterator[Evidence]:
         yield from _by_command(scene)
         yield from _by_reply(scene)
+        yield from _by_script(scene)
         yield from _by_import(scene)
         yield from _by_hub(scene)
 
@@ -144,6 +147,27 @@ def _by_reply(scene: Scene) -> Iterator[Evidence]:
                         bool(site.host) and not scene.is_chosen(site.module.path),
                         "executes what it fetched",
                     )
+
+
+def _by_script(scene: Scene) -> Iterator[Evidence]:
+    """A reply that is written to a file which a shell or an interpreter then runs, all in one function."""
+    for site in scene.sites:
+        if site.kind == "text" or not site.scope or not site.sure or not scene.graph.is_loaded(site.module):
+            continue
+        module, function = site.module, site.module.function_of(site.scope)
+        inside = [call for call in module.facts.calls if module.function_of(call.scope) == function]
+        if any(tail_of(call.function) in _WRITES for call in inside) and any(_is_interpreter(call) for call in inside):
+            on = not scene.is_chosen(module.path) and not scene.graph.is_command(module, function)
+            yield _evidence(scene, module, site.call or inside[0], site.host, 0.7, on, "runs a script that it fetched")
+
+
+def _is_interpreter(call: Call) -> bool:
+    """Whether a call starts a shell or an interpreter by a list of words."""
+    first: Expression = call.arguments[0] if call.arguments else ("?",)
+    if first[0] != "l" or len(first[1]) < 2:
+        return False
+    word = first[1][0]
+    return (word[0] == "s" and bool(_INTERPRETERS.search(word[1]))) or (word[0] == "a" and word[2] == "executable")
 
 
 def _by_import(scene: Scene) -> Iterator[Evidence]:

@@ -24,11 +24,22 @@ _ASKED = re.compile(
 )
 _UNASKED = re.compile(
     r"auto|check_?req|ensure|missing|background|periodic|maybe|try_?(import|install)|install_if|import_or|lazy|(check|need|verify|satisf)\w*require|(check|need|verify|missing|ensure)\w*_dep|optional|trigger|seed|bundle|import_?(with|and)|not_?installed|"
-    r"attempt|pip_?import|safe_?import|install_package|install_and_import|install_module",
+    r"attempt|pip_?import|safe_?import|install_and_import|import_?or_?install",
     re.IGNORECASE,
 )
 _BEHIND = re.compile(r"(periodic|auto|background)_?update|trigger_update", re.IGNORECASE)
 _AUTOMATIC = re.compile(r"AUTO_?(UPGRADE|UPDATE|INSTALL)|(DISABLE|NO|SKIP)_\w*(UPGRADE|UPDATE|INSTALL)S?\Z")
+_INSTALLERS = (
+    "check_requirements",
+    "ensure_package",
+    "ensure_installed",
+    "install_if_missing",
+    "try_import_or_install",
+    "import_or_install",
+    "auto_install",
+    "pip_install",
+    "install_missing",
+)
 _MISSING = re.compile(
     r" (ImportError|ModuleNotFoundError|PackageNotFoundError|DistributionNotFound|find_spec|find_loader|which) "
 )
@@ -113,6 +124,7 @@ class RuntimeInstall(Rule):
     since: ClassVar[str] = "0.1.0"
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
+        yield from _by_library(scene)
         for command in commands(scene):
             yield from _detached(scene, command)
             if _INSTALLS.search(command.line) and scene.graph.is_loaded(command.module) and _is_run(command):
@@ -125,6 +137,20 @@ class RuntimeInstall(Rule):
                     message="The package installs or upgrades distributions while it runs.",
                     remedy="Install what it wants ahead of time and set its switch, or keep the package out.",
                 )  # fmt: skip
+
+
+def _by_library(scene: Scene) -> Iterator[Evidence]:
+    """Functions of other distributions whose name says that they install what is missing."""
+    for module, call in scene.calls(*_INSTALLERS):
+        target = scene.evaluator.absolute(module, call.function)
+        root, dot, _ = target.partition(".")
+        if dot and root in module.roots - scene.program.tops and scene.graph.is_loaded(module):
+            yield Evidence(
+                host=INDEX, path=module.path, line=call.line, weight=0.6, on=not scene.is_chosen(module.path),
+                module=module, scope=call.scope, guard=call.guard,
+                message=f"The package has {root} install what is missing while it runs.",
+                remedy="Install what it wants ahead of time and set its switch, or keep the package out.",
+            )  # fmt: skip
 
 
 def _is_mended(scene: Scene, command: Command) -> bool:

@@ -13,6 +13,11 @@ _OUTER = re.compile(r"(www|docs|app|help|blog|support|status)\.")
 _INTAKE = re.compile(
     r"api/|collect|/e/?\Z|batch|capture|gtag|analytics|js/|pixel|static|ingest|/i/v0|track|script", re.IGNORECASE
 )
+_KEYED = re.compile(r"google-analytics\.com|googletagmanager\.com")
+_KEY = re.compile(r"\b(G|GTM|AW|DC)-[A-Z0-9]{5,}\b|\bUA-\d{4,}-\d+\b")
+_HOME = re.compile(
+    r"(\A|/)(telemetry|analytics|usage_?stats)(/|\.\w+\Z)"
+)  # settings that live with the code that sends
 _WORDS = re.compile(
     r"telemetry|analytics|usage[-_]?stats|snowplow|/v1/(events|usage)|crash[-_]?report|collector|phone[-_]?home|tracking[-_.]?(url|endpoint|api|host|server)",
     re.IGNORECASE,
@@ -68,7 +73,7 @@ class TelemetryAsset(Rule):
         for path, facts, mention in scene.mentions("script", "page", "settings", "native", "broken"):
             if facts.reader == "settings" and _SCHEMA.search(path):
                 continue
-            weight, on = _judge(scene, facts, mention)
+            weight, on = _judge(scene, path, facts, mention)
             if weight > 0:
                 yield Evidence(
                     host=mention.host, path=path, line=mention.line, weight=weight, on=on,
@@ -77,11 +82,13 @@ class TelemetryAsset(Rule):
                 )  # fmt: skip
 
 
-def _judge(scene: Scene, facts: Facts, mention: Mention) -> tuple[float, bool]:
+def _judge(scene: Scene, path: str, facts: Facts, mention: Mention) -> tuple[float, bool]:
     text = mention.host + mention.path
     if "telemetry" in scene.vendors.purposes(mention.host):
         if (_OUTER.match(mention.host) or mention.host.count(".") == 1) and not _INTAKE.search(text):
             return 0, False
+        if _KEYED.search(mention.host) and not _KEY.search(mention.path + mention.after + mention.before):
+            return 0.45, False  # whose account it goes to is filled in by who uses the template
         return (0.7, True) if facts.reader != "settings" else (0.6, True)
     if _PAGE.search(text):
         return 0, False
@@ -93,7 +100,7 @@ def _judge(scene: Scene, facts: Facts, mention: Mention) -> tuple[float, bool]:
             else (0, False)
         )
     if facts.reader == "settings":
-        return (0.6, True) if _WORDS.search(f"{text} {mention.before}") else (0, False)
+        return (0.6, True) if _WORDS.search(f"{text} {mention.before}") or _HOME.search(path) else (0, False)
     if facts.reader == "native":
         return (0.45, False) if _WORDS.search(text) else (0, False)
     return 0, False

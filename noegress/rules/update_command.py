@@ -33,6 +33,9 @@ _LIBRARIES = frozenset(
     ]
 )
 _SAYS = re.compile(r"\A_?(check|notify|warn|maybe|show|print)_?\w*(update|outdated|new_version|upgrade)", re.IGNORECASE)
+_BEHIND = re.compile(
+    r"out of date|newer version|is available|commits? behind|please update|update available", re.IGNORECASE
+)
 _AROUND = re.compile(r"update|upgrade|outdated|latest|newer|version", re.IGNORECASE)
 
 
@@ -82,8 +85,10 @@ class UpdateCommand(Rule):
             if _ASKS.search(command.line) and scene.graph.is_loaded(command.module):
                 forge = bool(_FORGE.search(command.line))
                 names = f"{command.module.name.rpartition('.')[2]} {command.module.quals[command.call.scope]}"
-                if not forge or re.search(r"update|upgrade|outdated|newer|latest", names, re.IGNORECASE):
-                    on = not forge and bool(_AROUND.search(names))
+                texts = scene.texts_in(command.module, command.call.scope) if forge else []
+                told = any(_BEHIND.search(text) for text in texts)
+                if not forge or told or re.search(r"update|upgrade|outdated|newer|latest", names, re.IGNORECASE):
+                    on = bool(_AROUND.search(names)) if not forge else told
                     yield _evidence(
                         scene, command.module, command.call, "" if forge else INDEX, 0.75 if on else 0.4, on
                     )

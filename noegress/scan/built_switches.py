@@ -17,6 +17,8 @@ _THEME = re.compile(
 )
 _PREFIX = re.compile(r"\A[A-Z][A-Z0-9]*(_[A-Z0-9]+)*_\Z")
 _KEYWORDS = ("env_prefix", "envvar_prefix", "auto_envvar_prefix", "auto_env_var_prefix", "envvar_prefix_for_dynaconf")
+_DECLARES = ("add_argument", "add_option", "option", "Option")
+_ASKED = re.compile(r"^--(just|permanently|force|run|show)-|-(log|file|url|key|host|dir|path|interval|id)$")
 MAX_BUILT = 12
 
 
@@ -72,19 +74,18 @@ def _prefixes(program: Program, evaluator: Evaluator) -> set[str]:
 
 def _options(module: Module) -> list[tuple[str, int]]:
     """Option names on theme: strings that are handed to a call, and fields of classes."""
-    found = [
-        (text.text, text.line)
-        for text in module.facts.texts
-        if len(text.text) < 60 and _OPTION.match(text.text) and _THEME.search(text.text)
-    ]
+    found = [(text.text, text.line) for text in module.facts.texts if len(text.text) < 60]
+    for tail in _DECLARES:
+        for call in module.tails.get(tail, ()):
+            found += [(node[1], call.line) for node in call.arguments if node[0] == "s" and node[1].startswith("--")]
     for number, scope in enumerate(module.facts.scopes):
         if scope.kind == "class":
-            found += [
-                (binding.name, binding.line)
-                for binding in module.facts.bindings
-                if binding.owner == number and _OPTION.match(binding.name) and _THEME.search(binding.name)
-            ]
-    return found
+            found += [(binding.name, binding.line) for binding in module.facts.bindings if binding.owner == number]
+    return [
+        (option, line)
+        for option, line in found
+        if _OPTION.match(option) and _THEME.search(option.replace("-", "_")) and not _ASKED.search(option)
+    ]
 
 
 def settings_fields(program: Program, evaluator: Evaluator) -> dict[str, KillSwitch]:

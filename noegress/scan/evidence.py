@@ -64,6 +64,8 @@ def confidence(weight: float) -> Confidence:
 
 def _switches(rule: Rule, scene: Scene, piece: Evidence) -> tuple[KillSwitch, ...]:
     known = list(scene.vendors.known_switches(scene.name, scene.version, rule.category, piece.path))
+    if known:
+        return tuple({switch.name: switch for switch in known}.values())  # what a source says needs no guess beside it
     if piece.library:
         known += scene.vendors.library_switches(piece.library, rule.category)
     inferred: list[KillSwitch] = []

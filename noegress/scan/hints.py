@@ -10,7 +10,7 @@ WORDS = (
     b"SentenceTransformer", b"download", b"pooch", b"gdown", b"b64decode", b"pip", b"npx", b"curl ", b"wget ",
     b"torch.hub", b"trust_remote_code", b"embedding", b"outdated", b"update_check", b"check_update", b"latest_version", b"newer",
     b"socket", b"getaddrinfo", b"git clone", b'"git"', b"'git'", b"://", b"ServerProxy", b"ftplib", b"smtplib", b"boto3",
-    b"track", b"usage", b"grpc", b"upgrade", b"npm", b"env_prefix", b"BaseSettings",
+    b"track", b"usage", b"grpc", b"upgrade", b"npm", b"env_prefix", b"BaseSettings", b"git fetch", b"check_requirements",
 )  # fmt: skip
 _STRONG = re.compile(
     rb"^[ \t]*(?:from|import)[ \t]+[^\n#]*\b(?:requests|httpx|urllib|urllib2|urllib3|aiohttp|http\.client|httplib|httplib2|pycurl|curl_cffi|niquests|socket|"
@@ -21,7 +21,7 @@ _STRONG = re.compile(
     rb"|[\"'f]https?://|[\"']//[a-z]|[\"'](?:[a-z0-9-]+\.)+(?:com|io|org|dev|ai|sh|net|app|cloud|co)[\"'/:]|[\"']aHR0c"
     rb"|urlopen|urlretrieve|HTTPS?Connection|from_pretrained|snapshot_download|hf_hub_download|load_dataset|trust_remote_code|OTLP|"
     rb"[\"']pip3?[\"']|pip install|pip3 install|[\"']npx[\"']|[\"']npm[\"']|\bcurl |\bwget |torch\.hub|[\"']git[\"']|git clone|uv pip|[\"']uv[\"']|[\"']uvx[\"']|[\"']conda[\"']|"
-    rb"embeddings?\.create|check_outdated|[Uu]pdate_?[Cc]heck|def (?:\w*check_(?:for_)?(?:\w+_)?updates?|\w*latest_(?:\w+_)?version)\w*\(|\benv_prefix\b|BaseSettings|_telemetry|[Tt]elemetry\(|track_event|\.capture\(|\.track\(",
+    rb"embeddings?\.create|check_outdated|[Uu]pdate_?[Cc]heck|def (?:\w*check_(?:for_)?(?:\w+_)?updates?|\w*latest_(?:\w+_)?version)\w*\(|git fetch|\bcheck_requirements\(|\benv_prefix\b|BaseSettings|_telemetry|[Tt]elemetry\(|track_event|\.capture\(|\.track\(",
     re.MULTILINE,
 )
 _IMPORT_LINE = re.compile(

@@ -32,7 +32,7 @@ _NAMED_AFTER = {
     ),
     "self-update": re.compile(r"AUTO_?(INSTALL|UPDATE|UPGRADE)|NO_UPDATE|PERIODIC_UPDATE|DISABLE_UPDATE|SKIP_INSTALL"),
     "model-download": re.compile(
-        r"(\A|_)OFFLINE(_MODE)?\Z|(NO|DISABLE|SKIP|AVOID|ALLOW|ENABLE|AUTO)_(\w+_)?DOWNLOADS?|(\A|_)DOWNLOADS?_(DISABLED|ENABLED)"
+        r"(\A|_)OFFLINE(_MODE)?\Z|(NO|DISABLE|SKIP|AVOID|ALLOW|ENABLE|AUTO)_((MODEL|AUTO|DATA|WEIGHTS?)_)?DOWNLOADS?\Z|(\A|_)DOWNLOADS?_(DISABLED|ENABLED)"
     ),
 }
 _DECIDES = re.compile(
@@ -68,7 +68,7 @@ class SwitchFinder:
         for order, (name, (switch, hops)) in enumerate(self._dominating(module, scope, guard).items()):
             if theme.search(name) or _ALWAYS.search(name):
                 ranked.append((hops + 5 * (not theme.search(name)), order, switch))
-            elif hops == 0 and _DECIDES.search(name):
+            elif on and hops == 0 and _DECIDES.search(name):
                 ranked.append((20, order, switch))
         if not ranked or ranked[0][0] >= 20:
             themed = self.themed(category, near) if on else []

@@ -25,11 +25,9 @@ def read_text(content: bytes, reader: str) -> Facts:
         text = match[0].lstrip(b"\"'(= ").decode("latin-1").replace("\\/", "/")
         for address in addresses(text):
             before = content[max(0, start - 200) : start].decode("utf-8", "replace")
-            after = content[end : end + 80].decode("utf-8", "replace")
+            after = content[end : end + (240 if reader == "page" else 80)].decode("utf-8", "replace")
             if is_public_name(address.host):
-                facts.mentions.append(
-                    Mention(address.host, address.path, line, _near(before), after.partition("\n")[0])
-                )
+                facts.mentions.append(Mention(address.host, address.path, line, _near(before), _follows(after)))
     return facts
 
 
@@ -42,6 +40,10 @@ def read_opaque_source(content: bytes, problem: str) -> Facts:
 
 def _near(before: str) -> str:
     return "\n".join(before.split("\n")[-3:])
+
+
+def _follows(after: str) -> str:
+    return "\n".join(after.split("\n")[:3]) if len(after) > 80 else after.partition("\n")[0]
 
 
 __all__ = ["clean_host", "read_opaque_source", "read_text"]

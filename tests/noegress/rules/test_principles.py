@@ -194,3 +194,59 @@ _REPORTS, _USAGE = os.getenv("ACME_SENTRY_DISABLED"), os.getenv("ACME_USAGE_DISA
 sentry_sdk.init("https://0123456789abcdef0123456789abcdef@o1.ingest.sentry.io/2")
 """
     assert switches(scan(package(tool)))[0] == "ACME_SENTRY_DISABLED"
+
+
+def test_a_fetched_script_that_a_shell_runs_is_remote_code() -> None:
+    tool = """
+import subprocess, requests
+def bootstrap(path):
+    reply = requests.get("https://code.vendor.dev/setup")
+    path.write_text(reply.text)
+    subprocess.run([{first}, str(path)])
+"""
+    assert "remote-code" in on(scan(package(tool.format(first='"bash"'))))
+    assert "remote-code" not in on(scan(package(tool.format(first='"less"'))))
+
+
+def test_settings_beside_a_sender_hold_its_intake() -> None:
+    settings = "endpoint: https://collect.vendor.dev/v1/metrics\n"
+    assert "telemetry" in on(scan({"__init__.py": "", "telemetry/config.yaml": settings}))
+    assert "telemetry" not in on(scan({"__init__.py": "", "server/config.yaml": settings}))
+
+
+def test_a_page_whose_account_its_user_fills_in_is_off() -> None:
+    page = '<script src="https://www.googletagmanager.com/gtag/js?id={}"></script>'
+    assert "telemetry" in on(scan({"__init__.py": "", "base.html": page.format("G-AB12CD34EF")}))
+    assert "telemetry" not in on(scan({"__init__.py": "", "base.html": page.format("{{ config.tag }}")}))
+
+
+def test_an_installer_of_another_distribution_is_found() -> None:
+    tool = "import requests\nfrom vision.checks import {name}\n{name}('onnx')\n"
+    assert "self-update" in on(scan(package(tool.format(name="check_requirements"))))
+    assert "self-update" not in on(scan(package(tool.format(name="check_shapes"))))
+
+
+def test_a_repository_that_is_asked_whether_it_moved_on_is_an_update_check() -> None:
+    tool = """
+import subprocess
+def check_git_status():
+    subprocess.check_output("git fetch origin", shell=True)
+    print({text!r})
+check_git_status()
+"""
+    assert "update-check" in on(scan(package(tool.format(text="acme is out of date. Run git pull"))))
+    assert "update-check" not in on(scan(package(tool.format(text="fetched. All branches"))))
+
+
+def test_an_option_with_a_prefix_of_its_parser_is_a_switch() -> None:
+    tool = """
+import argparse, requests
+def parser():
+    made = ArgumentParser(auto_env_var_prefix="ACME_")
+    made.add_argument("--analytics")
+    made.add_argument("--analytics-log")
+    return made
+def send_usage():
+    requests.post("https://telemetry.vendor.dev/v1/events", json={})
+"""
+    assert switches(scan(package(tool))) == ["ACME_ANALYTICS"]
