@@ -25,6 +25,7 @@ _TOOL = re.compile(
 )
 _RELEASE = re.compile(r"/releases/(download|latest)|/releases/|/dist/|/download/|/binaries?/|/builds?/")
 _MAKES_RUNNABLE = frozenset(("chmod", "make_executable", "set_executable", "fchmod"))
+_CHMOD = re.compile(r"\bchmod\b (-\w+ )?(\+x|[ugoa]*\+x|0?7\d\d)")
 _UNPACKS = frozenset(("extractall", "extract", "unpack_archive", "ZipFile", "copyfileobj", "urlretrieve"))
 _WORDS = re.compile(
     r"install|binary|binaries|executable|(\A|_)(driver|browser|toolchain|bin|node|chromium|chrome|ffmpeg|jdk|jre|runtime|engine|cli|server)(_|\Z| )|driver|ensure|bootstrap|setup",
@@ -114,6 +115,7 @@ def _judge(scene: Scene, site: Site) -> tuple[float, bool]:
     anywhere = _names(site.module)
     if not (
         anywhere & _MAKES_RUNNABLE
+        or any(_CHMOD.search(text.text) for text in site.module.facts.texts)
         or (driver and _is_unpacked(scene))
         or near & SHELLS
         or (site.module.roots & {"subprocess"} and anywhere & SHELLS and _WORDS.search(words.all))

@@ -32,7 +32,11 @@ _LIBRARIES = frozenset(
         "latest_version_checker",
     ]
 )
-_SAYS = re.compile(r"\A_?(check|notify|warn|maybe|show|print)_?\w*(update|outdated|new_version|upgrade)", re.IGNORECASE)
+_SAYS = re.compile(
+    r"\A_?(check|notify|warn|maybe|show|print)_?\w*(update|outdated|new_version|upgrade)|"
+    r"\A(is_newer_version\w*|is_update_available|has_(new_)?(update|version)|is_outdated)\Z",
+    re.IGNORECASE,
+)
 _BEHIND = re.compile(
     r"out of date|newer version|is available|commits? behind|please update|update available", re.IGNORECASE
 )
@@ -99,18 +103,21 @@ class UpdateCommand(Rule):
             for call in module.facts.calls:
                 if call.idle:
                     continue
-                target = scene.evaluator.absolute(module, call.function)
+                target = scene.program.origin(scene.evaluator.absolute(module, call.function))
                 root, dot, _ = target.partition(".")
-                if not dot or root not in outside or root.replace("_", "-") in scene.own_names:
+                if not dot or root in scene.program.tops or root.replace("_", "-") in scene.own_names:
                     continue
                 if root in _LIBRARIES:
                     yield _evidence(scene, module, call, INDEX, 0.85, True)
-                elif _SAYS.match(tail_of(call.function)) and _is_imported(module, target):
+                elif _SAYS.match(tail_of(call.function)) and _is_imported(module, call):
                     yield _evidence(scene, module, call, INDEX, 0.65, not scene.is_chosen(module.path))
 
 
-def _is_imported(module: Module, target: str) -> bool:
-    return any(target == name or target.startswith(f"{name}.") for name in module.imports.values())
+def _is_imported(module: Module, call: Call) -> bool:
+    node = call.function
+    while node[0] == "a":
+        node = node[1]
+    return node[0] == "n" and node[1] in module.imports
 
 
 def _evidence(scene: Scene, module: Module, call: Call, host: str, weight: float, on: bool) -> Evidence:

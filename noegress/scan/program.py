@@ -147,6 +147,16 @@ class Program:
                 return self._within(module, parts[cut:], dotted, depth)
         return None
 
+    def origin(self, dotted: str) -> str:
+        """The name that a re-export leads to, also where that lies outside of the file."""
+        for _ in range(4):
+            package, _, name = dotted.rpartition(".")
+            module = self.module(package) if package.partition(".")[0] in self.tops else None
+            if module is None or module.imports.get(name, dotted) == dotted:
+                break
+            dotted = module.imports[name]
+        return dotted
+
     def _within(self, module: Module, rest: list[str], dotted: str, depth: int) -> Symbol | None:
         if not rest:
             return Symbol("module", module)

@@ -244,7 +244,8 @@ class Scene:
     def is_own_host(self, host: str) -> bool:
         """Whether a host carries the name of the project: the kit of a vendor calls its vendor."""
         parts = set(re.split(r"[.-]", host))
-        return bool(parts & {part for name in self.own_names for part in (name, *name.split("-")) if len(part) > 3})
+        own = {part for name in self.own_names for part in (name, *name.split("-")) if len(part) > 3}
+        return bool(parts & own) or any(len(part) > 5 and name.startswith(part) for part in parts for name in own)
 
     def is_described(self, path: str) -> bool:
         """Whether the path holds generated types and resources of an API client."""

@@ -250,3 +250,11 @@ def send_usage():
     requests.post("https://telemetry.vendor.dev/v1/events", json={})
 """
     assert switches(scan(package(tool))) == ["ACME_ANALYTICS"]
+
+
+def test_a_check_of_another_distribution_is_found_behind_a_re_export() -> None:
+    shown = "import requests\nfrom acme.version import {name}\n{name}()\n"
+    files = {"__init__.py": "from acme import tool\n", "version.py": "from other.version import {name}\n"}
+    for name, found in (("is_newer_version_available", True), ("is_newer_file", False)):
+        texts = {path: text.format(name=name) for path, text in {**files, "tool.py": shown}.items()}
+        assert ("update-check" in on(scan(texts))) is found
