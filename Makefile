@@ -9,7 +9,7 @@ PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo demo-airgap test check conformance matrix bench-build bench-bundle bench-guard bench-mirror bench-scan \
-	check-sdists soak-guard mutate format reference lock clean help
+	check-sdists soak-guard soak-mirror mutate format reference lock clean help
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -37,6 +37,9 @@ check: .venv  ## format, lint, types, generated pages
 	$(BIN)/mypy
 	$(BIN)/python tools/reference.py --check
 	$(BIN)/python tools/rule_docs.py --check
+
+soak-mirror: .venv  ## kill -9 in a loop, a full disk, a failing upstream, jumping clocks, a thousand clients
+	$(BIN)/python -m pytest -n 0 -s -m slow tests/mirror
 
 matrix: .venv  ## real builds: front ends × surfaces × indexes (about four minutes)
 	$(BIN)/python -m pytest -n 2 -m slow tests/hatch_plugin/test_matrix.py

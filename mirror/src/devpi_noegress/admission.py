@@ -17,12 +17,13 @@ from devpi_noegress.advisories import Advisories
 from devpi_noegress.catalogue import CataloguePublisher
 from devpi_noegress.committer import Committer, Decided
 from devpi_noegress.deciding import Deciding
-from devpi_noegress.errors import MirrorError
+from devpi_noegress.errors import MirrorError, UpstreamError
 from devpi_noegress.files import BEGUN, ON_THE_WAY, IndexFile, Record, State
 from devpi_noegress.flights import Flights, landed
 from devpi_noegress.gates import Objection, objections
 from devpi_noegress.incoming import Incoming, is_whole
 from devpi_noegress.limits import Limits
+from devpi_noegress.measures import Measures
 from devpi_noegress.policy_in_force import PolicyHolder
 from devpi_noegress.scan_process import ScanProcesses
 from devpi_noegress.stage import Deposit, Stage
@@ -55,15 +56,17 @@ class Admissions:
         advisories: Advisories,
         incoming: Path,
         limits: Limits,
+        measures: Measures,
     ) -> None:
+        self._measures = measures
         self._store, self._stage, self._upstream, self._policy = store, stage, upstream, policy
         self._incoming, self._limits = Incoming(incoming), limits
         self._files: Flights[Record] = Flights(retry_seconds=limits.retry_seconds)
         self._pages: Flights[Project | None] = Flights(retry_seconds=limits.retry_seconds)
-        self._deciding = Deciding(scans=ScanProcesses(limits), upstream=upstream, advisories=advisories)
+        self._deciding = Deciding(scans=ScanProcesses(limits, measures), upstream=upstream, advisories=advisories)
         self._fetchers = ThreadPoolExecutor(_FETCHERS, "noegress-admission")
         self._readers = ThreadPoolExecutor(_PAGE_READERS, "noegress-page")
-        self._committer = Committer(store, stage, catalogue, policy, self._files, self._incoming)
+        self._committer = Committer(store, stage, catalogue, policy, self._files, self._incoming, measures)
 
     def start(self) -> None:
         """Go on with what an interruption left half-way, then take work."""
@@ -83,6 +86,16 @@ class Admissions:
     @property
     def in_flight(self) -> int:
         return len(self._files)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether decisions are written down."""
+        return self._committer.is_alive
+
+    @property
+    def trouble(self) -> str:
+        """Why the last decision could not be written down; empty where it could."""
+        return self._committer.trouble
 
     def project(self, name: NormalizedName) -> Future[Project | None]:
         """Ask the upstream for a project's page, unless what is known is fresh; None where it has none."""
@@ -165,7 +178,7 @@ class Admissions:
         return self._store.update_project(page, fetched=time.time())
 
     def _admit(self, record: Record, obtain: Obtain, flight: Future[Record]) -> None:
-        file = record.file
+        file, begun = record.file, time.monotonic()
         try:
             trail = Trail(self._store, record)
             self._refuse_blocked(file)
@@ -175,15 +188,18 @@ class Admissions:
             )
         except MirrorError as error:
             _log.warning("%s: %s", file.filename, error.problem)
+            self._measures.count("noegress_admission_failures_total", _cause(error))
             self._incoming.remove(file)
             self._files.fail(file.path, flight, error)
         except Exception as error:  # noqa: BLE001 - this thread's outer edge: the file stays known, who asks is told
             _log.exception("admission of %s", file.filename)
+            self._measures.count("noegress_admission_failures_total", "mirror")
             self._incoming.remove(file)
             self._files.fail(file.path, flight, _broken(error))
         else:
             facts = {"verdict": change.state.value, "policy": change.policy_digest}
             deposit = Deposit(file=file, source=source, facts=facts)
+            self._measures.took("noegress_admission_seconds", time.monotonic() - begun)
             self._committer.write(Decided(change=change, deposit=deposit, flight=flight))
 
     def _obtained(self, file: IndexFile, obtain: Obtain, trail: Trail) -> Path:
@@ -220,6 +236,10 @@ def _copied(source: Path, file: IndexFile, folder: Path) -> Path:
     if not is_whole(target, file):
         raise MirrorError(f"{source} is not the file that was named: its sha256 differs", fix="admit it again")
     return target
+
+
+def _cause(error: MirrorError) -> str:
+    return "upstream" if isinstance(error, UpstreamError) else "policy"
 
 
 def _broken(error: Exception | None = None) -> MirrorError:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +39,7 @@ class CataloguePublisher:
         self._repository = CatalogueRepository.open(folder.catalogue, load_signer(folder.online_key))
         self._custody = CustodyLog(folder.custody)
         self._lock = Lock()
+        self._signed = time.monotonic()
 
     @property
     def root_sha256(self) -> str:
@@ -70,6 +72,12 @@ class CataloguePublisher:
         """Sign the timestamp anew; clients count a list that was signed too long ago as unreachable."""
         with self._lock:
             self._repository.refresh()
+            self._signed = time.monotonic()
+
+    @property
+    def signed_seconds(self) -> float:
+        """Since the list was signed, by this process at the latest when it started."""
+        return time.monotonic() - self._signed
 
     def _due(self) -> list[str]:
         return [path for path, record in list(self._store.files.items()) if self._is_due(record)]

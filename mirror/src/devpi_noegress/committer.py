@@ -15,6 +15,7 @@ from devpi_noegress.errors import MirrorError
 from devpi_noegress.files import Record, State
 from devpi_noegress.flights import Flights
 from devpi_noegress.incoming import Incoming
+from devpi_noegress.measures import Measures
 from devpi_noegress.policy_in_force import PolicyHolder
 from devpi_noegress.stage import Deposit, Stage
 from devpi_noegress.store import Change, Store
@@ -35,7 +36,7 @@ class Decided:
 class Committer:
     """One thread that writes; others hand it what they decided."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that it writes to
         self,
         store: Store,
         stage: Stage,
@@ -43,7 +44,9 @@ class Committer:
         policy: PolicyHolder,
         flights: Flights[Record],
         incoming: Incoming,
+        measures: Measures,
     ) -> None:
+        self._measures, self.trouble = measures, ""
         self._store, self._stage, self._catalogue = store, stage, catalogue
         self._policy, self._flights, self._incoming = policy, flights, incoming
         self._queue: queue.SimpleQueue[Decided | None] = queue.SimpleQueue()
@@ -57,6 +60,10 @@ class Committer:
         if self._thread.is_alive():
             self._queue.put(None)
             self._thread.join(30)
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
 
     def write(self, decided: Decided) -> None:
         """Hand over a decision; its flight ends when it is written."""
@@ -74,12 +81,15 @@ class Committer:
 
     def _commit(self, batch: list[Decided]) -> None:
         try:
-            with self._policy.settled():
+            with self._policy.settled(), self._measures.timed("noegress_commit_seconds"):
                 self._write(batch)
+            self.trouble = ""
         except Exception as error:  # noqa: BLE001 - this thread's outer edge, a full disk for one: nothing is served
             _log.exception("writing %s", ", ".join(item.deposit.file.filename for item in batch))
             why = error.strerror if isinstance(error, OSError) and error.strerror else "its log says why"
+            self.trouble = f"the last decision could not be written: {why}"
             for item in batch:
+                self._measures.count("noegress_admission_failures_total", "disk")
                 self._end(item, MirrorError(f"the mirror could not keep the file: {why}", fix="see the mirror's log"))
         for item in batch:
             self._end(item, None)
@@ -121,6 +131,7 @@ class Committer:
         if error is not None:
             self._flights.fail(record.file.path, item.flight, error)
             return
+        self._measures.count("noegress_decisions_total", record.state)
         _log.info("%s: %s%s", record.file.filename, record.state, f": {record.reason}" if record.reason else "")
         self._flights.land(record.file.path, item.flight, record)
 

@@ -18,6 +18,7 @@ from devpi_noegress.files import Origin
 from devpi_noegress.flights import landed
 from devpi_noegress.folder import Folder
 from devpi_noegress.limits import Limits
+from devpi_noegress.measures import Measures
 from devpi_noegress.policy_in_force import PolicyHolder, PolicyInForce
 from devpi_noegress.rejudge import facts_of, rejudge, settle
 from devpi_noegress.stage import Stage
@@ -28,6 +29,7 @@ from noegress.policy import Policy
 from noegress.policy.model import Advisories as Required
 
 _log = logging.getLogger(__name__)
+_LEAST_FREE_BYTES = 256 << 20  # on disk; below it the next large wheel may not fit
 
 
 class Mirror:
@@ -39,7 +41,8 @@ class Mirror:
         self._holder = PolicyHolder(policy or settings.policy)
         self.store = Store(folder.store)
         self.stage = Stage(folder.devpi)
-        self.upstream = Upstream(upstream or settings.upstream, limits)
+        self.measures = Measures()
+        self.upstream = Upstream(upstream or settings.upstream, limits, self.measures)
         self.catalogue = CataloguePublisher(folder, self.store, self.stage)
         self.advisories = Advisories(folder.advisories)
         self.admissions = Admissions(
@@ -51,6 +54,7 @@ class Mirror:
             advisories=self.advisories,
             incoming=folder.incoming,
             limits=limits,
+            measures=self.measures,
         )
 
     @property
@@ -60,6 +64,14 @@ class Mirror:
     @property
     def policy_in_force(self) -> PolicyInForce:
         return self._holder.current
+
+    def trouble(self) -> list[str]:
+        """What keeps it from admitting, in words; what was admitted is served all the same."""
+        found = [self.admissions.trouble] if self.admissions.trouble else []
+        free = self.stage.free_bytes()
+        if free < _LEAST_FREE_BYTES:
+            found.append(f"{free >> 20} MiB are free on its disk")
+        return found
 
     def start(self) -> None:
         """Check the stage, clear what an interruption left, and judge anew what another policy decided."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from devpi_noegress.errors import ScanFailedError
 from devpi_noegress.files import IndexFile
 from devpi_noegress.limits import Limits
+from devpi_noegress.measures import Measures
 from devpi_noegress.wheel_metadata import CoreMetadata, read_metadata
 from noegress.scan import ScanResult, scan_file
 
@@ -34,8 +35,8 @@ class Examination:
 class ScanProcesses:
     """Runs examinations side by side, as many as there are processors."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
+    def __init__(self, limits: Limits, measures: Measures | None = None) -> None:
+        self._limits, self._measures = limits, measures or Measures()
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["devpi_noegress.scan_process"])
         self._slots = threading.BoundedSemaphore(os.cpu_count() or 1)
@@ -43,7 +44,7 @@ class ScanProcesses:
 
     def examine(self, path: Path, file: IndexFile) -> Examination:
         """Scan one file and read its metadata; raises ``ScanFailedError`` where that did not come to its end."""
-        with self._slots:
+        with self._slots, self._measures.timed("noegress_scan_seconds"):
             reader, writer = self._context.Pipe(duplex=False)
             process = self._context.Process(
                 target=_examine, args=(writer, path, file, self._limits), name="noegress-scan", daemon=True

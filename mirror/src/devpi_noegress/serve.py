@@ -15,6 +15,7 @@ from waitress.server import create_server
 
 from devpi_noegress import stage
 from devpi_noegress.control_server import ControlServer
+from devpi_noegress.counted import counted
 from devpi_noegress.errors import MirrorError
 from devpi_noegress.folder import Folder
 from devpi_noegress.front import FrontDoor
@@ -48,7 +49,7 @@ def serve(
     with _bound(listen) as bound, open_mirror(folder, policy=policy, upstream=upstream) as mirror:
         front = FrontDoor(mirror, mirror.stage.application(), holds=listen.threads - _SPARE_THREADS)
         server = create_server(
-            front,
+            counted(front, mirror.measures),
             sockets=[bound],
             threads=listen.threads,
             connection_limit=_CONNECTIONS,

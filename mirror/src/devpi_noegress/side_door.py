@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 
 from devpi_noegress.answers import NO_STORE, Answer, answer, problem
 from devpi_noegress.file_answers import file_answer
+from devpi_noegress.health import health
 from devpi_noegress.html_pages import CONTENT_SECURITY, dashboard, project_page
 from devpi_noegress.metrics import metrics
 from devpi_noegress.mirror import Mirror
@@ -46,7 +47,7 @@ class SideDoor:
                 return _html(page)
             return problem(HTTPStatus.NOT_FOUND, "this project is not known here", title="Not found")
         if path == "health":
-            return answer(HTTPStatus.OK, b"serving\n", headers=[NO_STORE])
+            return health(self._mirror)
         if path == "metrics":
             kind = "text/plain; version=0.0.4; charset=utf-8"
             return answer(HTTPStatus.OK, metrics(self._mirror).encode(), kind=kind, headers=[NO_STORE])

@@ -24,6 +24,7 @@ from devpi_noegress import __version__
 from devpi_noegress.errors import UpstreamError
 from devpi_noegress.files import ACTIVE, IndexFile, parse_filename
 from devpi_noegress.limits import Limits
+from devpi_noegress.measures import Measures
 
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -48,7 +49,8 @@ class Page:
 class Upstream:
     """One upstream index; may be used from several threads."""
 
-    def __init__(self, url: str, limits: Limits) -> None:
+    def __init__(self, url: str, limits: Limits, measures: Measures | None = None) -> None:
+        self._measures = measures or Measures()
         self.url = url.rstrip("/") + "/"
         self._limits = limits
         self._session = requests.Session()
@@ -101,6 +103,7 @@ class Upstream:
                 target.write(chunk)
         if file.size is not None and size != file.size:
             raise UpstreamError(f"{file.filename} has {size} bytes, the upstream's page told {file.size}")
+        self._measures.count("noegress_upstream_bytes_total", by=size)
         if digest.hexdigest() != file.sha256:
             raise UpstreamError(f"{file.filename} is not the file of the upstream's page: its sha256 differs")
         return size
@@ -132,17 +135,24 @@ class Upstream:
     ) -> Iterator[tuple[requests.Response, Iterator[bytes]]]:
         """One GET whose redirects stay on the host; whatever goes wrong is an ``UpstreamError``."""
         host = urlsplit(url).netloc
-        deadline = time.monotonic() + seconds
+        begun = time.monotonic()
+        outcome = "unusable"
         try:
             answer = self._follow(url, headers)
             with answer:
-                yield answer, _in_time(answer, deadline, host, seconds)
+                yield answer, _in_time(answer, begun + seconds, host, seconds)
+            outcome = str(answer.status_code)
         except (requests.Timeout, ReadTimeoutError) as error:
+            outcome = "slow"
             raise UpstreamError(
                 f"the upstream {host} did not answer within {self._limits.idle_seconds:g} s", is_slow=True
             ) from error
         except (requests.RequestException, HTTPError, UnicodeError) as error:
+            outcome = "unreached"
             raise UpstreamError(f"the upstream {host} is not reached: {_cause(error)}") from error
+        finally:
+            self._measures.count("noegress_upstream_requests_total", outcome)
+            self._measures.took("noegress_upstream_seconds", time.monotonic() - begun)
 
     def _follow(self, url: str, headers: Mapping[str, str]) -> requests.Response:
         origin = urlsplit(url)
