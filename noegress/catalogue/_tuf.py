@@ -7,8 +7,8 @@ try:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from securesystemslib.dsse import Envelope
-    from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
-    from securesystemslib.signer import CryptoSigner, Key, Signature, Signer, SSlibKey
+    from securesystemslib.exceptions import UnsupportedLibraryError, UnverifiedSignatureError, VerificationError
+    from securesystemslib.signer import CryptoSigner, HSMSigner, Key, Signature, Signer, SSlibKey
     from tuf.api import exceptions
     from tuf.api.metadata import (
         DelegatedRole,
@@ -38,6 +38,7 @@ __all__ = [
     "Ed25519PrivateKey",
     "Envelope",
     "FetcherInterface",
+    "HSMSigner",
     "Key",
     "MetaFile",
     "Metadata",
@@ -52,6 +53,7 @@ __all__ = [
     "TargetFile",
     "Targets",
     "Timestamp",
+    "UnsupportedLibraryError",
     "UnverifiedSignatureError",
     "Updater",
     "UpdaterConfig",

@@ -17,6 +17,7 @@ from noegress.catalogue._tuf import (
     UnverifiedSignatureError,
     serialization,
 )
+from noegress.catalogue.token import SCHEME, read_token, token_signer
 from noegress.errors import UsageError
 
 OWNER = "x-noegress-owner"
@@ -100,19 +101,15 @@ def generate_key(path: Path, *, owner: str, passphrase: bytes | None = None) -> 
 
     An existing file is never overwritten.
     """
-    if not re.fullmatch(r"[\w@+-][\w@.+-]*", owner):
-        raise UsageError(
-            f"{owner!r} cannot name the owner of a key", fix="use a plain name or an address: --owner alice"
-        )
+    _check_owner(owner)
     private = Ed25519PrivateKey.generate()
     protection = (
         serialization.BestAvailableEncryption(passphrase) if passphrase is not None else serialization.NoEncryption()
     )
     pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection)
     public = _owned(SSlibKey.from_crypto(private.public_key()), owner)
-    document = {"keyid": public.keyid, **public.to_dict()}
     _write_new(path, pem, mode=0o600)
-    _write_new(public_path(path), json.dumps(document, indent=2).encode() + b"\n", mode=0o644)
+    _write_new(public_path(path), _public_document(public), mode=0o644)
     return CryptoSigner(private, public)
 
 
@@ -141,6 +138,8 @@ def load_signer(path: Path, *, passphrase: Passphrase = no_passphrase) -> Signer
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error}", fix="name a key file") from error
+    if content.startswith(SCHEME):
+        return token_signer(content.decode("utf-8", "replace").strip(), public, lambda: _pin(path, passphrase))
     secret = passphrase(path) if b"ENCRYPTED" in content.partition(b"\n")[0] else None
     try:
         private = serialization.load_pem_private_key(content, secret)
@@ -150,6 +149,20 @@ def load_signer(path: Path, *, passphrase: Passphrase = no_passphrase) -> Signer
             f"{path}: cannot be opened: {error}", fix="give its passphrase, or restore the key from its backup"
         ) from error
     return signer
+
+
+def import_key(path: Path, *, owner: str, keyid: int, label: str | None, passphrase: Passphrase) -> Key:
+    """Take over a key that lies on a token: its address in ``path``, the public half beside it."""
+    _check_owner(owner)
+    address, found = read_token(keyid, label, lambda: _pin(path, passphrase))
+    public = _owned(found, owner)
+    _write_new(path, address.encode() + b"\n", mode=0o600)
+    _write_new(public_path(path), _public_document(public), mode=0o644)
+    return public
+
+
+def _pin(path: Path, passphrase: Passphrase) -> str:
+    return (passphrase(path) or b"").decode("utf-8", "replace")
 
 
 def generate_keys(
@@ -183,6 +196,17 @@ def generate_keys(
         requester=roles.get("requester"),
         approver=roles.get("approver"),
     )
+
+
+def _check_owner(owner: str) -> None:
+    if not re.fullmatch(r"[\w@+-][\w@.+-]*", owner):
+        raise UsageError(
+            f"{owner!r} cannot name the owner of a key", fix="use a plain name or an address: --owner alice"
+        )
+
+
+def _public_document(public: Key) -> bytes:
+    return json.dumps({"keyid": public.keyid, **public.to_dict()}, indent=2).encode() + b"\n"
 
 
 def _owned(key: SSlibKey, owner: str) -> SSlibKey:

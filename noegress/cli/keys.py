@@ -19,6 +19,13 @@ def _configure(parser: ArgumentParser) -> None:
     generate.add_argument("--no-passphrase", action="store_true", help="for a key that is used unattended")
     add_passphrase_option(generate)
     generate.set_defaults(verb=_generate)
+    token = verbs.add_parser("import", help="take over a key that lies on a token (PKCS#11)")
+    token.add_argument("file", type=Path, metavar="FILE", help="the new key file; it holds the key's address only")
+    token.add_argument("--owner", required=True, metavar="NAME", help="who holds it; one person counts once")
+    token.add_argument("--id", type=int, default=2, metavar="N", help="the key's id on the token (2: PIV slot 9c)")
+    token.add_argument("--token", metavar="LABEL", help="the token's label, where there are several")
+    add_passphrase_option(token)
+    token.set_defaults(verb=_token)
     show = verbs.add_parser("list", help="tell who signs what, and until when it holds")
     show.add_argument("--catalogue", type=Path, required=True, metavar="DIR")
     show.set_defaults(verb=_list)
@@ -54,6 +61,16 @@ def _generate(args: Namespace) -> int:
     secret = None if args.no_passphrase else passphrase_of(args, args.file)
     signer = generate_key(args.file, owner=args.owner, passphrase=secret)
     print(f"{args.file}: key {signer.public_key.keyid[:12]}… of {args.owner}; hand out {args.file}.pub, keep the other")
+    return 0
+
+
+def _token(args: Namespace) -> int:
+    from noegress.catalogue.keys import import_key  # noqa: PLC0415  # python-tuf is an extra
+
+    key = import_key(
+        args.file, owner=args.owner, keyid=args.id, label=args.token, passphrase=lambda path: passphrase_of(args, path)
+    )
+    print(f"{args.file}: key {key.keyid[:12]}… of {args.owner} on its token; hand out {args.file}.pub")
     return 0
 
 
