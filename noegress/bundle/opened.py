@@ -84,11 +84,15 @@ def opened_bundle(source: Path | BinaryIO) -> Iterator[Bundle]:
 
 
 def _opened(index: Envelope, reader: VolumeReader, volumes: tuple[Volume, ...]) -> Bundle:
-    """A bundle of volumes; where its manifest cannot be read the damaged volumes are named."""
+    """A bundle of volumes; where its manifest is not the one of the index the damaged volumes are named."""
+    problem, bundle = "the manifest is not the one of the index", None
     try:
-        return Bundle(io.BufferedReader(reader, CHUNK), index, reader)
+        bundle = Bundle(io.BufferedReader(reader, CHUNK), index, reader)
+        if json.loads(index.payload).get("bundle") == bundle.manifest.id:
+            return bundle
     except BundleError as error:
-        names = ", ".join(volume.name for volume in volumes if not reader.is_whole(volume))
-        if not names:
-            raise
-        raise BundleError(f"{error.problem}: damaged are {names}", fix=f"send {names} again") from error
+        problem = error.problem
+    names = ", ".join(volume.name for volume in volumes if not reader.is_whole(volume))
+    if bundle is None or names:
+        raise BundleError(f"{problem}: damaged are {names}" if names else problem, fix=f"send {names or 'it'} again")
+    return bundle

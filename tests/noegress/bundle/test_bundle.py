@@ -4,11 +4,7 @@ import io
 import itertools
 import json
 import shutil
-import signal
-import subprocess
-import sys
 import tarfile
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -310,43 +306,6 @@ def test_any_cut_of_the_stream_gives_the_same_bytes(outside: Outside, bundle: Pa
     pieces = [b"".join(stream.read(start, stop)) for start, stop in itertools.pairwise(places)]
     whole = b"".join((bundle / name).read_bytes() for name in volume_names(bundle))
     assert b"".join(pieces) == whole
-
-
-_IMPORT = """
-import sys
-from datetime import timedelta
-from pathlib import Path
-from noegress.bundle.intake import Terms, import_bundle
-from noegress.bundle.store import ImportedStore
-from noegress.catalogue.client import Trust
-bundle, store, root = sys.argv[1:]
-print("go", flush=True)
-import_bundle(Path(bundle), ImportedStore(Path(store)), Terms(trust=Trust(root_sha256=root, max_age=timedelta(30))))
-"""
-
-
-def test_a_kill_at_any_moment_leaves_the_old_state_or_the_new(
-    outside: Outside, bundle: Path, store: ImportedStore, tmp_path: Path
-) -> None:
-    import_bundle(bundle, store, outside.terms())
-    old = names(store)
-    outside.admit("third", "1.0", size=3_000_000)
-    outside.release()
-    second = outside.export(tmp_path / "second", volume_size=1 << 20)
-    new = sorted([*old, "third-1.0-py3-none-any.whl"])
-    for wait in (0.0, 0.01, 0.03, 0.05, 0.09):
-        command = [sys.executable, "-c", _IMPORT, str(second), str(store.path), outside.repository.root_sha256]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
-            assert child.stdout is not None
-            child.stdout.readline()
-            time.sleep(wait)
-            child.send_signal(signal.SIGKILL)
-        assert names(store) in (old, new)
-        for name in names(store):
-            assert store.current is not None
-            assert (store.current / "wheels" / name).read_bytes() == (outside.files / name).read_bytes()
-    import_bundle(second, store, outside.terms())
-    assert names(store) == new
 
 
 def test_an_import_that_was_stopped_takes_up_what_it_has(outside: Outside, bundle: Path, store: ImportedStore) -> None:
