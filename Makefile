@@ -8,8 +8,7 @@ TESTS ?= tests
 PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG_FILE=/dev/null \
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo demo-airgap test check conformance matrix bench-build bench-bundle bench-guard bench-mirror bench-scan \
-	check-sdists soak-guard soak-mirror mutate format reference lock clean help
+.PHONY: demo demo-airgap test check conformance matrix bench-build bench-bundle bench-guard bench-mirror bench-scan \ check-sdists soak-guard soak-mirror mutate format reference lock clean help bench-verify
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -82,6 +81,9 @@ soak-guard: .venv  ## races, 10^5 sockets, storms of signals under the kernel la
 MINUTES ?= 20
 mutate: .venv  ## change the guard's decisions one by one; a test has to fail each time: make mutate MINUTES=20
 	$(BIN)/python tools/mutate.py --minutes $(MINUTES)
+
+bench-verify: .venv  ## verify against hashing the same bytes: make bench-verify WHEELS=FOLDER
+	$(BIN)/python benchmarks/verify/bench.py $(WHEELS)
 
 bench-guard: .venv  ## what the guard costs, against no guard, in one run
 	$(BIN)/python benchmarks/guard/bench.py

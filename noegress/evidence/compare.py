@@ -149,10 +149,13 @@ def _entry_points(installed: Installed, publication: Publication) -> Iterable[tu
 
 
 def _script_names(name: str, site: Site) -> tuple[str, ...]:
-    """Pip writes itself under its version's names too."""
-    if name in {"pip", "pip3"}:
-        return (name, "pip3", f"pip{site.python}") if site.python else (name, "pip3")
-    return (name,)
+    """Pip writes itself under its version's names too; a target folder does not tell which."""
+    if name not in {"pip", "pip3"}:
+        return (name,)
+    folder = scripts_folder(site)
+    numbered = re.compile(f"pip{re.escape(site.python)}" if site.python else r"pip3\.\d+")
+    found = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    return (name, "pip3", *(each for each in found if numbered.fullmatch(each)))
 
 
 def _is_rewritten(place: str, body: str, site: Site) -> bool:

@@ -15,7 +15,7 @@ from noegress.evidence.bytecode import Bytecode, judge_all
 from noegress.evidence.compare import Match, all_places, compare
 from noegress.evidence.digests import Digests
 from noegress.evidence.environment import Environment, Installed, installed_in
-from noegress.evidence.orphans import orphans_of
+from noegress.evidence.orphans import leads_only_to_sources, orphans_of
 from noegress.evidence.switches import unset_switches
 from noegress.evidence.violation import Kind, Violation
 from noegress.verdict import Verdict
@@ -87,7 +87,7 @@ def verify_environment(environment: Environment, release: Release, expectations:
     digests.read(place for item, publications in wanted for place in all_places(item, publications))
     matches = [compare(item, publications, digests) for item, publications in wanted]
     violations += _differences(environment, matches)
-    owned = frozenset[str]().union(*(match.owned for match in matches))
+    owned = frozenset(_editable_paths(installed, expectations)).union(*(match.owned for match in matches))
     orphans, compiled = orphans_of(environment, owned, frozenset(excused))
     violations += orphans
     violations += _bytecode(environment, judge_all(compiled, expectations.memory))
@@ -205,6 +205,13 @@ def _is_from_mirror(url: str, index_host: str) -> bool:
     """Whether a direct URL is a local file, whose content is compared like any other, or lies on the mirror."""
     parts = urlsplit(url)
     return parts.scheme == "file" or (bool(index_host) and parts.netloc == index_host)
+
+
+def _editable_paths(installed: list[Installed], expectations: Expectations) -> Iterable[str]:
+    """The ``.pth`` files by which projects that are local on purpose are installed editable, if they do no more."""
+    for item in installed:
+        if item.project in expectations.local:
+            yield from (place for place in item.places if place.endswith(".pth") and leads_only_to_sources(place))
 
 
 def _own_files(item: Installed) -> set[str]:

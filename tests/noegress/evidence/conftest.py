@@ -137,6 +137,15 @@ def install(installer: str, venv: Path, wheelhouse: Path, *names: str) -> None:
     subprocess.run([*command, *source, *names], check=True, env=CLEAN, capture_output=True)
 
 
+def install_into(installer: str, folder: Path, wheelhouse: Path, option: str) -> None:
+    """Fill a folder that is no venv (``--target``, ``--prefix``)."""
+    command = [sys.executable, "-m", "pip", "install", "--ignore-installed"]
+    if installer == "uv":
+        command = [str(BIN / "uv"), "pip", "install", "--no-cache", "--python", sys.executable]
+    source = ["--quiet", "--no-index", "--find-links", str(wheelhouse), option, str(folder), "demo"]
+    subprocess.run([*command, *source], check=True, env=CLEAN, capture_output=True)
+
+
 @pytest.fixture
 def venv(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The venv, restored after the test: its scripts name it, so a copy elsewhere would be another one."""

@@ -1,12 +1,11 @@
 """Every tampering of an installed environment is told, and an untouched one is admitted."""
 
+import importlib.machinery
 import importlib.util
 import marshal
-import os
 import shutil
 import struct
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from noegress.errors import UsageError
 from noegress.evidence import Evidence, Expectations, Kind, find_environment, verify_environment, verify_wheelhouse
 from noegress.finding import Basis, KillSwitch
 from noegress.verdict import Verdict
+from tests.noegress.evidence.conftest import install_into
 
 Release = Callable[[str, str], tuple[Publication, ...]]
 
@@ -311,6 +311,95 @@ def test_a_local_project_is_listed_and_not_compared(verified: Verified, site: Pa
     assert evidence.notices[0].startswith("mine 1.0: local on purpose")
 
 
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ("{folder}\n", []),
+        ("import __editable___mine_1_0_finder; __editable___mine_1_0_finder.install()\n", []),
+        ("{folder}\nimport os\n", [Kind.STARTUP_CODE]),
+        ("import __editable___a_finder; __editable___a_finder.install(), exec('1')\n", [Kind.STARTUP_CODE]),
+        ("/nowhere\n", [Kind.STARTUP_CODE]),
+    ],
+)
+def test_an_editable_install_that_is_local_on_purpose_only_leads_to_its_sources(
+    verified: Verified, site: Path, tmp_path: Path, content: str, found: list[Kind]
+) -> None:
+    info = site / "mine-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: mine\nVersion: 1.0\n")
+    (info / "RECORD").write_text("_mine.pth,,\n__editable___mine_1_0_finder.py,,\n")
+    (site / "_mine.pth").write_text(content.format(folder=tmp_path))
+    (site / "__editable___mine_1_0_finder.py").write_text("")
+    assert kinds(verified(Expectations(local=frozenset({"mine"})))) == found
+
+
+def test_an_interpreter_that_is_a_script_is_told(verified: Verified, venv: Path) -> None:
+    interpreter = venv / "bin/python3"
+    interpreter.unlink()
+    interpreter.write_text('#!/bin/sh\nexec /usr/bin/python3 -X evil "$@"\n')
+    assert kinds(verified()) == [Kind.SCRIPT_DIFFERS]
+
+
+def test_start_up_code_in_the_standard_library_is_told(release: Release, tmp_path: Path) -> None:
+    site = tmp_path / "usr/lib/python3.11/site-packages"
+    site.mkdir(parents=True)
+    (site.parent / "os.py").write_text("")
+    assert verify_environment(find_environment(tmp_path), release, Expectations()).violations == ()
+    (site.parent / "sitecustomize.py").write_text("")
+    evidence = verify_environment(find_environment(tmp_path), release, Expectations())
+    assert [(item.kind, item.file) for item in evidence.violations] == [
+        (Kind.STARTUP_CODE, "usr/lib/python3.11/sitecustomize.py")
+    ]
+
+
+def test_a_module_that_comes_before_the_admitted_one_is_told(verified: Verified, site: Path) -> None:
+    suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
+    (site / f"demo_pure{suffix}").write_bytes(b"\x7fELF")
+    (site / "twin_a").mkdir()
+    (site / "twin_a/__init__.py").write_text("")
+    assert kinds(verified()) == [Kind.ORPHAN_FILE, Kind.ORPHAN_FILE]
+
+
+def test_a_link_in_the_place_of_a_file_is_judged_by_where_it_leads(
+    verified: Verified, site: Path, tmp_path: Path
+) -> None:
+    module = site / "demo_pure.py"
+    module.rename(tmp_path / "same.py")
+    module.symlink_to(tmp_path / "same.py")  # uv links so with --link-mode symlink
+    assert verified().violations == ()
+    (tmp_path / "same.py").write_text("pure = False\n")
+    assert Kind.CONTENT_DIFFERS in kinds(verified())
+
+
+def test_a_pyc_that_is_never_checked_is_compared_too(verified: Verified, site: Path) -> None:
+    cached = Path(importlib.util.cache_from_source(str(site / "demo_pure.py")))
+    cached.parent.mkdir(exist_ok=True)
+    forged = marshal.dumps(compile("pure = 'forged'", str(site / "demo_pure.py"), "exec"))
+    unchecked = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)
+    cached.write_bytes(unchecked + forged)
+    assert kinds(verified()) == [Kind.FORGED_BYTECODE]
+    honest = marshal.dumps(compile((site / "demo_pure.py").read_text(), str(site / "demo_pure.py"), "exec"))
+    cached.write_bytes(unchecked + honest)
+    assert verified().violations == ()
+
+
+def test_two_empty_files_that_were_swapped_for_others_are_told(verified: Verified, site: Path) -> None:
+    (site / "twin_a.py").write_text("import os\n")
+    (site / "shared/__init__.py").write_text("")
+    differing = {item.file for item in verified().violations if item.kind is Kind.CONTENT_DIFFERS}
+    assert {path.rpartition("site-packages/")[2] for path in differing} == {"twin_a.py", "shared/__init__.py"}
+
+
+@pytest.mark.parametrize("option", ["--target", "--prefix"])
+@pytest.mark.parametrize("installer", ["pip", "uv"])
+def test_folders_that_installers_fill_are_environments(
+    wheelhouse: Path, release: Release, tmp_path: Path, installer: str, option: str
+) -> None:
+    install_into(installer, tmp_path / "made", wheelhouse, option)
+    evidence = verify_environment(find_environment(tmp_path / "made"), release, Expectations())
+    assert evidence.violations == ()
+
+
 def test_system_packages_let_in_are_told(verified: Verified, venv: Path) -> None:
     cfg = venv / "pyvenv.cfg"
     cfg.write_text(cfg.read_text().replace("= false", "= true"))
@@ -351,14 +440,6 @@ def test_a_folder_without_python_is_a_usage_error(tmp_path: Path) -> None:
         find_environment(tmp_path)
     with pytest.raises(UsageError, match="is no folder"):
         find_environment(tmp_path / "nothing")
-
-
-def test_pip_target_folders_are_environments(wheelhouse: Path, release: Release, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--find-links", str(wheelhouse)]
-    environment = {"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    subprocess.run([*command, "--target", str(tmp_path / "target"), "demo"], check=True, env=environment)
-    evidence = verify_environment(find_environment(tmp_path / "target"), release, Expectations())
-    assert evidence.violations == ()
 
 
 class TestWheelhouse:
