@@ -12,6 +12,7 @@ from noegress.scan.bound_names import Names
 from noegress.scan.constants import UNPACKERS, Constant, Unfoldable
 from noegress.scan.expressions import tail
 from noegress.scan.folding import Folder
+from noegress.scan.pattern_search import Pattern, pattern_search
 from noegress.scan.spelling import plain, spell_out
 
 HIDDEN = "hidden:"
@@ -46,6 +47,8 @@ _WORDS: tuple[tuple[bytes, re.Pattern[bytes] | None], ...] = tuple(
         (b"64decode", b""), (b"85decode", b""), (b"32decode", b""), (b"16decode", b""), (b"unhexlify", b""), (b"fromhex", b""), (b"rot13", b""), (b"rot_13", b""),
     )
 )  # fmt: skip
+_PATTERNS = tuple(pattern for _, pattern in _WORDS)
+_search = pattern_search([Pattern(re.escape(word.decode()), (word.decode(),)) for word, _ in _WORDS])
 _TAILS = frozenset(
     (*(name.rpartition(".")[2] for name in (*_EXECUTORS, *_UNMARSHALS, *_UNPICKLES)), *_LOADERS, *_SPAWNS, *_SOURCES)
 )
@@ -56,7 +59,7 @@ MAX_NAMES = 40  # names of files of one module
 
 def executes(source: bytes) -> bool:
     """Whether a source holds a word with which code executes what is not written as code."""
-    return any(word in source and (pattern is None or pattern.search(source)) for word, pattern in _WORDS)
+    return any(pattern is None or pattern.search(source) for pattern in map(_PATTERNS.__getitem__, _search(source)))
 
 
 def unfold(tree: ast.Module, depth: int = 0) -> tuple[ast.Module, list[str]]:

@@ -2,28 +2,69 @@
 
 import re
 
-# A word per way out: an HTTP client or a socket, an address in quotes, a vendor's kit, a hub, a package manager, a shell.
-WORDS = (
-    b"requests", b"httpx", b"urllib", b"aiohttp", b"http.client", b"httplib", b"urlopen", b"urlretrieve", b"pycurl", b"curl_cffi", b"niquests",
-    b"websocket", b"xmlrpc", b"posthog", b"mixpanel", b"sentry", b"amplitude", b"snowplow", b"segment", b"analytics",
-    b"telemetry", b"Telemetry", b"OTLP", b"opentelemetry", b"huggingface_hub", b"from_pretrained", b"snapshot_download", b"tiktoken",
-    b"SentenceTransformer", b"download", b"pooch", b"gdown", b"b64decode", b"pip", b"npx", b"curl ", b"wget ",
-    b"torch.hub", b"trust_remote_code", b"embedding", b"outdated", b"update_check", b"check_update", b"latest_version", b"newer",
-    b"socket", b"getaddrinfo", b"git clone", b'"git"', b"'git'", b"://", b"ServerProxy", b"ftplib", b"smtplib", b"boto3",
-    b"track", b"usage", b"grpc", b"upgrade", b"npm", b"env_prefix", b"BaseSettings", b"git fetch", b"check_requirements",
-)  # fmt: skip
-_STRONG = re.compile(
-    rb"^[ \t]*(?:from|import)[ \t]+[^\n#]*\b(?:requests|httpx|urllib|urllib2|urllib3|aiohttp|http\.client|httplib|httplib2|pycurl|curl_cffi|niquests|socket|"
-    rb"websockets?|xmlrpc|ftplib|smtplib|posthog|mixpanel|sentry_sdk|amplitude|snowplow\w*|segment|analytics|rudder\w*|statsig|rollbar|bugsnag|raven|"
-    rb"opentelemetry|opencensus|huggingface_hub|transformers|datasets|evaluate|sentence_transformers|diffusers|tiktoken|nltk|spacy|pooch|gdown|torch|tensorflow|keras|"
-    rb"outdated|update_checker|boto3|grpc|fastembed|timm|open_clip|gensim|easyocr|stanza|whisper|faster_whisper|torchvision|pip|"
-    rb"\w*(?:telemetry|analytics|tracking|_track|usage)\w*)\b"
-    rb"|[\"'f]https?://|[\"']//[a-z]|[\"'](?:[a-z0-9-]+\.)+(?:com|io|org|dev|ai|sh|net|app|cloud|co)[\"'/:]|[\"']aHR0c"
-    rb"|urlopen|urlretrieve|HTTPS?Connection|from_pretrained|snapshot_download|hf_hub_download|load_dataset|trust_remote_code|OTLP|"
-    rb"[\"']pip3?[\"']|pip install|pip3 install|[\"']npx[\"']|[\"']npm[\"']|\bcurl |\bwget |torch\.hub|[\"']git[\"']|git clone|uv pip|[\"']uv[\"']|[\"']uvx[\"']|[\"']conda[\"']|"
-    rb"embeddings?\.create|check_outdated|[Uu]pdate_?[Cc]heck|def (?:\w*check_(?:for_)?(?:\w+_)?updates?|\w*latest_(?:\w+_)?version)\w*\(|git fetch|\bcheck_requirements\(|\benv_prefix\b|BaseSettings|_telemetry|[Tt]elemetry\(|track_event|\.capture\(|\.track\(",
-    re.MULTILINE,
+from noegress.scan.pattern_search import IMPORT, Pattern, pattern_search
+
+_QUOTES = "\"'"
+_SUFFIXES = "com|io|org|dev|ai|sh|net|app|cloud|co"
+
+
+def _imports(words: str) -> Pattern:
+    """An import line that names one of some modules; ``*`` stands for any part of a name."""
+    modules = words.split()
+    choice = "|".join(module.replace(".", r"\.").replace("*", r"\w*") for module in modules)
+    return Pattern(rf"{IMPORT}(?:{choice})\b", tuple(module.strip("*") for module in modules))
+
+
+def _text(pattern: str, words: str) -> Pattern:
+    return Pattern(pattern, tuple(words.split()))
+
+
+# a pattern per way out: an HTTP client or a socket, a vendor's kit, a hub, an address in quotes, a package manager, a shell
+HINTS = (
+    _imports(
+        "requests httpx urllib urllib2 urllib3 aiohttp http.client httplib httplib2 pycurl curl_cffi niquests socket websocket websockets "
+        "xmlrpc ftplib smtplib boto3 grpc pip"
+    ),
+    _imports(
+        "posthog mixpanel sentry_sdk amplitude snowplow* segment analytics rudder* statsig rollbar bugsnag raven opentelemetry opencensus "
+        "outdated update_checker *telemetry* *analytics* *tracking* *_track* *usage*"
+    ),
+    _imports(
+        "huggingface_hub transformers datasets evaluate sentence_transformers diffusers tiktoken nltk spacy pooch gdown torch tensorflow keras "
+        "fastembed timm open_clip gensim easyocr stanza whisper faster_whisper torchvision"
+    ),
+    _text(r"[\"'f]https?://", "http:// https://"),
+    _text(r"[\"']//[a-z]", "\"// '//"),
+    Pattern(rf"[\"'](?:[a-z0-9-]+\.)+(?:{_SUFFIXES})[\"'/:]", part=rf"\.(?:{_SUFFIXES})[\"'/:]"),
+    _text(r"[\"']aHR0c", "\"aHR0c 'aHR0c"),
+    _text(r"urlopen|urlretrieve|HTTPS?Connection", "urlopen urlretrieve HTTPConnection HTTPSConnection"),
+    _text(
+        r"from_pretrained|snapshot_download|hf_hub_download|load_dataset|trust_remote_code|torch\.hub|OTLP",
+        "from_pretrained snapshot_download hf_hub_download load_dataset trust_remote_code torch.hub OTLP",
+    ),
+    Pattern(
+        r"[\"'](?:pip3?|npx|npm|git|uvx?|conda)[\"']",
+        tuple(f"{quote}{tool}" for tool in ("pip", "np", "git", "uv", "conda") for quote in _QUOTES),
+    ),
+    Pattern(
+        r"pip3? install|\bcurl |\bwget |git clone|git fetch|uv pip",
+        (" install", "curl ", "wget ", "git clone", "git fetch", "uv pip"),
+    ),
+    _text(
+        r"embeddings?\.create|check_outdated|[Uu]pdate_?[Cc]heck",
+        "embeddings.create embedding.create check_outdated pdatecheck pdateCheck pdate_check pdate_Check",
+    ),
+    Pattern(
+        r"def (?:\w*check_(?:for_)?(?:\w+_)?updates?|\w*latest_(?:\w+_)?version)\w*\(",
+        part=r"(?:check_(?:for_)?(?:\w+_)?update|latest_(?:\w+_)?version)",
+    ),
+    _text(r"\bcheck_requirements\(", "check_requirements("),
+    _text(
+        r"\benv_prefix\b|BaseSettings|_telemetry|[Tt]elemetry\(|track_event|\.capture\(|\.track\(",
+        "env_prefix BaseSettings _telemetry elemetry( track_event .capture( .track(",
+    ),
 )
+_search = pattern_search(HINTS)
 _IMPORT_LINE = re.compile(
     rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n]*)|import[ \t]+([^\n]+))", re.MULTILINE
 )
@@ -32,7 +73,7 @@ _NAME = re.compile(rb"[\w.]+")
 
 def matters(source: bytes) -> bool:
     """Whether a Python file is parsed at once."""
-    return any(word in source for word in WORDS) and _STRONG.search(source) is not None
+    return bool(_search(source))
 
 
 def imported_words(source: bytes) -> list[str]:
