@@ -134,9 +134,9 @@ def _judge(scene: Scene, site: Site) -> tuple[float, bool]:
 def _is_unpacked(scene: Scene) -> bool:
     """Whether the file makes something executable anywhere, and unpacks or copies what came from outside."""
     names: set[str] = set().union(*(module.tails for module in scene.program.active))
-    waiting = [facts.source for path, facts in scene.files.items() if facts.source and not is_aside(path)]
+    waiting = [facts.source for path, facts in scene.files.items() if facts.python is None and not is_aside(path)]
     return all(
-        names & wanted or any(f".{name}(" in source for source in waiting for name in wanted)
+        names & wanted or any(f".{name}(".encode() in source for source in waiting for name in wanted)
         for wanted in (_MAKES_RUNNABLE, _UNPACKS)
     )
 

@@ -43,6 +43,7 @@ _HUBS = frozenset(
     ]
 )
 _DIRECT = ("hf_hub_download", "snapshot_download", "cached_download")
+_FROM_HUB = (".from_pretrained", ".from_hparams")
 _MODEL = re.compile(r"\A[\w.-]+(/[\w.\0-]+)?\Z")
 _NAMED = (
     "repo_id",
@@ -101,11 +102,12 @@ class LibraryDownload(Rule):
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
         entries = {call: entry for entry in scene.vendors.downloads if entry.fetches != "code" for call in entry.calls}
+        tails = {name.rpartition(".")[2] for name in (*entries, *_FROM_HUB)}
         for module in scene.program.active:
             if not scene.graph.is_loaded(module) or scene.is_described(module.path):
                 continue
             for call in module.facts.calls:
-                if call.idle:
+                if call.idle or not _may_fetch(module, call, tails):
                     continue
                 for target in scene.evaluator.targets(module, call):
                     root = target.partition(".")[0]
@@ -114,8 +116,14 @@ class LibraryDownload(Rule):
                     entry = entries.get(target)
                     if entry is not None:
                         yield from _listed(scene, module, call, entry)
-                    elif target.endswith((".from_pretrained", ".from_hparams")) and root in _HUBS:
+                    elif target.endswith(_FROM_HUB) and root in _HUBS:
                         yield from _hub(scene, module, call, "huggingface.co")
+
+
+def _may_fetch(module: Module, call: Call, tails: set[str]) -> bool:
+    """Whether a call ends in one of some names, or in a local name that may stand for one."""
+    is_local = call.function[0] == "n" and call.function[1] not in module.imports
+    return is_local or module.last_name(call) in tails
 
 
 def _listed(scene: Scene, module: Module, call: Call, entry: DownloadEntry) -> Iterator[Evidence]:
@@ -148,13 +156,8 @@ def _is_default(scene: Scene, module: Module, call: Call) -> bool:
     if not owner:
         return False
     name = module.facts.scopes[owner].name
-    for used in scene.program.active:
-        for scope in used.facts.scopes:
-            for _, default in scope.params:
-                if default is not None and default[0] == "c":
-                    function = used.facts.calls[default[1]].function
-                    if function[-1] == name or name in str(function):
-                        return True
+    if any(tail == name or name in written for tail, written in scene.made_defaults):
+        return True
     return "default" in name.lower()
 
 

@@ -224,13 +224,15 @@ def _is_open(call: Call) -> bool:
 
 def _by_hub(scene: Scene) -> Iterator[Evidence]:
     loads = {call: entry for entry in scene.vendors.downloads if entry.fetches == "code" for call in entry.calls}
+    tails = {name.rpartition(".")[2] for name in loads}
     for module in scene.program.active:
         if not scene.graph.is_loaded(module):
             continue
         for call in module.facts.calls:
             if call.idle:
                 continue
-            entry = loads.get(scene.evaluator.absolute(module, call.function))
+            named = module.last_name(call) in tails
+            entry = loads.get(scene.evaluator.absolute(module, call.function)) if named else None
             if entry is not None and not {name.partition(".")[0] for name in entry.calls} & scene.program.tops:
                 yield _evidence(
                     scene,

@@ -69,8 +69,10 @@ class TelemetryDependency(Rule):
             outside = {root for root in module.roots if root not in scene.program.tops}
             if not outside or not scene.graph.is_loaded(module):
                 continue
-            for call in module.facts.calls:
-                if not call.idle:
+            themed = any(map(_ROOT.search, outside))
+            names = {name for name in module.tails if themed or name in _EXPORTERS or _SENDER.search(name)}
+            for call in module.facts.calls if names else ():
+                if not call.idle and tail_of(call.function) in names:
                     yield from _judge(scene, module, call, outside)
 
 

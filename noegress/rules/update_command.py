@@ -100,8 +100,9 @@ class UpdateCommand(Rule):
             outside = {root for root in module.roots if root not in scene.program.tops}
             if not outside or not scene.graph.is_loaded(module):
                 continue
-            for call in module.facts.calls:
-                if call.idle:
+            called = {name for name in module.tails if outside & _LIBRARIES or _SAYS.match(name)}
+            for call in module.facts.calls if called else ():
+                if call.idle or tail_of(call.function) not in called:
                     continue
                 target = scene.program.origin(scene.evaluator.absolute(module, call.function))
                 root, dot, _ = target.partition(".")
