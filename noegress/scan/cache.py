@@ -6,7 +6,6 @@ never sees what another stored, and what does not load is read anew.
 
 import sqlite3
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -48,23 +47,18 @@ class FactsCache:
         if known is not None:
             return known
         facts = read_facts(member)
-        # a source that waits to be parsed is the member itself: it need not be kept a second time
-        source = facts.source if facts.source != _text(member) else "="
-        self._new.append((key, dump_facts(replace(facts, source=source))))
+        self._new.append((key, dump_facts(facts)))
         return facts
 
     def _load(self, key: str, member: Member) -> Facts | None:
         try:
             row = self._database.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()  # type: ignore[union-attr]
-            facts = load_facts(row[0]) if row else None
+            return load_facts(row[0], member.content) if row else None
         except sqlite3.Error:
             self._give_up()
             return None
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
-        if facts is not None and facts.source == "=":
-            facts.source = _text(member)
-        return facts
 
     def _give_up(self) -> None:
         """A damaged database is deleted, and the scan goes on without one."""
@@ -90,10 +84,6 @@ class FactsCache:
             self._give_up()
             return
         self._database.close()
-
-
-def _text(member: Member) -> str:
-    return member.content.decode("utf-8", "surrogateescape")
 
 
 def _tidy(folder: Path, current: Path) -> None:

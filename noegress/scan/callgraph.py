@@ -7,6 +7,7 @@ from noegress.finding import When
 from noegress.scan.evaluation import Evaluator, dotted_of
 from noegress.scan.executed_files import EXECUTED
 from noegress.scan.facts import Call, Expression, Facts
+from noegress.scan.importers import Importers
 from noegress.scan.program import Module, Program, is_aside, module_name, tail_of
 
 _COMMON = {"get", "post", "run", "call", "main", "__init__", "", "open", "send", "update", "start", "close", "setup", "init", "execute", "load", "read", "write", "items", "add", "set", "pop", "append", "format", "join", "put", "request", "fetch", "process", "check", "build", "create", "invoke", "forward", "__call__"}  # fmt: skip
@@ -34,7 +35,10 @@ class CallGraph:
                     handed = tail_of(node)
                     if handed:
                         self._uses[handed].append((module, call))
-        self._words = self._import_words()
+        active = {module.path for module in program.active}
+        self._importers = Importers(
+            program.files, [path for path in program.files if path in active or not is_aside(path)]
+        )
         self._swept = {
             module.path.rpartition("/")[0] + "/"
             for module in program.active
@@ -42,16 +46,6 @@ class CallGraph:
         }  # folders whose modules are all imported, by whatever name they have
         self._loaded: dict[str, bool] = {}
         self._callers: dict[tuple[str, int], list[tuple[Module, Call]]] = {}
-
-    def _import_words(self) -> dict[str, set[str]]:
-        words: dict[str, set[str]] = defaultdict(set)
-        active = {module.path for module in self.program.active}
-        for path, facts in self.program.files.items():
-            if facts.imports and (path in active or not is_aside(path)):
-                for word in facts.imports:
-                    for part in word.split("."):
-                        words[part].add(path)
-        return words
 
     def is_loaded(self, module: Module) -> bool:
         """Whether something of the file imports the module, names it as an entry point, or it is a package or a top module."""
@@ -68,7 +62,7 @@ class CallGraph:
                 or _runs_by_itself(path, self.program.files[path])
                 or any(path.startswith(folder) for folder in self._swept)
                 or any(target == name for target, _, _ in self.entries)
-                or bool(self._words.get(last, set()) - {path})
+                or self._importers.is_imported(last, path)
             )
         return self._loaded[path]
 

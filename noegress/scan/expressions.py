@@ -38,38 +38,17 @@ class ExpressionReader:
         self.context = ""
         self.class_of_scope: dict[int, int] = {}
         self.globals_of: dict[int, set[str]] = {}
-        self._take: dict[type[Any], Callable[[Any], Expression]] = {
-            ast.Constant: self._constant,
-            ast.Name: lambda node: ("n", node.id),
-            ast.Attribute: lambda node: ("a", self.take(node.value), node.attr),
-            ast.Call: self._call,
-            ast.JoinedStr: lambda node: ("j", [self.take(part) for part in node.values]),
-            ast.FormattedValue: lambda node: self.take(node.value),
-            ast.BinOp: self._operation,
-            ast.BoolOp: lambda node: (
-                "o", "and" if isinstance(node.op, ast.And) else "or", [self.take(value) for value in node.values]
-            ),
-            ast.IfExp: self._choice,
-            ast.UnaryOp: lambda node: ("u" if isinstance(node.op, ast.Not) else "?", self.take(node.operand)),
-            ast.Compare: self._comparison,
-            ast.List: self._items, ast.Tuple: self._items, ast.Set: self._items,
-            ast.Dict: self._pairs,
-            ast.Subscript: self._subscript,
-            ast.Starred: lambda node: self.take(node.value),
-            ast.Await: lambda node: self.take(node.value),
-            ast.NamedExpr: self._walrus,
-            ast.Lambda: self._lambda,
-            ast.ListComp: self._comprehension, ast.SetComp: self._comprehension,
-            ast.GeneratorExp: self._comprehension, ast.DictComp: self._comprehension,
-        }  # fmt: skip
 
     def take(self, node: ast.expr | None) -> Expression:
         """The expression, short; everything inside it is noted."""
+        kind = node.__class__
+        if kind is ast.Name:  # two of three
+            return ("n", node.id)  # type: ignore[union-attr]
         if node is None:
             return UNKNOWN
-        take = self._take.get(node.__class__)
+        take = _TAKE.get(kind)
         if take is not None:
-            return take(node)
+            return take(self, node)
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self.take(child)
@@ -129,11 +108,15 @@ class ExpressionReader:
         name = tail(node.func)
         function = self.take(node.func)
         inner = self.context or name
-        arguments = [self.take_as(argument, inner) for argument in node.args]
+        outer = self.context
+        self.context = inner
+        arguments = [self.take(argument) for argument in node.args]
         keywords = []
         for keyword in node.keywords:
             named = keyword.arg or ""
-            keywords.append((named, self.take_as(keyword.value, inner if named in _TRANSPARENT else named)))
+            self.context = (inner if named in _TRANSPARENT else named) or outer
+            keywords.append((named, self.take(keyword.value)))
+        self.context = outer
         if name in _RUNNERS:
             self._note_handed_on(arguments, dict(keywords), node.lineno)
         return self.note_call(function, arguments, keywords, node.lineno)
@@ -225,6 +208,32 @@ class ExpressionReader:
             self.take(node.key)
             return ("l", [self.take(node.value)])
         return ("l", [self.take(node.elt)])
+
+
+_TAKE: dict[type[Any], Callable[[ExpressionReader, Any], Expression]] = {
+    ast.Constant: ExpressionReader._constant,
+    ast.Name: lambda self, node: ("n", node.id),
+    ast.Attribute: lambda self, node: ("a", self.take(node.value), node.attr),
+    ast.Call: ExpressionReader._call,
+    ast.JoinedStr: lambda self, node: ("j", [self.take(part) for part in node.values]),
+    ast.FormattedValue: lambda self, node: self.take(node.value),
+    ast.BinOp: ExpressionReader._operation,
+    ast.BoolOp: lambda self, node: (
+        "o", "and" if isinstance(node.op, ast.And) else "or", [self.take(value) for value in node.values]
+    ),
+    ast.IfExp: ExpressionReader._choice,
+    ast.UnaryOp: lambda self, node: ("u" if isinstance(node.op, ast.Not) else "?", self.take(node.operand)),
+    ast.Compare: ExpressionReader._comparison,
+    ast.List: ExpressionReader._items, ast.Tuple: ExpressionReader._items, ast.Set: ExpressionReader._items,
+    ast.Dict: ExpressionReader._pairs,
+    ast.Subscript: ExpressionReader._subscript,
+    ast.Starred: lambda self, node: self.take(node.value),
+    ast.Await: lambda self, node: self.take(node.value),
+    ast.NamedExpr: ExpressionReader._walrus,
+    ast.Lambda: ExpressionReader._lambda,
+    ast.ListComp: ExpressionReader._comprehension, ast.SetComp: ExpressionReader._comprehension,
+    ast.GeneratorExp: ExpressionReader._comprehension, ast.DictComp: ExpressionReader._comprehension,
+}  # fmt: skip
 
 
 def tail(node: ast.AST) -> str:

@@ -9,6 +9,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from noegress.scan.hints import imported_words
+from noegress.scan.python_source import plain_source
+
 Expression = Sequence[Any]
 """A tag and its parts, see ``noegress.scan.expressions``; lists and tuples are read alike."""
 
@@ -133,10 +136,11 @@ class Facts:
     reader: str
     """``python``, ``script``, ``page``, ``settings``, ``native``, ``startup``, ``metadata`` or ``none``."""
     python: PythonFacts | None = None
-    source: str = ""
-    """Of a Python file that no rule asked for yet: it is parsed when another module refers to it."""
-    imports: list[str] = dataclasses.field(default_factory=list)
-    """Of such a file: the words of its import lines."""
+    source: bytes = b""
+    """Of what is Python, or may be executed as Python. A file without ``python`` is parsed when another module refers to it."""
+    carried_imports: list[str] = dataclasses.field(default_factory=list)
+    """What the code imports that a source carries as data."""
+    _imports: list[str] | None = None
     mentions: list[Mention] = dataclasses.field(default_factory=list)
     variables: list[str] = dataclasses.field(default_factory=list)
     """Names of environment variables in a native file or in settings."""
@@ -146,6 +150,20 @@ class Facts:
     """The lines of a start-up file or of metadata that matter, with their numbers."""
     problem: str = ""
     """Why the member could not be read as what its name says; empty where it could."""
+
+    @property
+    def imports(self) -> list[str]:
+        """The words of the import lines of a source, found when they are asked for first."""
+        if self._imports is None:
+            found = imported_words(plain_source(self.source)) if self.source else []
+            self._imports = sorted({*found, *self.carried_imports}) if self.carried_imports else found
+        return self._imports
+
+    def may_import(self, name: str) -> bool:
+        """Whether a name may be among the imports, which is cheaper to say."""
+        if self._imports is not None or self.carried_imports or not self.source.isascii() or b"\\\n" in self.source:
+            return True
+        return name.encode("utf-8", "surrogatepass") in self.source
 
 
 _ROWS: dict[str, type[Any]] = {
@@ -161,24 +179,26 @@ _FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kin
 
 
 def dump_facts(facts: Facts) -> bytes:
-    """Facts as JSON; ``load_facts`` reads them back."""
+    """Facts as JSON without the source, which is the member itself; ``load_facts`` reads them back."""
     plain = {
         field.name: getattr(facts, field.name)
         for field in dataclasses.fields(facts)
-        if field.name not in ("python", "mentions")
+        if field.name not in ("python", "mentions", "source", "_imports")
     }
+    plain["has_source"] = bool(facts.source)
     plain["mentions"] = [_row(mention) for mention in facts.mentions]
     if facts.python is not None:
         plain["python"] = {name: [_row(item) for item in getattr(facts.python, name)] for name in _ROWS}
     return json.dumps(plain, separators=(",", ":")).encode("utf-8", "surrogatepass")
 
 
-def load_facts(stored: bytes) -> Facts:
-    """Read what ``dump_facts`` wrote; a ``ValueError`` or ``TypeError`` where it is something else."""
+def load_facts(stored: bytes, source: bytes = b"") -> Facts:
+    """Read what ``dump_facts`` wrote of a source; a ``ValueError`` or ``TypeError`` where it is something else."""
     plain = json.loads(stored.decode("utf-8", "surrogatepass"))
     if not isinstance(plain, dict):
         raise TypeError("no facts")
     python = plain.pop("python", None)
+    plain["source"] = source if plain.pop("has_source") else b""
     plain["mentions"] = [Mention(*row) for row in plain.get("mentions", ())]
     facts = Facts(**plain)
     if python is not None:

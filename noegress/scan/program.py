@@ -49,6 +49,13 @@ class Module:
             scope = scopes[scope].parent
         return max(scope, 0)
 
+    def last_name(self, call: Call) -> str:
+        """The last name of what is called, before it was imported under another one."""
+        node = call.function
+        if node[0] == "n" and node[1] in self.imports:
+            return self.imports[node[1]].rpartition(".")[2]
+        return tail_of(node)
+
     def class_of(self, scope: int) -> int:
         """The innermost class around a scope; 0 outside of classes."""
         scopes = self.facts.scopes
@@ -111,7 +118,7 @@ class Program:
         found = []
         for name, path in self.paths.items():
             facts = self.files[path]
-            if words and facts.python is None and facts.imports and not is_aside(path):
+            if words and facts.python is None and not is_aside(path) and any(map(facts.may_import, words)):
                 parts = {part for word in facts.imports for part in word.split(".")}
                 module = self.module(name) if parts & words else None
                 if module is not None:
@@ -129,7 +136,7 @@ class Program:
         facts = self.files[path]
         if facts.python is None and facts.source:
             try:
-                facts.python = read_python(facts.source.encode("utf-8", "surrogateescape"))
+                facts.python = read_python(facts.source)
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 facts.problem = facts.problem or "its source does not parse"
         if facts.python is not None:

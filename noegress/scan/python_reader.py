@@ -3,6 +3,8 @@
 import ast
 import re
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 from noegress.scan.expressions import UNKNOWN, ExpressionReader, dotted
 from noegress.scan.facts import Expression, Import, PythonFacts, Return, Scope
@@ -47,60 +49,59 @@ class _Walk:
         reader = self.reader
         outer = reader.guard
         for statement in body:
-            self.statement(statement)
-            if isinstance(statement, ast.If) and not statement.orelse and leaves(statement.body):
+            kind = statement.__class__
+            _STATEMENTS.get(kind, _Walk._other)(self, statement)
+            if kind is ast.If and not statement.orelse and leaves(statement.body):  # type: ignore[attr-defined]
                 reader.under(self._last_test, holds=False)
         reader.guard = outer
 
-    def statement(self, node: ast.stmt) -> None:
+    def _expression(self, node: ast.Expr) -> None:
+        if node.value.__class__ is not ast.Constant:  # a docstring is prose
+            self.reader.take(node.value)
+
+    def _assign(self, node: ast.Assign) -> None:
         reader = self.reader
-        if isinstance(node, ast.Expr):
-            if not isinstance(node.value, ast.Constant):  # a docstring is prose
-                reader.take(node.value)
-        elif isinstance(node, ast.Assign):
-            value = reader.take_as(node.value, _name_of(node.targets[0]))
-            for target in node.targets:
-                reader.bind(target, value, node.lineno)
-        elif isinstance(node, (ast.AnnAssign, ast.AugAssign)):
-            if isinstance(node, ast.AnnAssign):
-                self._annotation(node.annotation)
-            if node.value is not None:
-                reader.bind(node.target, reader.take_as(node.value, _name_of(node.target)), node.lineno)
-        elif isinstance(node, ast.If):
-            self._if(node)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            self._import(node)
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            self._function(node)
-        elif isinstance(node, ast.ClassDef):
-            self._class(node)
-        elif isinstance(node, ast.Return):
-            value = reader.take(node.value)
-            self.facts.returns.append(Return(value, reader.scope, reader.guard))
-        elif isinstance(node, ast.Global):
-            reader.globals_of.setdefault(reader.scope, set()).update(node.names)
-        else:
-            self._other(node)
+        value = reader.take_as(node.value, _name_of(node.targets[0]))
+        for target in node.targets:
+            reader.bind(target, value, node.lineno)
+
+    def _assign_one(self, node: ast.AnnAssign | ast.AugAssign) -> None:
+        if isinstance(node, ast.AnnAssign):
+            self._annotation(node.annotation)
+        if node.value is not None:
+            reader = self.reader
+            reader.bind(node.target, reader.take_as(node.value, _name_of(node.target)), node.lineno)
+
+    def _return(self, node: ast.Return) -> None:
+        reader = self.reader
+        value = reader.take(node.value)
+        self.facts.returns.append(Return(value, reader.scope, reader.guard))
+
+    def _global(self, node: ast.Global) -> None:
+        self.reader.globals_of.setdefault(self.reader.scope, set()).update(node.names)
+
+    def _for(self, node: ast.For | ast.AsyncFor) -> None:
+        reader = self.reader
+        reader.bind(node.target, ("i", reader.take(node.iter)), node.lineno)
+        self.block(node.body)
+        self.block(node.orelse)
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> None:
+        reader = self.reader
+        for item in node.items:
+            value = reader.take(item.context_expr)
+            if item.optional_vars is not None:
+                reader.bind(item.optional_vars, value, node.lineno)
+        self.block(node.body)
+
+    def _nothing(self, node: ast.stmt) -> None:
+        """``pass`` and its like."""
 
     def _other(self, node: ast.stmt) -> None:
-        """Loops, ``with``, ``try``, ``match`` and the rest: their blocks and expressions, in order."""
-        reader = self.reader
-        if isinstance(node, (ast.For, ast.AsyncFor)):
-            reader.bind(node.target, ("i", reader.take(node.iter)), node.lineno)
-            self.block(node.body)
-            self.block(node.orelse)
-            return
-        if isinstance(node, (ast.With, ast.AsyncWith)):
-            for item in node.items:
-                value = reader.take(item.context_expr)
-                if item.optional_vars is not None:
-                    reader.bind(item.optional_vars, value, node.lineno)
-            self.block(node.body)
-            return
-        for name, value in ast.iter_fields(node):
-            del name
+        """``while``, ``try``, ``match`` and the rest: their blocks and expressions, in order."""
+        for _, value in ast.iter_fields(node):
             if isinstance(value, ast.expr):
-                reader.take(value)
+                self.reader.take(value)
             elif isinstance(value, list) and value:
                 self._field(value)
 
@@ -229,6 +230,30 @@ class _Walk:
             reader.guard = -1  # what guards the definition does not guard the call
         self.block(body)
         reader.scope, reader.guard, reader.context = outer
+
+
+_STATEMENTS: dict[type[ast.stmt], Callable[[_Walk, Any], None]] = {
+    ast.Expr: _Walk._expression,
+    ast.Assign: _Walk._assign,
+    ast.AnnAssign: _Walk._assign_one,
+    ast.AugAssign: _Walk._assign_one,
+    ast.If: _Walk._if,
+    ast.Import: _Walk._import,
+    ast.ImportFrom: _Walk._import,
+    ast.FunctionDef: _Walk._function,
+    ast.AsyncFunctionDef: _Walk._function,
+    ast.ClassDef: _Walk._class,
+    ast.Return: _Walk._return,
+    ast.Global: _Walk._global,
+    ast.For: _Walk._for,
+    ast.AsyncFor: _Walk._for,
+    ast.With: _Walk._with,
+    ast.AsyncWith: _Walk._with,
+    ast.Pass: _Walk._nothing,
+    ast.Break: _Walk._nothing,
+    ast.Continue: _Walk._nothing,
+    ast.Nonlocal: _Walk._nothing,
+}
 
 
 def leaves(body: list[ast.stmt]) -> bool:

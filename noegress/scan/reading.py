@@ -5,7 +5,7 @@ import re
 from noegress.artifact.member import Member
 from noegress.scan.carried import executes, unfold
 from noegress.scan.facts import Facts
-from noegress.scan.hints import imported_words, matters
+from noegress.scan.hints import matters
 from noegress.scan.native_reader import is_native, read_native
 from noegress.scan.notebook_reader import read_notebook
 from noegress.scan.pickle_reader import is_pickle, read_pickle
@@ -90,7 +90,7 @@ def _set_aside(facts: Facts, content: bytes) -> Facts:
         if b"\0" in content[:8000]:
             facts.marks.append(OPAQUE)
         elif len(content) <= MAX_ASIDE and _SOURCE.search(content) and (matters(content) or executes(content)):
-            facts.source = content.decode("utf-8", "surrogateescape")
+            facts.source = content
     return facts
 
 
@@ -118,7 +118,7 @@ def _startup(member: Member) -> Facts:
     if executed:
         read = read_source(code.encode("utf-8", "surrogateescape"), whole=True)
         facts.python, facts.problem, facts.mentions = read.python, read.problem, read.mentions
-        facts.imports, facts.marks = read.imports, read.marks
+        facts.source, facts.carried_imports, facts.marks = read.source, read.carried_imports, read.marks
     return facts
 
 
@@ -134,17 +134,17 @@ def read_source(content: bytes, *, whole: bool) -> Facts:
     plain = plain_source(content)
     executing = executes(plain)
     if not whole and not executing and not matters(plain):
-        return Facts("python", source=content.decode("utf-8", "surrogateescape"), imports=imported_words(plain))
+        return Facts("python", source=content)
     if len(content) > MAX_SOURCE:
         return read_opaque_source(content, f"it has {len(content)} bytes, and sources over {MAX_SOURCE} are not parsed")
     try:
-        tree, words = parse_python(content), imported_words(plain)
+        tree = parse_python(content)
         if not executing:
-            return Facts("python", python=read_tree(tree), imports=words)
+            return Facts("python", python=read_tree(tree), source=content)
         tree, marks = unfold(tree)
         python = read_tree(tree)
-        words = sorted({*words, *(row.module for row in python.imports if row.module)})
-        return Facts("python", python=python, imports=words, marks=marks)
+        carried = sorted({row.module for row in python.imports if row.module})
+        return Facts("python", python=python, source=content, carried_imports=carried, marks=marks)
     except (SyntaxError, ValueError) as error:
         return read_opaque_source(content, why_unparsed(error, content))
     except (RecursionError, MemoryError) as error:

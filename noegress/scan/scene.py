@@ -23,7 +23,7 @@ _CHOSEN = re.compile(
     r"third_party|drivers|destinations|sources|toolkits?|skills|recipes|model_providers|auth_providers|rerankers?|utilities|document_compressors|graph_vectorstores|presets)(/|\Z)"
 )
 _PROVIDER = re.compile(r"(\A|_)(provider|backend|engine|type|kind|vendor|service)\Z")
-_NAMED_PROVIDER = re.compile(r"\b(?:\w+_)?(?:provider|backend|engine)\b[^\n=]{0,40}=\s*[^\n\"']{0,40}[\"'](\w+)[\"']")
+_NAMED_PROVIDER = re.compile(rb"\b(?:\w+_)?(?:provider|backend|engine)\b[^\n=]{0,40}=\s*[^\n\"']{0,40}[\"'](\w+)[\"']")
 _CONFIGURES = re.compile(r"(config|settings|factory|base|__init__)\w*\.py\Z")
 MANY = 6  # alternatives in a folder from which on one of them runs only when it is picked
 FEW = 2  # of them that one file may ask for without being their registry
@@ -209,9 +209,11 @@ class Scene:
     @cached_property
     def _default_names(self) -> set[str]:
         names = {
-            match[1]
+            match[1].decode("utf-8", "surrogateescape")
             for facts in self.files.values()
             if facts.source
+            and facts.python is None
+            and any(word in facts.source for word in (b"provider", b"backend", b"engine"))
             for match in _NAMED_PROVIDER.finditer(facts.source)
         }
         for module in self.program.active:
@@ -229,6 +231,18 @@ class Scene:
                                 value.text for value in self.evaluator.values(module, bound[0].value, bound[0].scope)
                             }
         return names
+
+    @cached_property
+    def made_defaults(self) -> list[tuple[object, str]]:
+        """The last name of what is called to make the default of a parameter, and all of it as text."""
+        return [
+            (function[-1], str(function))
+            for module in self.program.active
+            for scope in module.facts.scopes
+            for _, default in scope.params
+            if default is not None and default[0] == "c"
+            for function in (module.facts.calls[default[1]].function,)
+        ]
 
     def is_chosen_at(self, module: Module, scope: int) -> bool:
         """As ``is_chosen``, but not where a class or function called a default leads to the place."""
@@ -254,13 +268,25 @@ class Scene:
     def sends(self, module: Module) -> bool:
         """Whether a module, one it imports, or one that imports it, uses an HTTP client."""
         if module.path not in self._sending:
-            self._sending[module.path] = self._uses_client(module) or any(
-                self._uses_client(other)
-                for other in self.program.active
-                if any(ref == module.name or ref.startswith(f"{module.name}.") for ref in other.references)
-                or any(ref == other.name or ref.rpartition(".")[0] == other.name for ref in module.references)
+            clients, referred = self._clients
+            self._sending[module.path] = (
+                self._uses_client(module)
+                or module.name in referred
+                or any(ref in clients or ref.rpartition(".")[0] in clients for ref in module.references)
             )
         return self._sending[module.path]
+
+    @cached_property
+    def _clients(self) -> tuple[set[str], set[str]]:
+        """The names of the modules that use a client, and every name that they refer to or that lies above one of those."""
+        using = [module for module in self.program.active if self._uses_client(module)]
+        referred = {
+            ".".join(parts[:cut])
+            for module in using
+            for parts in (ref.split(".") for ref in module.references)
+            for cut in range(1, len(parts) + 1)
+        }
+        return {module.name for module in using}, referred
 
     def _uses_client(self, module: Module) -> bool:
         return bool(module.roots & (CLIENTS - {"socket"}))

@@ -201,8 +201,11 @@ class SiteFinder:
             if not call.idle and tail_of(call.function) not in SHELLS
         ]
         self._find_wrappers(direct)
+        every = {name for module in self.program.active for name in module.tails}
+        names = {name for name in every if name in self._names or name in VERBS or _NETLIKE.search(name)}
         for module, call in direct:
-            self._call_site(module, call)
+            if tail_of(call.function) in names:
+                self._call_site(module, call)
         for module in self.program.active:
             self._text_sites(module)
         return self._sites
@@ -306,7 +309,7 @@ class SiteFinder:
         wrapped = self._wrapped_arguments(module, call) if name in self._names else []
         client = self.is_client_call(module, call)
         if not (wrapped or client or name in VERBS or _NETLIKE.search(name)):
-            return
+            return  # named like a wrapper, and none
         nodes = [*call.arguments[:3], *(value for key, value in call.keywords if key in _ADDRESS_KEYWORDS), *wrapped]
         hit = False
         best = ""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from noegress.finding import Basis, KillSwitch
 from noegress.scan.built_switches import switch_value
@@ -45,7 +46,7 @@ class VariableReader:
             for key, value in call.keywords
             if key in ("envvar", "env", "env_var", "validation_alias", "auto_envvar")
         ]
-        if not keyed and not _READERS.search(dotted):
+        if not keyed and not _is_reader(dotted):
             return
         environ = "environ" in dotted or "getenv" in dotted
         for node in [*call.arguments[: 1 if environ else 2], *keyed]:
@@ -73,3 +74,8 @@ class VariableReader:
         if _DOTTED.match(text) and text.partition(".")[0] in self._tops:
             return text.replace(".", "_").upper()
         return text
+
+
+@cache
+def _is_reader(dotted: str) -> bool:
+    return _READERS.search(dotted) is not None

@@ -126,12 +126,12 @@ def test_facts_survive_being_stored() -> None:
         "a.pth": b"import a\n",
     }.items():
         facts = read_facts(member(path, content))
-        assert dump_facts(load_facts(dump_facts(facts))) == dump_facts(facts)
+        assert dump_facts(load_facts(dump_facts(facts), facts.source)) == dump_facts(facts)
 
 
 def test_stored_facts_give_the_same_findings() -> None:
     read = {path: read_facts(member(path, content)) for path, content in imported(SENDS).items()}
-    stored = {path: load_facts(dump_facts(facts)) for path, facts in read.items()}
+    stored = {path: load_facts(dump_facts(facts), facts.source) for path, facts in read.items()}
     assert engine.analyse_facts(stored.items(), kind="wheel", name="acme") == run(imported(SENDS))
 
 
@@ -165,7 +165,7 @@ def test_no_content_crashes_a_reader(content: bytes) -> None:
         "a-1.dist-info/METADATA",
     ):
         facts = read_facts(member(name, content))
-        assert dump_facts(load_facts(dump_facts(facts))) == dump_facts(facts)
+        assert dump_facts(load_facts(dump_facts(facts), facts.source)) == dump_facts(facts)
 
 
 @given(st.text(alphabet=" \n()[]{}.,:='\"abf/h%+import requestsgetdefclassifelse", max_size=300))
