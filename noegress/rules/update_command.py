@@ -96,11 +96,12 @@ class UpdateCommand(Rule):
                     yield _evidence(
                         scene, command.module, command.call, "" if forge else INDEX, 0.75 if on else 0.4, on
                     )
+        known = any(not _LIBRARIES.isdisjoint(module.roots) for module in scene.program.active)
         for module in scene.program.active:
             outside = {root for root in module.roots if root not in scene.program.tops}
             if not outside or not scene.graph.is_loaded(module):
                 continue
-            called = {name for name in module.tails if outside & _LIBRARIES or _SAYS.match(name)}
+            called = {name for name in module.tails if known or _SAYS.match(name)}
             for call in module.facts.calls if called else ():
                 if call.idle or tail_of(call.function) not in called:
                     continue

@@ -49,14 +49,10 @@ def with_hyperscan(patterns: Sequence[Pattern]) -> Search:
     def search(source: bytes) -> frozenset[int]:
         found: set[int] = set()
         if source:
-            database.scan(source, match_event_handler=_note, context=found)
+            database.scan(source, match_event_handler=lambda number, *_: found.add(number))
         return frozenset(found)
 
     return search
-
-
-def _note(number: int, _start: int, _end: int, _flags: int, found: set[int]) -> None:
-    found.add(number)
 
 
 def with_re(patterns: Sequence[Pattern]) -> Search:
