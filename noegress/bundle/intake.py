@@ -141,8 +141,7 @@ def _take_in(bundle: Bundle, store: ImportedStore) -> None:
     for folder in folders:
         sync(folder)
     if damaged:
-        volumes = bundle.damaged(damaged)
-        names = ", ".join(volume.name for volume in volumes)
+        names = ", ".join(bundle.damaged(damaged))
         raise BundleError(
             f"{len(damaged)} parts are damaged, the first is {damaged[0].part.path}"
             + (f": in {names}" if names else ""),

@@ -1,12 +1,15 @@
-"""A bundle that was opened: a folder of volumes, one file, or a stream that can only be read forward."""
+"""A bundle that was opened: a folder of volumes, an OCI layout, one file, or a stream that can only be read forward."""
 
 import io
 import json
+import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from noegress.bundle import oci
 from noegress.bundle.manifest import PAYLOAD_TYPE, BundleError, read_manifest
 from noegress.bundle.stream import CHUNK, Extent, head_length, layout, padded, read_head
 from noegress.bundle.volumes import Volume, VolumeReader, read_index
@@ -15,14 +18,16 @@ from noegress.catalogue._tuf import Envelope
 SEND = "send it again"
 
 
-class Bundle:
-    """A bundle that was opened: a folder of volumes, one file, or a stream; nothing of it is believed yet."""
+class Bundle(ABC):
+    """A bundle that was opened; nothing of it is believed yet."""
 
-    def __init__(self, stream: BinaryIO, index: Envelope | None, volumes: VolumeReader | None) -> None:
-        self._stream = stream
-        self._volumes = volumes
-        self.index = index
-        self.envelope = read_head(stream)
+    index: Envelope | None = None
+    """The signed list of volumes, where it lies in a folder of them."""
+    can_skip = True
+    """Whether parts can be left out that are there already."""
+
+    def __init__(self, envelope: bytes) -> None:
+        self.envelope = envelope
         try:
             self.signed = Envelope.from_dict(json.loads(self.envelope))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -34,8 +39,26 @@ class Bundle:
     def extents(self) -> Iterator[Extent]:
         return layout(self.manifest.carried, start=head_length(self.envelope))
 
+    @abstractmethod
     def read(self, extent: Extent) -> Iterator[bytes]:
-        """The bytes of one part, its header checked; to be called in the order of the stream."""
+        """The bytes of one part; to be called in the order of the stream."""
+
+    @abstractmethod
+    def damaged(self, extents: list[Extent]) -> tuple[str, ...]:
+        """The names of the files among those that hold some parts that have to be sent again; empty: all of it."""
+
+
+class StreamBundle(Bundle):
+    """A folder of volumes, one file, or a stream."""
+
+    def __init__(self, stream: BinaryIO, index: Envelope | None, volumes: VolumeReader | None) -> None:
+        self._stream = stream
+        self._volumes = volumes
+        self.index = index
+        self.can_skip = volumes is not None
+        super().__init__(read_head(stream))
+
+    def read(self, extent: Extent) -> Iterator[bytes]:
         if self._volumes is not None:
             self._stream.seek(extent.start)
         if self._read(len(extent.header)) != extent.header:
@@ -49,27 +72,46 @@ class Bundle:
             yield piece
         self._read(padded(extent.part.size) - extent.part.size)
 
-    @property
-    def can_skip(self) -> bool:
-        return self._volumes is not None
-
-    def damaged(self, extents: list[Extent]) -> tuple[Volume, ...]:
-        """The volumes among those that hold some parts that are not what the index says."""
+    def damaged(self, extents: list[Extent]) -> tuple[str, ...]:
         if self._volumes is None:
             return ()
         suspects = {v.name: v for extent in extents for v in self._volumes.volumes_of(extent.start, extent.end)}
-        return tuple(volume for name, volume in sorted(suspects.items()) if not self._volumes.is_whole(volume))
+        return tuple(name for name, volume in sorted(suspects.items()) if not self._volumes.is_whole(volume))
 
     def _read(self, length: int) -> bytes:
         content = self._stream.read(length) if length else b""
         return content or b""
 
 
+class LayoutBundle(Bundle):
+    """A bundle as an OCI image layout: parts are blobs by digest."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        super().__init__(oci.read_manifest_blob(folder))
+
+    def read(self, extent: Extent) -> Iterator[bytes]:
+        path = oci.blob(self._folder, extent.part.sha256)
+        try:
+            with path.open("rb", buffering=0) as file:
+                if os.fstat(file.fileno()).st_size != extent.part.size:
+                    raise BundleError(f"{path} has not the size of {extent.part.path}", fix=SEND)
+                while piece := file.read(CHUNK):
+                    yield piece
+        except OSError as error:
+            raise BundleError(f"{path} cannot be read: {error.strerror}", fix=SEND) from error
+
+    def damaged(self, extents: list[Extent]) -> tuple[str, ...]:
+        return tuple(sorted({f"blobs/sha256/{extent.part.sha256}" for extent in extents}))
+
+
 @contextmanager
 def opened_bundle(source: Path | BinaryIO) -> Iterator[Bundle]:
     """A bundle from its folder, its one file, or a stream that can only be read forward."""
     if not isinstance(source, Path):
-        yield Bundle(source, None, None)
+        yield StreamBundle(source, None, None)
+    elif oci.is_layout(source):
+        yield LayoutBundle(source)
     elif source.is_dir():
         index, volumes = read_index(source)
         with VolumeReader(source, volumes) as reader:
@@ -80,14 +122,14 @@ def opened_bundle(source: Path | BinaryIO) -> Iterator[Bundle]:
         except OSError as error:
             raise BundleError(f"{source} cannot be read: {error.strerror}", fix="name a bundle") from error
         with file:
-            yield Bundle(file, None, None)
+            yield StreamBundle(file, None, None)
 
 
 def _opened(index: Envelope, reader: VolumeReader, volumes: tuple[Volume, ...]) -> Bundle:
     """A bundle of volumes; where its manifest is not the one of the index the damaged volumes are named."""
     problem, bundle = "the manifest is not the one of the index", None
     try:
-        bundle = Bundle(io.BufferedReader(reader, CHUNK), index, reader)
+        bundle = StreamBundle(io.BufferedReader(reader, CHUNK), index, reader)
         if json.loads(index.payload).get("bundle") == bundle.manifest.id:
             return bundle
     except BundleError as error:

@@ -59,6 +59,7 @@ def _configure_export(parser: ArgumentParser) -> None:
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="its signed checkpoint")
     parser.add_argument("--carrier", metavar="NAME", help="who carries it, for the log (you)")
     parser.add_argument("--advisories", type=Path, metavar="FILE", help="an OSV archive, to be carried along")
+    parser.add_argument("--oci", action="store_true", help="write an OCI image layout into DIR instead of volumes")
     parser.add_argument("--bootstrap", type=Path, metavar="DIR", help="write what an inside starts from, instead")
     parser.add_argument("--own", type=Path, metavar="DIR", help="bootstrap: the wheels of noegress; else of the index")
     parser.add_argument("--index-url", metavar="URL", help="bootstrap: where the wheels come from; else as pip does")
@@ -110,6 +111,7 @@ def _tell_waiting(repository: "CatalogueRepository", found: "Filed") -> None:
 def _export(args: Namespace) -> int:
     from noegress.bundle.closure import environment_of, gaps, read_wheel  # noqa: PLC0415  # python-tuf is an extra
     from noegress.bundle.export import FileStore, Journey, manifest_of, plan_export  # noqa: PLC0415
+    from noegress.bundle.oci import write_layout  # noqa: PLC0415
     from noegress.bundle.volumes import parse_size, write_index, write_volumes  # noqa: PLC0415
     from noegress.catalogue.release import released_entries  # noqa: PLC0415
     from noegress.custody import CustodyLog  # noqa: PLC0415
@@ -150,6 +152,10 @@ def _export(args: Namespace) -> int:
         for piece in stream.read(0, stream.length):
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
+        return 0
+    if args.oci:
+        layers = write_layout(plan, folder)
+        print(f"{folder}: bundle {plan.manifest.id[:12]}… as an OCI layout, {layers} layers")
         return 0
     volumes = write_volumes(stream, plan.envelope, folder, size=size)
     write_index(folder, volumes, plan.manifest.id, repository.online)
