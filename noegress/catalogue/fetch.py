@@ -35,7 +35,8 @@ class HttpFetcher(FetcherInterface):
     def _chunks(self, url: str, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         deadline = time.monotonic() + _FILE_SECONDS
         try:
-            for chunk in response.stream(_CHUNK, decode_content=False):
+            # read1 gives what has come; stream would wait for a whole chunk, and a drip could take its time over each
+            while chunk := response.read1(_CHUNK, decode_content=False):
                 if time.monotonic() > deadline:
                     raise exceptions.SlowRetrievalError(f"{url} took longer than {_FILE_SECONDS:g} seconds")
                 yield chunk
