@@ -16,13 +16,14 @@ from noegress.bundle.store import ImportedStore
 from noegress.bundle.stream import Extent
 from noegress.catalogue import Publication
 from noegress.catalogue.client import Catalogue, Trust
-from noegress.catalogue.entry import CatalogueEntry, write_time
+from noegress.catalogue.entry import CatalogueEntry, read_time, write_time
 from noegress.catalogue.storage import sync, writing
 from noegress.custody.log import Action, CustodyLog, Event
 from noegress.verdict import Verdict
 
 _SPARE_BYTES = 64 << 20
 """Bytes that stay free on the disk besides what is imported."""
+_MADE = "bundle made "
 _EXPORT = "have it exported again"
 Judge = Callable[[Mapping[str, Path], Mapping[str, CatalogueEntry]], Mapping[str, tuple[Verdict, tuple[str, ...]]]]
 """Judges files again with the rules of the inside: by digest the verdict and its reasons."""
@@ -73,6 +74,7 @@ def _imported(source: Path | BinaryIO, store: ImportedStore, terms: Terms, now: 
     with writing(store.path), opened_bundle(source) as bundle:
         manifest = bundle.manifest
         previous = store.current
+        _check_floor(terms, manifest)
         trust = replace(terms.trust, released_only=True)
         if previous is not None and previous.name == manifest.id:
             entries = _check_closure(store.catalogue(trust), manifest)
@@ -104,6 +106,20 @@ def _imported(source: Path | BinaryIO, store: ImportedStore, terms: Terms, now: 
         _write_down(terms, manifest, entries, now)
         store.clean(previous)
     return Imported(bundle=manifest.id, is_new=True, files=len(entries), signers=signers, differences=differences)
+
+
+def _check_floor(terms: Terms, manifest: Manifest) -> None:
+    """The log of the inside remembers too: where its state was wiped, an older bundle is still a rollback."""
+    if terms.custody is None:
+        return
+    notes = (r.event.note for r in terms.custody.records() if r.event.action is Action.IMPORTED)
+    made = [read_time(note.removeprefix(_MADE)) for note in notes if note.startswith(_MADE)]
+    if made and manifest.created < max(made):
+        raise BundleError(
+            f"it was made on {write_time(manifest.created)}, and one of {write_time(max(made))} was imported before "
+            f"(rollback), says {terms.custody.path}",
+            fix="import a newer one",
+        )
 
 
 def _files(manifest: Manifest) -> tuple[Part, ...]:
@@ -221,6 +237,7 @@ def _write_down(terms: Terms, manifest: Manifest, entries: dict[str, CatalogueEn
             name=entry.filename,
             policy=terms.policy_digest,
             evidence=manifest.id,
+            note=f"{_MADE}{write_time(manifest.created)}",
         )
         for sha256, entry in sorted(entries.items())
         if sha256 in carried

@@ -28,7 +28,7 @@ from noegress.catalogue.holders import changed_keys
 from noegress.catalogue.install import install
 from noegress.catalogue.proposal import propose_keys
 from noegress.catalogue.state import signed_bytes
-from noegress.custody import CustodyError
+from noegress.custody import CustodyError, CustodyLog
 from noegress.custody.checkpoint import checkpoint_of, sign_checkpoint
 from noegress.errors import NoegressError
 
@@ -247,6 +247,17 @@ class TestMedia:
         shutil.rmtree(store.path)
         late = outside.terms(now=datetime.now(UTC) + timedelta(days=31))
         refuses(bundle, store, late, "last signed 744 hours ago")
+
+    def test_a_replay_after_the_state_was_wiped_is_told_by_the_log(
+        self, outside: Outside, bundle: Path, store: ImportedStore, tmp_path: Path
+    ) -> None:
+        """The log may lie on another disk; whoever wipes the state alone gains nothing."""
+        newer = outside.export(tmp_path / "newer")
+        terms = outside.terms(custody=CustodyLog(tmp_path / "elsewhere" / "custody.jsonl"))
+        import_bundle(newer, store, terms)
+        shutil.rmtree(store.path)
+        refuses(bundle, store, terms, r"was imported before \(rollback\)")
+        assert import_bundle(newer, store, terms).is_new
 
 
 class TestMachine:
