@@ -197,8 +197,7 @@ class Admissions:
             self._incoming.remove(file)
             self._files.fail(file.path, flight, _broken(error))
         else:
-            facts = {"verdict": change.state.value, "policy": change.policy_digest}
-            deposit = Deposit(file=file, source=source, facts=facts)
+            deposit = Deposit(file=file, source=source, facts=stage_facts(file, change, self._store.files[file.path]))
             self._measures.took("noegress_admission_seconds", time.monotonic() - begun)
             self._committer.write(Decided(change=change, deposit=deposit, flight=flight))
 
@@ -229,6 +228,19 @@ class Admissions:
         with target.open("wb") as content:
             self._upstream.fetch(file, content)
         return target
+
+
+def stage_facts(file: IndexFile, change: Change, record: Record) -> dict[str, str]:
+    """What goes with a file into the stage: an export carries it, and a replica's pages are made from it."""
+    told = {
+        "verdict": change.state.value,
+        "policy": change.policy_digest,
+        "metadata": change.metadata_sha256 or record.metadata_sha256,
+        "upload-time": file.upload_time.isoformat() if file.upload_time else None,
+        "yanked": file.yanked,
+        "kill-switches": change.kill_switches,
+    }
+    return {key: value for key, value in told.items() if value is not None}
 
 
 def _copied(source: Path, file: IndexFile, folder: Path) -> Path:

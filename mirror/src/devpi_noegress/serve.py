@@ -46,11 +46,11 @@ def serve(
     if listen.threads <= _SPARE_THREADS:
         raise UsageError(f"--threads {listen.threads} is too few", fix=f"give at least {_SPARE_THREADS + 1}")
     _raise_descriptors()
-    with _bound(listen) as bound, open_mirror(folder, policy=policy, upstream=upstream) as mirror:
+    with bound(listen) as socket_, open_mirror(folder, policy=policy, upstream=upstream) as mirror:
         front = FrontDoor(mirror, mirror.stage.application(), holds=listen.threads - _SPARE_THREADS)
         server = create_server(
             counted(front, mirror.measures),
-            sockets=[bound],
+            sockets=[socket_],
             threads=listen.threads,
             connection_limit=_CONNECTIONS,
             asyncore_use_poll=True,
@@ -63,9 +63,9 @@ def serve(
         control, maintenance = ControlServer(mirror), Maintenance(mirror)
         control.start()
         maintenance.start()
-        bound.listen(1024)
-        _end_on_signals()
-        host, port = bound.getsockname()[:2]
+        socket_.listen(1024)
+        end_on_signals()
+        host, port = socket_.getsockname()[:2]
         try:
             announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
             server.run()
@@ -78,7 +78,7 @@ def serve(
             server.close()
 
 
-def _end_on_signals() -> None:
+def end_on_signals() -> None:
     """SIGTERM and SIGINT end the server once; while it closes they do nothing."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -90,15 +90,15 @@ def _end_on_signals() -> None:
         signal.signal(number, end)
 
 
-def _bound(listen: Listen) -> socket.socket:
+def bound(listen: Listen) -> socket.socket:
     """A socket bound before anything else is opened, so that a port in use stops the start early."""
     family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        bound.bind((listen.host, listen.port))
+        made.bind((listen.host, listen.port))
     except (OSError, OverflowError) as error:
-        bound.close()
+        made.close()
         number = getattr(error, "errno", None)
         where = f"{listen.host}:{listen.port}"
         if number == errno.EADDRINUSE:
@@ -109,7 +109,7 @@ def _bound(listen: Listen) -> socket.socket:
         raise MirrorError(
             f"cannot listen on {where}: {reason}", fix="give an address of this machine with --host"
         ) from error
-    return bound
+    return made
 
 
 def _raise_descriptors() -> None:

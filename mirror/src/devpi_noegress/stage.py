@@ -38,6 +38,30 @@ _PROBE = "noegress-self-test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replication:
+    """Where a replica's stage comes from."""
+
+    primary: str
+    """The address of the primary mirror."""
+    secret: Path
+    """The primary's secret of devpi, by which it knows its replicas."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A file of the stage, with the facts that its deposit carried."""
+
+    project: str
+    version: str
+    filename: str
+    sha256: str
+    requires_python: str | None
+    location: Path | None
+    """Where its bytes lie; None while a replica has not got them yet."""
+    facts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deposit:
     """A file that was admitted, on its way into the stage."""
 
@@ -87,14 +111,29 @@ def create(folder: Path, *, root_password: str) -> None:
         stage.close()
 
 
+def create_replica(folder: Path, replication: Replication) -> None:
+    """Make the server state of a replica; it fills itself from the primary once it is served."""
+    check_devpi()
+    folder.mkdir()
+    options = ["--serverdir", os.fspath(folder), "--role=replica", f"--primary-url={replication.primary}"]
+    config = parseoptions(get_pluginmanager(), ["devpi-init", *options, "--no-root-pypi"], parser=_init_parser())
+    set_state_version(config, DATABASE_VERSION)
+    xom_from_config(config, init=True)
+
+
 class Stage:
     """devpi's stage with the admitted files, opened by one process at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, replication: Replication | None = None) -> None:
         check_devpi()
         try:
-            options = ["--serverdir", os.fspath(folder), "--secretfile", os.fspath(folder / _SECRET)]
-            options += ["--offline-mode", "--restrict-modify", "root", *_PLAIN_DERIVATION]
+            secret = folder / _SECRET if replication is None else replication.secret
+            options = ["--serverdir", os.fspath(folder), "--secretfile", os.fspath(secret)]
+            options += ["--restrict-modify", "root", *_PLAIN_DERIVATION]
+            if replication is None:  # its changes are given to those alone who know the secret
+                options += ["--offline-mode", "--role", "primary"]
+            else:
+                options += ["--primary-url", replication.primary]
             config = parseoptions(get_pluginmanager(), ["devpi-server", *options])
             self._xom = xom_from_config(config)
         except Fatal as error:
@@ -188,6 +227,28 @@ class Stage:
                 known = self._locations[file.path] = Path(entry.file_os_path())
         return known
 
+    @property
+    def serial(self) -> int:
+        """Grows with every change of the stage."""
+        return int(self._xom.keyfs.get_current_serial())
+
+    def projects(self) -> list[str]:
+        """The projects that the stage holds; none in a replica that has not heard from its primary yet."""
+        with self._xom.keyfs.read_transaction():
+            stage = self._xom.model.getstage(INDEX)
+            return sorted(stage.list_projects_perstage()) if stage is not None else []
+
+    def held(self, project: str) -> list[Held]:
+        """What the stage holds of a project."""
+        with self._xom.keyfs.read_transaction():
+            stage = self._xom.model.getstage(INDEX)
+            versions = stage.list_versions_perstage(project) if stage is not None else ()
+            return [
+                _held(project, version, stage.get_versiondata_perstage(project, version), link)
+                for version in versions
+                for link in stage.get_linkstore_perstage(project, version).get_links(rel="releasefile")
+            ]
+
     def sweep(self) -> int:
         """Remove what an interrupted transaction left on disk; devpi never does. Gives the number of files."""
         orphans = list(self._files.rglob("*-tmp")) if self._files.exists() else []
@@ -216,6 +277,20 @@ class Stage:
             and entry.file_exists()
             and file.size in (None, entry.file_size())
         )
+
+
+def _held(project: str, version: str, release: Mapping[str, Any], link: Any) -> Held:
+    entry = link.entry
+    logs = [log for log in link.get_logs() if log.get("what") == "noegress"]
+    return Held(
+        project=project,
+        version=version,
+        filename=link.basename,
+        sha256=entry.hashes["sha256"],
+        requires_python=release.get("requires_python") or None,
+        location=Path(entry.file_os_path()) if entry.file_exists() else None,
+        facts={key: value for key, value in (logs[-1] if logs else {}).items() if isinstance(value, str)},
+    )
 
 
 def quiet_logs(level: int) -> None:

@@ -300,10 +300,15 @@ def serving(folder: Path, *options: str) -> Iterator[Served]:
 
 def start(folder: Path, *options: str) -> Served:
     """Start a server and wait until it says that it listens."""
+    return started(folder, ["serve", folder, "--port", "0", *options])
+
+
+def started(folder: Path, arguments: Sequence[str | Path]) -> Served:
+    """Start ``noegress mirror …`` and wait until it says that it listens."""
     log = folder.parent / f"{folder.name}.log"
     with log.open("a") as errors:
         process = subprocess.Popen(
-            [BIN / "noegress", "mirror", "serve", folder, "--port", "0", *options],
+            [BIN / "noegress", "mirror", *arguments],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
