@@ -24,28 +24,18 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sitecustomize_guard" / "src" / "noegress_guard"
-MODULES = (
-    "address",
-    "decision",
-    "destination",
-    "policy",
-    "kernel.addresses",
-    "kernel.claim",
-    "kernel.dns",
-    "kernel.filter",
-    "kernel.judge",
-)
-TESTS = (
-    "test_address.py",
-    "test_decision.py",
-    "test_destination.py",
-    "test_policy.py",
-    "kernel/test_addresses.py",
-    "kernel/test_claim.py",
-    "kernel/test_dns.py",
-    "kernel/test_filter.py",
-    "kernel/test_judge.py",
-)
+TESTS = {
+    "address": ("test_address.py", "test_decision.py"),
+    "decision": ("test_decision.py", "kernel/test_judge.py"),
+    "destination": ("test_destination.py", "test_decision.py", "test_policy.py"),
+    "policy": ("test_policy.py", "test_decision.py"),
+    "kernel.addresses": ("kernel/test_addresses.py",),
+    "kernel.claim": ("kernel/test_claim.py",),
+    "kernel.dns": ("kernel/test_dns.py",),
+    "kernel.filter": ("kernel/test_filter.py",),
+    "kernel.judge": ("kernel/test_judge.py",),
+}
+"""What decides, and the tests that have to notice a change in it."""
 SURVIVORS = ROOT / "tools" / "mutate_survivors.txt"
 """One line a mutant that no test can tell from the code, or that changes no decision, and why."""
 _SECONDS_EACH = 60
@@ -215,74 +205,78 @@ class _Mutated(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._mutant.tree, self._name, "exec"), module.__dict__)
 
 
-def is_killed(mutant: Mutant | None) -> bool:
-    """Run the tests against a mutant (None: the code as it is) in a child; hanging counts as killed."""
+def start(module: str, mutant: Mutant | None) -> int:
+    """Run the tests of a module in a child, against a mutant or (None) the code as it is; return its process."""
     child = os.fork()
-    if child == 0:
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(quiet, 1)
-        os.dup2(quiet, 2)
-        if mutant is not None:
-            sys.meta_path.insert(0, _Mutated(mutant))
-        hypothesis.settings.register_profile("mutate", max_examples=60, derandomize=True, deadline=None, database=None)
-        tests = [str(ROOT / "tests" / "sitecustomize_guard" / name) for name in TESTS]
-        arguments = [
-            "-q",
-            "-x",
-            "-p",
-            "no:randomly",
-            "-p",
-            "no:xdist",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:faulthandler",
-        ]
-        os._exit(bool(pytest.main([*arguments, "--hypothesis-profile=mutate", *tests])))
-    deadline = time.monotonic() + _SECONDS_EACH
-    while time.monotonic() < deadline:
-        pid, status = os.waitpid(child, os.WNOHANG)
-        if pid:
-            return os.waitstatus_to_exitcode(status) != 0
-        time.sleep(0.02)
+    if child:
+        return child
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)
+    if mutant is not None:
+        sys.meta_path.insert(0, _Mutated(mutant))
+    hypothesis.settings.register_profile("mutate", max_examples=40, derandomize=True, deadline=None, database=None)
+    tests = [str(ROOT / "tests" / "sitecustomize_guard" / name) for name in TESTS[module]]
+    without = ("randomly", "xdist", "cacheprovider", "faulthandler")
+    arguments = ["-q", "-x", "--assert=plain", *(f"-pno:{name}" for name in without)]
+    os._exit(bool(pytest.main([*arguments, "--hypothesis-profile=mutate", *tests])))
+
+
+def survives(child: int, deadline: float) -> bool | None:
+    """Tell whether the tests passed in a child, None while they run; hanging counts as noticed."""
+    pid, status = os.waitpid(child, os.WNOHANG)
+    if pid:
+        return os.waitstatus_to_exitcode(status) == 0
+    if time.monotonic() < deadline:
+        return None
     os.kill(child, 9)
     os.waitpid(child, 0)
-    return True
+    return False
+
+
+def run(mutants: Sequence[Mutant], end: float, jobs: int) -> Iterator[tuple[Mutant, bool]]:
+    """Yield each mutant with whether it survived, several at a time, until all are run or the time is over."""
+    waiting = list(reversed(mutants))
+    running: dict[int, tuple[Mutant, float]] = {}
+    while running or (waiting and time.monotonic() < end):
+        while waiting and len(running) < jobs and time.monotonic() < end:
+            mutant = waiting.pop()
+            running[start(mutant.module, mutant)] = mutant, time.monotonic() + _SECONDS_EACH
+        for child, (mutant, deadline) in list(running.items()):
+            found = survives(child, deadline)
+            if found is not None:
+                del running[child]
+                yield mutant, found
+        time.sleep(0.02)
 
 
 def main() -> int:
     """Run a part of the mutants, in an order that the seed decides, for as long as was asked."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=20.0, help="stop after this time, and say what was left out")
-    parser.add_argument("--module", choices=MODULES, action="append", help="these modules alone")
+    parser.add_argument("--module", choices=TESTS, action="append", help="these modules alone")
+    parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     os.chdir(ROOT)
-    if is_killed(None):
-        sys.stderr.write("the tests fail without a mutant; run them first\n")
-        return 2
+    modules = options.module or list(TESTS)
+    for module in modules:
+        if os.waitpid(start(module, None), 0)[1]:
+            sys.stderr.write(f"the tests of {module} fail without a mutant; run them first\n")
+            return 2
     explained = {line.partition("  # ")[0].rstrip() for line in SURVIVORS.read_text("utf-8").splitlines()}
-    mutants = [mutant for module in options.module or MODULES for mutant in mutants_of(module)]
+    mutants = [mutant for module in modules for mutant in mutants_of(module)]
     random.Random(options.seed).shuffle(mutants)
-    end = time.monotonic() + options.minutes * 60
-    survivors, ran, equal = [], 0, 0
-    for mutant in mutants:
-        if time.monotonic() > end:
-            break
-        ran += 1
-        if is_killed(mutant):
-            continue
-        if mutant.key in explained:
-            equal += 1
-            continue
-        survivors.append(mutant)
-        sys.stdout.write(f"survived: {mutant}\n")
-        sys.stdout.flush()
-    killed = ran - equal - len(survivors)
-    sys.stdout.write(
-        f"{ran} of {len(mutants)} mutants: {killed} killed, {equal} explained, {len(survivors)} survived\n"
-    )
-    return 1 if survivors else 0
+    counts = {"killed": 0, "explained": 0, "survived": 0}
+    for mutant, survived in run(mutants, time.monotonic() + options.minutes * 60, options.jobs):
+        outcome = "killed" if not survived else "explained" if mutant.key in explained else "survived"
+        counts[outcome] += 1
+        if outcome == "survived":
+            sys.stdout.write(f"survived: {mutant}\n")
+            sys.stdout.flush()
+    summary = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    sys.stdout.write(f"{sum(counts.values())} of {len(mutants)} mutants: {summary}\n")
+    return 1 if counts["survived"] else 0
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from noegress.cli.command import today
 from noegress.errors import UsageError
 from noegress.inventory import Observed, read_inventory
@@ -76,7 +78,7 @@ def _pair(suggestion: Suggestion, switch: str) -> Iterator[str]:
     places = ", ".join(_plain(observed.destination) for observed in suggestion.silenced)
     projects = sorted(
         {
-            named[-1]  # the outermost distribution: the one that chose to call
+            canonicalize_name(named[-1])  # the outermost distribution: the one that chose to call
             for observed in suggestion.silenced
             for origin in observed.origins
             if (named := [item.name for item in origin.distributions if not item.name.startswith("<")])

@@ -64,6 +64,33 @@ asyncio.run(phone_home_later())
     assert f"{libraries}/tsdk/client.py:7" in error
 
 
+def events(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+THREADS = {
+    "a thread": "threading.Thread(target=phone_home).start()",
+    "a thread of a thread": "t = threading.Thread; t(target=lambda: t(target=phone_home).start()).start()",
+    "a timer": "threading.Timer(0.01, phone_home).start()",
+    "a pool": "pool.submit(phone_home).exception()",
+}
+
+
+@pytest.mark.parametrize("case", THREADS)
+def test_a_thread_is_laid_at_the_door_of_who_started_it(guarded: Guarded, libraries: Path, case: str) -> None:
+    """Its own stack begins with its start, as that of a vendor's client which sends in the background."""
+    path = guarded.folder / "events.jsonl"
+    (libraries / "outer_library" / "later.py").write_text(
+        f"import threading, concurrent.futures\nfrom tsdk.client import phone_home\n"
+        f"pool = concurrent.futures.ThreadPoolExecutor()\ndef work():\n    {THREADS[case]}\n",
+        "utf-8",
+    )
+    code = f"import sys; sys.path.append({str(libraries)!r}); from outer_library.later import work\nwork()"
+    guarded.run(code, policy={"allow": []}, NOEGRESS_GUARD_EVENTS=str(path))
+    (event,) = events(path)
+    assert [part["name"] for part in event["distributions"]] == ["telemetry_sdk", "outer_library", "<application>"]
+
+
 def test_the_error_is_an_os_error_that_travels_between_processes(guarded: Guarded) -> None:
     code = """
 import errno, pickle, socket
@@ -84,10 +111,6 @@ for _ in range({times}):
     except OSError:
         pass
 """
-
-
-def events(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def test_repetitions_are_counted_and_not_written_one_by_one(guarded: Guarded) -> None:

@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
+    from types import CodeType, FrameType
     from typing import Any, Final, NoReturn
 
     from noegress_guard.policy import GuardPolicy
@@ -26,6 +27,8 @@ ANCHOR: "Final" = "/etc/noegress/guard.json"
 TREE: "Final" = "NOEGRESS_GUARD_TREE"
 """Set to the process in which the guarded tree begins; what is bound inside the tree may be connected from inside."""
 
+STARTED_AT: "Final" = "_noegress_started_at"
+_MOST_PLACES: "Final" = 100
 _LATER: "Final" = (
     "address",
     "attribution",
@@ -61,6 +64,8 @@ def start() -> None:
     os.environ.setdefault(TREE, str(os.getpid()))
     hook = _make_hook(policies)
     sys.addaudithook(hook)
+    if sys.version_info < (3, 12):
+        _watch_threads()
     if "_socket" in sys.modules:
         hook("import", ("_socket",))
 
@@ -117,6 +122,8 @@ def _make_hook(policies: "tuple[GuardPolicy, ...]") -> "Hook":
             "socket.gethostbyname",
             "socket.gethostbyaddr",
             "socket.getnameinfo",
+            "_thread.start_new_thread",
+            "_thread.start_joinable_thread",  # since 3.13
         }
     )
     handle: Hook | None = None
@@ -124,6 +131,9 @@ def _make_hook(policies: "tuple[GuardPolicy, ...]") -> "Hook":
     def hook(event: str, args: "tuple[Any, ...]") -> None:
         nonlocal handle
         if event not in watched or (event == "import" and args[0] != "_socket"):
+            return
+        if event.startswith("_thread."):
+            _note_starter(args[0], sys._getframe(1))  # noqa: SLF001 -- the documented way to the stack
             return
         if handle is None:
             # what somebody put there in the meantime is not what we import
@@ -135,6 +145,36 @@ def _make_hook(policies: "tuple[GuardPolicy, ...]") -> "Hook":
         handle(event, args)
 
     return hook
+
+
+def _watch_threads() -> None:
+    """Note who starts a thread where Python raises no event for it; `threading` takes what it finds at its import."""
+    import _thread
+
+    original: Any = _thread.start_new_thread
+
+    def start_new_thread(function: "Any", *arguments: "Any") -> int:
+        _note_starter(function, sys._getframe(1))  # noqa: SLF001 -- the documented way to the stack
+        identity: int = original(function, *arguments)
+        return identity
+
+    _thread.start_new_thread = start_new_thread
+
+
+def _note_starter(function: "Any", frame: "FrameType | None") -> None:
+    """Leave with a thread who started it, for the day that it is refused something: its own stack begins with it."""
+    if type(function).__name__ != "method":  # of threading.Thread; other threads have no place for it
+        return
+    places: list[tuple[CodeType, int]] = []
+    while frame is not None and len(places) < _MOST_PLACES:
+        places.append((frame.f_code, frame.f_lineno or 0))
+        if frame.f_back is None and frame.f_code.co_name == "_bootstrap":
+            places += getattr(frame.f_locals.get("self"), STARTED_AT, ())  # a thread too
+        frame = frame.f_back
+    try:
+        vars(function.__self__)[STARTED_AT] = tuple(places)
+    except TypeError:  # no attributes of its own
+        return
 
 
 def _give_up(problem: str) -> "NoReturn":

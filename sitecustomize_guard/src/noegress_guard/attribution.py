@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
+from noegress_guard import STARTED_AT
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,9 +59,12 @@ def find_origin(host: str) -> Origin:
 
 
 def _stack(frame: FrameType | None) -> Iterator[tuple[CodeType, int]]:
+    """Yield the places of a stack, innermost first, and below a thread's those of the one that started it."""
     for caller in _caller_frames(frame):
-        if not caller.f_code.co_filename.startswith((_HERE, "<frozen ")):
-            yield caller.f_code, caller.f_lineno or 0
+        places = [(caller.f_code, caller.f_lineno or 0)]
+        if caller.f_back is None and caller.f_code.co_name == "_bootstrap":
+            places += getattr(caller.f_locals.get("self"), STARTED_AT, ())
+        yield from (place for place in places if not place[0].co_filename.startswith((_HERE, "<frozen ")))
 
 
 def _is_standard(code: CodeType) -> bool:

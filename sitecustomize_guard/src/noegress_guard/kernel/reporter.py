@@ -35,9 +35,9 @@ class Reporter:
         with self._lock:
             if len(self._origins) >= _MAX_ORIGINS:
                 del self._origins[next(iter(self._origins))]
-            self._origins[pid, str(event.get("destination"))] = {
-                name: event.get(name) for name in ("distributions", "file", "line")
-            }
+            origin = {name: event.get(name) for name in ("distributions", "file", "line")}
+            for place in {event.get("destination"), event.get("host")} - {None}:  # a lookup is reported by host alone
+                self._origins[pid, str(place)] = origin
 
     def report(self, pid: int, event: dict[str, Any], *, allowed: bool, let_through: bool) -> None:
         """Take an attempt: into the inventory, and, unless the policy allows it, into the events."""
