@@ -213,7 +213,7 @@ class FrontDoor:
         if record.file.origin is Origin.LOCAL or not self._may_ask(environ, record.file.project):
             hint = f"noegress mirror admit {record.file.project}=={record.file.version}"
             return self.refusal(record, f"not admitted yet; ask the mirror's operator for {hint}")
-        return self._held(environ, self._mirror.admissions.want(record.file.path))
+        return self._held(environ, self._mirror.asked(record.file.path, environ.get("HTTP_USER_AGENT", "")))
 
     def _metadata(self, environ: Environ, record: Record) -> Answer:
         content = self._mirror.store.metadata(record.metadata_sha256) if record.metadata_sha256 else None

@@ -14,7 +14,7 @@ from devpi_noegress.admission import Admissions
 from devpi_noegress.advisories import Advisories, Info, import_archive
 from devpi_noegress.catalogue import CataloguePublisher
 from devpi_noegress.evidence import to_json
-from devpi_noegress.files import Origin
+from devpi_noegress.files import IndexFile, Origin, Record
 from devpi_noegress.flights import landed
 from devpi_noegress.folder import Folder
 from devpi_noegress.limits import Limits
@@ -25,6 +25,7 @@ from devpi_noegress.stage import Stage
 from devpi_noegress.store import Change, Project, Store
 from devpi_noegress.upstream import Upstream
 from devpi_noegress.vulnerabilities import audit
+from devpi_noegress.walk_ahead import WalkAhead
 from noegress.policy import Policy
 from noegress.policy.model import Advisories as Required
 
@@ -56,6 +57,7 @@ class Mirror:
             limits=limits,
             measures=self.measures,
         )
+        self._walk = WalkAhead(self)
 
     @property
     def policy(self) -> Policy:
@@ -83,6 +85,7 @@ class Mirror:
         self.catalogue.refresh()
 
     def close(self) -> None:
+        self._walk.close()
         self.admissions.close()
         self.upstream.close()
         self.stage.close()
@@ -103,6 +106,24 @@ class Mirror:
         self._holder.reload()
         self.store.touch_pages()
         return self._rejudge()
+
+    def asked(self, path: str, user_agent: str) -> Future[Record]:
+        """Judge a file because a client asked for it, and ahead of the next request what it requires."""
+        flight = self.admissions.want(path)
+        self._walk.follow(flight, user_agent)
+        return flight
+
+    def want(self, path: str) -> Future[Record]:
+        """Judge a file."""
+        return self.admissions.want(path)
+
+    def is_open(self, file: IndexFile) -> bool:
+        """Whether the policy lets a file be fetched."""
+        return not self.admissions.objections(file)
+
+    def metadata(self, record: Record) -> bytes | None:
+        """The metadata of an admitted wheel."""
+        return self.store.metadata(record.metadata_sha256) if record.metadata_sha256 else None
 
     def settle(self, changes: Sequence[Change]) -> None:
         """Write changes down for good: served no more from here on where they say so, and listed in the catalogue."""
