@@ -54,7 +54,7 @@ def addresses(text: str) -> list[Address]:
             host = clean_host(match["host"])
             if host:
                 found.append(Address(host, match["path"], (match["user"] or "").rstrip("@")))
-        if not found and (relative := _RELATIVE.match(text)):
+        if not found and len(text) < 4000 and (relative := _RELATIVE.match(text)):
             host = clean_host(relative["host"])
             if host and _HOST.match(host):
                 found.append(Address(host, relative["path"] or ""))

@@ -9,6 +9,7 @@ from noegress.scan.program import Module, tail_of
 from noegress.scan.scene import Scene
 from noegress.scan.sites import SHELLS
 
+MAX_LINE = 6000  # characters of one command; the patterns of the rules take the square of it
 _KEYWORDS = ("args", "cmd", "command", "argv", "commands")
 _OTHERS = frozenset(
     (
@@ -70,7 +71,10 @@ def _words(scene: Scene, module: Module, call: Call) -> tuple[str, ...]:
     name = tail_of(call.function)
     if "pip" in name.lower():
         words.insert(0, "pip")
-    return tuple(word.replace(HOLE, "*") for word in words[:60] if len(word) < 3000)
+    taken = [word.replace(HOLE, "*") for word in words[:60] if len(word) < 3000]
+    while sum(map(len, taken)) > MAX_LINE:
+        taken.pop()
+    return tuple(taken)
 
 
 def _of(scene: Scene, module: Module, node: Expression, scope: int, depth: int) -> list[str]:

@@ -6,6 +6,7 @@ import binascii
 import bz2
 import codecs
 import lzma
+import re
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -98,7 +99,7 @@ def operate(operator: ast.operator, left: Constant, right: Constant) -> Constant
         return left * as_number(right)
     if isinstance(left, str) and isinstance(operator, ast.Mod):
         values = right if isinstance(right, list) else [right]
-        if "*" in left or len(left) + sum(len(as_text(value)) for value in values) > MAX_REPEAT:
+        if re.search(r"\*|\d{4}", left) or len(left) + sum(len(as_text(value)) for value in values) > MAX_REPEAT:
             raise Unfoldable
         return left % tuple(values)
     one, two = as_number(left), as_number(right)

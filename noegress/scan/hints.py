@@ -66,7 +66,7 @@ HINTS = (
 )
 _search = pattern_search(HINTS)
 _IMPORT_LINE = re.compile(
-    rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^)]*\)|[^\n]*)|import[ \t]+([^\n]+))", re.MULTILINE
+    rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^()]*\)|[^\n]*)|import[ \t]+([^\n]+))", re.MULTILINE
 )
 _NAME = re.compile(rb"[\w.]+")
 

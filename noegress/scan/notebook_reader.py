@@ -7,7 +7,7 @@ from noegress.scan.facts import Facts
 from noegress.scan.python_reader import read_python
 from noegress.scan.text_reader import read_opaque_source
 
-_MAGIC = re.compile(r"^\s*[%!?].*$|^.*\?\s*$", re.MULTILINE)
+_MAGIC = re.compile(r"^[ \t]*[%!?][^\n]*$|^[^\n]*\?[ \t]*$", re.MULTILINE)
 
 
 def read_notebook(content: bytes) -> Facts:

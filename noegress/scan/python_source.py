@@ -21,6 +21,9 @@ _NEW = re.compile(
 )
 
 
+MAX_LINE = 1000  # bytes of the line of an error that are looked at
+
+
 def plain_source(content: bytes) -> bytes:
     """The source in one form for searches: UTF-8, line feeds, no continued lines, identifiers as Python normalises them."""
     text = content
@@ -56,7 +59,7 @@ def _normalised(content: bytes) -> bytes:
 
 
 def why_unparsed(error: SyntaxError | ValueError, content: bytes) -> str:
-    """Why a source does not parse; ``python2`` where no Python 3 can run it, so that nothing hides in it."""
+    """Why a source does not parse; ``python2`` or ``template`` where no Python 3 can run it: nothing hides in it."""
     if not isinstance(error, SyntaxError):
         return str(error)
     message = error.msg or ""
@@ -64,6 +67,8 @@ def why_unparsed(error: SyntaxError | ValueError, content: bytes) -> str:
         line = content.split(b"\n")[(error.lineno or 1) - 1 : error.lineno or 1]
         if "Missing parentheses in call to" in message or any(_is_old(text) for text in line):
             return "python2"
+        if any(b"{%" in _STRING.sub(b"", text[:MAX_LINE]) for text in line):
+            return "template"
     return f"line {error.lineno or 0}: {message}"
 
 
@@ -73,4 +78,4 @@ def _is_plainly_encoded(content: bytes) -> bool:
 
 
 def _is_old(line: bytes) -> bool:
-    return _OLD.search(_STRING.sub(b"''", line).partition(b"#")[0]) is not None
+    return _OLD.search(_STRING.sub(b"''", line[:MAX_LINE]).partition(b"#")[0]) is not None

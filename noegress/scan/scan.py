@@ -13,6 +13,7 @@ from noegress.finding import Place
 from noegress.scan import engine
 from noegress.scan.cache import FactsCache
 from noegress.scan.cache_results import ResultCache
+from noegress.scan.deadline import Overdue, deadline
 from noegress.scan.gather import gather_facts
 from noegress.scan.result import ScanResult
 from noegress.verdict import Subject
@@ -55,7 +56,7 @@ def _scan(
     results: ResultCache | None,
 ) -> ScanResult:
     try:
-        with open_it(path, limits) as artifact:
+        with deadline(limits.seconds), open_it(path, limits) as artifact:
             if results and (seen := results.find(artifact.subject.filename, artifact.subject.sha256)):
                 return seen
             with FactsCache(cache) if cache else nullcontext() as known:
@@ -63,6 +64,8 @@ def _scan(
             if results:
                 results.keep(result)
             return result
+    except Overdue:
+        return crashed(path, f"took longer than {limits.seconds:g} seconds to scan")
     except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
         # the edge between hostile bytes and us: a mistake of ours makes the file undecided, and the next one is scanned
         return crashed(path, f"made the scanner fail: {type(error).__name__}: {error}")

@@ -19,6 +19,9 @@ MEANINGS = {
 """What is found wrong with code as code; ``INTEGRITY_RULES`` has what is wrong with a file as a file."""
 
 
+_NEVER_RUN = {"python2": "it is Python 2", "template": "it is a template"}
+
+
 def unread(scene: Scene) -> list[Finding]:
     """A source that is loaded by something leaves the file undecided; a template, a fixture or Python 2 is only told."""
     found: list[Finding] = []
@@ -32,8 +35,8 @@ def unread(scene: Scene) -> list[Finding]:
 
 
 def _unparsed(scene: Scene, path: str, problem: str) -> Finding:
-    serious = problem != "python2" and _is_importable(path) and scene.graph.is_loaded_path(path)
-    why = "it is Python 2" if problem == "python2" else problem
+    serious = problem not in _NEVER_RUN and _is_importable(path) and scene.graph.is_loaded_path(path)
+    why = _NEVER_RUN.get(problem, problem)
     return _finding(
         SOURCE_RULE,
         path,

@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -6,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from noegress.artifact import Limits
+from noegress.artifact import Limits, Member
 from noegress.errors import UsageError
 from noegress.finding import Category
 from noegress.scan import ScanResult, scan_file
+from noegress.scan.deadline import deadline
 from noegress.scan.pool import Unscanned, scan_files
+from noegress.scan.reading import read_facts
 
 Make = Callable[..., Path]
 CHECK = b"""import requests
@@ -106,6 +109,49 @@ def test_whatever_an_executor_loses_is_a_finding(make_wheel: Make) -> None:
         (outcome,) = scan_files([make_wheel()], executor=executor, scan=loses)
     assert isinstance(outcome, ScanResult)
     assert [finding.rule for finding in outcome.findings] == ["scan-crashed"]
+
+
+def stuck(_path: Path) -> ScanResult:
+    """A scan that is busy outside of Python code, where no signal is heard."""
+    with deadline(0.3):
+        sum(range(10**12))
+    raise AssertionError
+
+
+def test_a_scan_that_takes_too_long_is_undecided(make_wheel: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never_ends(*_args: object, **_more: object) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr("noegress.scan.engine.analyse_facts", never_ends)
+    result = scan_file(make_wheel(), limits=Limits(seconds=0.3))
+    assert [finding.rule for finding in result.findings] == ["scan-crashed"]
+    assert "took longer than 0.3 seconds" in result.undecided[0]
+
+
+def test_a_worker_that_is_stuck_outside_of_python_code_is_ended(make_wheel: Make) -> None:
+    paths = [make_wheel(filename="other-1.0-py3-none-any.whl")]
+    (outcome,) = scan_files([*paths], jobs=2, scan=stuck)
+    assert isinstance(outcome, ScanResult)
+    assert [finding.rule for finding in outcome.findings] == ["scan-crashed"]
+
+
+LONG = [
+    "from a import (\n", "from a import (a,\n",
+    "import (", "getattr(a,", "globals()[", "import_module('a' ", "'a' \\\n", '"a\\',
+    "{{", "//a.a", "\r", "\\\n", "%a\n", "?\n", " ", "\n", "# coding: ",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", LONG)
+@pytest.mark.parametrize("name", ["acme/t.py", "acme/t.ipynb", "acme/t.js", "acme/t.json", "acme/t.bin"])
+def test_a_megabyte_of_one_thing_is_read_in_seconds(name: str, unit: str) -> None:
+    """Patterns that take the square of a text took hours for these."""
+    content = (unit * (1_000_000 // len(unit))).encode()
+    if name.endswith(".ipynb"):
+        content = json.dumps({"cells": [{"cell_type": "code", "source": content.decode()}]}).encode()
+    with deadline(20):
+        read_facts(Member(name=name, content=content, sha256="0" * 64))
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
