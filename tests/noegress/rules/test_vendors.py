@@ -41,3 +41,14 @@ def test_a_switch_is_known_for_its_versions_only(version: str, *, applies: bool)
 def test_an_entry_outside_the_schema_stops_the_program(changed: dict[str, object]) -> None:
     with pytest.raises(VendorDataError):
         _entry("switches.toml", 1, entry(**changed), SwitchEntry)
+
+
+def test_every_switch_was_read_in_a_wheel() -> None:
+    """A switch admits a file, so what stands in a documentation page is no ground for it."""
+    for row in vendor_data().switches:
+        assert re.search(r"\S+ of the \d[\w.]* wheel", row.source), row.source
+
+
+def test_the_switches_cover_what_is_widely_used() -> None:
+    projects = {project for row in vendor_data().switches for project in row.projects}
+    assert len(projects) >= 85
