@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from noegress.bundle.manifest import PAYLOAD_TYPE, BundleError, Manifest, Part, read_manifest
+from noegress.bundle.sbom import SBOM, bill_of_materials
 from noegress.bundle.stream import BundleStream, read_head
 from noegress.bundle.volumes import VolumeReader, read_index
 from noegress.catalogue._tuf import Envelope, Metadata, Signer, TargetFile, Targets
@@ -97,7 +98,12 @@ def plan_export(
             raise BundleError(f"{folder} holds another bundle", fix="choose another folder, or empty this one")
         return Plan(envelope=kept.read_bytes(), manifest=manifest, small=small, files=files)
     parts: dict[str, tuple[int, str]] = {}
-    for path, content in {**_metadata(repository, signer, journey.valid_days, now), **journey.extra}.items():
+    small_parts = {
+        **_metadata(repository, signer, journey.valid_days, now),
+        SBOM: bill_of_materials(entries, now=now),
+        **journey.extra,
+    }
+    for path, content in small_parts.items():
         sha256 = hashlib.sha256(content).hexdigest()
         write_whole(small / sha256, content)
         parts[path] = (len(content), sha256)

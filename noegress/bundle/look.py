@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from noegress.approval.check import check_trail, people_of
 from noegress.bundle.manifest import BundleError, Manifest
 from noegress.bundle.opened import opened_bundle
 from noegress.bundle.store import ImportedStore
-from noegress.catalogue._tuf import Metadata, Targets, Timestamp
+from noegress.catalogue._tuf import Metadata, Root, Targets, Timestamp
 from noegress.catalogue.ceremony import delegated_role
 from noegress.catalogue.entry import read_publication, write_time
 from noegress.catalogue.keys import signing_owners
@@ -28,6 +29,8 @@ class Seen:
     expires: datetime
     signers: tuple[str, ...]
     threshold: int
+    approvers: tuple[str, ...]
+    """Who approved its files; empty where the catalogue asks for no approvals."""
     added: tuple[str, ...]
     """File names that it would make visible."""
     removed: tuple[str, ...]
@@ -43,6 +46,7 @@ class Seen:
             "root_sha256": self.root_sha256,
             "signers": list(self.signers),
             "threshold": self.threshold,
+            "approvers": list(self.approvers),
             "added": list(self.added),
             "removed": list(self.removed),
             "carried_bytes": self.carried_bytes,
@@ -87,10 +91,19 @@ def look_into(bundle: Path, store: ImportedStore | None) -> Seen:
         expires=Metadata[Timestamp].from_bytes(small["metadata/timestamp.json"]).signed.expires,
         signers=tuple(sorted(signers)),
         threshold=role.threshold,
+        approvers=_approvers(small, targets.signed, files),
         added=tuple(sorted(names - there)),
         removed=tuple(sorted(there - names)),
         carried_bytes=sum(part.size for part in manifest.carried),
     )
+
+
+def _approvers(small: dict[str, bytes], targets: Targets, files: set[str]) -> tuple[str, ...]:
+    people = people_of(Metadata[Root].from_bytes(_newest(small, "root")).signed, targets)
+    if people is None:
+        return ()
+    trail = next((content for path, content in small.items() if path.endswith(".trail.json")), None)
+    return tuple(sorted({owner for item in check_trail(trail, files, people) for owner in item.approvers}))
 
 
 def _newest(small: dict[str, bytes], name: str) -> bytes:

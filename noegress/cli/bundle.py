@@ -239,6 +239,8 @@ def _inspect(args: Namespace) -> int:
         f"bundle {seen.manifest.id}, made {age.days} days ago, can be imported until {seen.expires:%Y-%m-%d %H:%M} UTC"
     )
     print(f"released by {', '.join(seen.signers)} ({seen.threshold} needed), root {seen.root_sha256}")
+    if seen.approvers:
+        print(f"approved by {', '.join(seen.approvers)}")
     print(f"base: {seen.manifest.base or 'none, it is complete'}; {seen.carried_bytes} bytes carried")
     for sign, names in (("+", seen.added), ("-", seen.removed)):
         for name in names:

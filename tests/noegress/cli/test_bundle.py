@@ -121,6 +121,7 @@ def test_the_way_of_a_file(run: Run, mirror: Path, tmp_path: Path, capsys: pytes
     assert run("bundle inspect disk --into inside") == 0
     out = capsys.readouterr().out
     assert "released by alice, carol (2 needed)" in out
+    assert "approved by bob" in out
     assert "+ demo-1.0-py3-none-any.whl" in out
 
     assert run("bundle import disk --into inside") == 0
@@ -227,3 +228,66 @@ def test_a_changed_log_exits_1(run: Run, mirror: Path, capsys: pytest.CaptureFix
     log.write_text(log.read_text().replace('"actor":"mirror"', '"actor":"nobody"', 1))
     assert run("log verify --log mirror/log/custody.jsonl") == 1
     assert "the log was changed" in capsys.readouterr().err
+
+
+def test_a_request_is_shown_listed_and_refused(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ask = "approve request demo==1.0 --reason needed --key mirror/keys/requester/{owner}.pem --to d.json "
+    assert run(ask + CATALOGUE, owner="alice") == 0
+    assert run(f"approve evidence d.json {CATALOGUE} --online mirror/keys/online.pem") == 0
+    capsys.readouterr()
+    assert run("approve show d.json") == 0
+    out = capsys.readouterr().out
+    assert "needed" in out
+    assert "demo-1.0-py3-none-any.whl" in out
+    assert "PASSED" in out
+    assert "helper" not in out
+    assert run("approve sign d.json --key mirror/keys/approver/alice.pem") == 0
+    assert run(f"approve file d.json {CATALOGUE}") == 1
+    assert "nobody approves their own request" in capsys.readouterr().err
+    assert run("approve sign d.json --key mirror/keys/approver/bob.pem") == 0
+    assert run(f"approve file d.json {CATALOGUE}") == 0
+    assert run(f"approve list {CATALOGUE} --statements statements.jsonl") == 0
+    assert "asked for by alice, approved by bob: 1 files" in capsys.readouterr().out
+    envelopes = [json.loads(line) for line in Path("statements.jsonl").read_text().splitlines()]
+    assert {envelope["payloadType"] for envelope in envelopes} == {"application/vnd.in-toto+json"}
+    assert run("approve sign d.json --key mirror/keys/approver/carol.pem --refuse flawed") == 0
+    assert run(f"approve file d.json {CATALOGUE}") == 1
+    assert "carol refused it: flawed" in capsys.readouterr().err
+    assert run(f"approve list {CATALOGUE}") == 0
+    assert "counts no more: carol refused it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("approve request nothing --reason x --key mirror/keys/requester/alice.pem --to d.json", "no admitted file"),
+        ("approve request --reason x --key mirror/keys/approver/alice.pem --to d.json", "is no requester's key"),
+    ],
+)
+def test_a_request_that_cannot_be_made_is_told(
+    run: Run, mirror: Path, line: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(f"{line} {CATALOGUE}") == 2
+    assert said in capsys.readouterr().err
+
+
+def test_what_nobody_approved_is_left_out_and_said(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("bundle release --catalogue mirror/catalogue --online mirror/keys/online.pem --to release.json") == 0
+    said = capsys.readouterr()
+    assert "left out, for nobody approved them: " in said.err
+    assert "of 0 files" in said.out
+
+
+def test_a_layout_is_exported_and_imported(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    released(run, "alice", "bob")
+    assert run(INSTALL) == 0
+    assert run(EXPORT + " --oci --to layout") == 0
+    assert "as an OCI layout" in capsys.readouterr().out
+    assert run("bundle import layout --into inside") == 0
+
+
+def test_an_export_says_what_it_lacks(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("bundle export --catalogue mirror/catalogue --to disk") == 2
+    assert "--files is missing" in capsys.readouterr().err
+    assert run("bundle export --catalogue nowhere --bootstrap boot") == 2
+    assert "nowhere holds no catalogue" in capsys.readouterr().err
