@@ -8,7 +8,8 @@ TESTS ?= tests
 PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG_FILE=/dev/null \
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo demo-airgap test check conformance matrix bench-build bench-bundle bench-guard bench-mirror bench-scan \ check-sdists soak-guard soak-mirror mutate format reference lock clean help bench-verify
+.PHONY: demo demo-airgap test check conformance matrix bench-build bench-bundle bench-guard bench-mirror bench-scan \
+	bench-verify check-sdists soak-guard soak-mirror mutate format reference lock clean help
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
