@@ -28,7 +28,11 @@ _REQUIRING = {
     "easy_install": (),
 }
 """Subcommands whose arguments may be requirements; their paths are the caller's own."""
-_RUNNING: dict[str, set[tuple[str, ...]]] = {"uv": {("run",), ("tool", "run")}, "uvx": {()}, "pipx": {("run",)}}
+_RUNNING: dict[str, tuple[tuple[str, ...], ...]] = {
+    "uv": (("run",), ("tool", "run")),
+    "uvx": ((),),
+    **dict.fromkeys(("pipx", "poetry", "pdm", "pipenv"), (("run",),)),
+}
 """Subcommands after which comes a program with words of its own."""
 _FILES: dict[str, Judge] = {
     **dict.fromkeys(("requirement", "constraint", "build-constraint", "override"), requirements_violations),
@@ -72,6 +76,35 @@ _CONDA = _Tool(
     ),
     places={"channel": Place.CHANNEL},
 )
+_PIPX = _Tool(
+    grammar=Grammar(
+        valued=frozenset({"index-url", "pip-args", "spec", "python", "suffix", "preinstall", "with", "backend"}),
+        flags=frozenset({"force", "editable", "verbose", "quiet", "global", "include-deps"}),
+        short={"i": "index-url", "f": "force", "e": "editable", "v": "verbose", "q": "quiet"},
+        abbreviates=True,
+    ),
+    places={"index-url": Place.DEFAULT, "pip-args": Place.REFERENCE, "spec": Place.REFERENCE, "with": Place.REFERENCE},
+)
+_POETRY = _Tool(
+    grammar=Grammar(
+        valued=frozenset(
+            {"source", "priority", "format", "output", "group", "extras", "directory", "project", "python"}
+        ),
+        flags=frozenset({"editable", "dry-run", "lock", "dev", "optional"}),
+        short={"f": "format", "o": "output", "G": "group", "E": "extras", "C": "directory", "P": "project", "D": "dev"},
+        abbreviates=False,
+    ),
+    places={},
+)
+_PDM = _Tool(
+    grammar=Grammar(
+        valued=frozenset({"index", "dest", "project", "group", "lockfile", "config", "config-setting", "override"}),
+        flags=frozenset({"dev", "editable", "no-sdist", "no-wheel", "global", "verbose", "quiet"}),
+        short={"d": "dest", "p": "project", "G": "group", "L": "lockfile", "c": "config", "C": "config-setting"},
+        abbreviates=True,
+    ),
+    places={"index": Place.EXTRA},
+)
 _NESTED = ("pip-args", "extra-pip-args")
 _TOOLS = {
     "pip": _PIP,
@@ -81,9 +114,9 @@ _TOOLS = {
     "easy_install": _PIP,
     "uv": _UV,
     "uvx": _UV,
-    "pipx": _merged(_PIP, {"pip-args": Place.REFERENCE, "spec": Place.REFERENCE}),
-    "poetry": _PIP,
-    "pdm": _merged(_PIP, {"index": Place.EXTRA}),
+    "pipx": _PIPX,
+    "poetry": _POETRY,
+    "pdm": _PDM,
     "pipenv": _merged(_PIP, {"pypi-mirror": Place.DEFAULT, "index": Place.EXTRA, "extra-pip-args": Place.REFERENCE}),
     "conda": _CONDA,
     "mamba": _CONDA,
