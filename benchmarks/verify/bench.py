@@ -58,10 +58,10 @@ def install(installer: str, venv: Path, wheels: list[Path]) -> None:
 
 
 def hash_all(venv: Path) -> int:
-    """The bytes that hashlib reads: every file in site-packages that is no compiled module."""
+    """Read and hash every file in site-packages, compiled modules too: what verify has to read."""
     count = 0
     for path in venv.glob("lib/python*/site-packages/**/*"):
-        if path.is_file() and path.suffix != ".pyc":
+        if path.is_file():
             with path.open("rb") as file:
                 hashlib.file_digest(file, "sha256")
             count += path.stat().st_size

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from noegress.evidence.digests import Digests
 from noegress.evidence.marshal_tree import MarshalError, read_code
 
 _HEADER_BYTES = 16
@@ -71,23 +72,26 @@ class BytecodeJudge:
             content = self._memory.read_bytes()
             self._true = {content[start : start + 32] for start in range(0, len(content) - 31, 32)}
 
-    def judge(self, compiled: Compiled) -> Bytecode:
-        """Compare one with its source, which must be known to be the admitted one."""
-        if not compiled.is_ours:
+    def judge(self, compiled: Compiled, sha256: str | None) -> Bytecode:
+        """Compare one with its source, of which the digest is known."""
+        if not compiled.is_ours or sha256 is None:
             return Bytecode.UNJUDGED
         try:
             content = _read(compiled.path)
-            source = _read(compiled.source)
         except (OSError, ValueError):
             return Bytecode.UNJUDGED
         if content[:4] != importlib.util.MAGIC_NUMBER:
             return Bytecode.UNJUDGED
-        key = hashlib.sha256(
-            hashlib.sha256(source).digest() + hashlib.sha256(content[_HEADER_BYTES:]).digest() + bytes([compiled.level])
-        ).digest()
+        code = hashlib.sha256(memoryview(content)[_HEADER_BYTES:]).digest()
+        key = hashlib.sha256(bytes.fromhex(sha256) + code + bytes([compiled.level])).digest()
         if key in self._true:
             return Bytecode.TRUE
-        if not _is_compiled_from(content[_HEADER_BYTES:], source, compiled):
+        try:
+            source = _read(compiled.source)
+        except (OSError, ValueError):
+            return Bytecode.UNJUDGED
+        is_same = hashlib.sha256(source).hexdigest() == sha256  # nobody changed it in between
+        if not is_same or not _is_compiled_from(content[_HEADER_BYTES:], source, compiled):
             return Bytecode.FORGED
         self._true.add(key)
         self._new.append(key)
@@ -102,10 +106,10 @@ class BytecodeJudge:
             self._new.clear()
 
 
-def judge_all(compiled: Iterable[Compiled], memory: Path | None) -> dict[str, Bytecode]:
+def judge_all(compiled: Iterable[Compiled], sources: Digests, memory: Path | None) -> dict[str, Bytecode]:
     """The judgement on every path; ``memory`` is a folder that outlives the run."""
     judge = BytecodeJudge(memory)
-    found = {item.path: judge.judge(item) for item in compiled}
+    found = {item.path: judge.judge(item, sources[item.source]) for item in compiled}
     judge.remember()
     return found
 

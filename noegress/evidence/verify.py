@@ -90,7 +90,7 @@ def verify_environment(environment: Environment, release: Release, expectations:
     owned = frozenset(_editable_paths(installed, expectations)).union(*(match.owned for match in matches))
     orphans, compiled = orphans_of(environment, owned, frozenset(excused))
     violations += orphans
-    violations += _bytecode(environment, judge_all(compiled, expectations.memory))
+    violations += _bytecode(environment, judge_all(compiled, digests, expectations.memory))
     violations += _surroundings(environment)
     entries = [match.publication.entry for match in matches]
     if expectations.variables is not None:
