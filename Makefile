@@ -41,12 +41,17 @@ check: .venv  ## format, lint, types, generated pages
 soak-mirror: .venv  ## kill -9 in a loop, a full disk, a failing upstream, jumping clocks, a thousand clients
 	$(BIN)/python -m pytest -n 0 -s -m slow tests/mirror
 
-matrix: .venv  ## real builds: front ends × surfaces × indexes (about four minutes)
+matrix: .venv build/front-ends/.stamp  ## real builds: front ends × surfaces × indexes (about ten minutes)
 	$(BIN)/python -m pytest -n 2 -m slow tests/hatch_plugin/test_matrix.py
 
 conformance: .venv  ## the TUF client against a checkout of theupdateframework/tuf-conformance: SUITE=DIR
 	PYTHONPATH=$(SUITE) $(BIN)/python -m pytest -q -c /dev/null --rootdir $(SUITE) -p no:cacheprovider \
 		$(SUITE)/tuf_conformance --entrypoint "$(CURDIR)/$(BIN)/python $(CURDIR)/tools/conformance_client.py"
+
+build/front-ends/.stamp: requirements/front-ends.txt
+	$(PYTHON) -m venv build/front-ends
+	$(PIP:$(BIN)%=build/front-ends/bin%) install --require-hashes -r requirements/front-ends.txt
+	touch $@
 
 bench-build: .venv  ## what the plugin adds to a build
 	$(BIN)/python tools/bench_build.py
@@ -61,9 +66,11 @@ format: .venv  ## rewrite the sources in the house format
 reference: .venv  ## write the generated pages of docs/reference anew
 	$(BIN)/python tools/reference.py
 
-lock: .venv  ## write requirements/dev.txt anew, hashes and no addresses
-	$(BIN)/uv pip compile --quiet --no-config --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --upgrade --output-file requirements/dev.txt requirements/dev.in
+lock: .venv  ## write the locked requirements anew, hashes and no addresses
+	for name in dev front-ends; do \
+		$(BIN)/uv pip compile --quiet --no-config --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-header --upgrade --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
+	done
 
 WHEELS ?= build/wheels
 bench-scan: .venv  ## CPU of a scan against unpacking and hashing: make bench-scan WHEELS=FOLDER
