@@ -26,6 +26,7 @@ _TOOL = re.compile(
 _RELEASE = re.compile(r"/releases/(download|latest)|/releases/|/dist/|/download/|/binaries?/|/builds?/")
 _MAKES_RUNNABLE = frozenset(("chmod", "make_executable", "set_executable", "fchmod"))
 _CHMOD = re.compile(r"\bchmod\b (-\w+ )?(\+x|[ugoa]*\+x|0?7\d\d)")
+_UPDATER = re.compile(r"\.(self_?)?(update|upgrade)r?\Z")
 _UNPACKS = frozenset(("extractall", "extract", "unpack_archive", "ZipFile", "copyfileobj", "urlretrieve"))
 _WORDS = re.compile(
     r"install|binary|binaries|executable|(\A|_)(driver|browser|toolchain|bin|node|chromium|chrome|ffmpeg|jdk|jre|runtime|engine|cli|server)(_|\Z| )|driver|ensure|bootstrap|setup",
@@ -144,6 +145,8 @@ def _is_unpacked(scene: Scene) -> bool:
 def _is_explicit(scene: Scene, site: Site) -> bool:
     """Whether every way to it that is seen begins at a command of the user's."""
     module = site.module
+    if _UPDATER.search(module.name):
+        return True  # a package that replaces itself does so when it is told to
     chain = scene.graph.chain(module, site.scope, 5)
     return any(scene.graph.is_command(used, scope) for used, scope, _ in chain if scope) or bool(
         re.search(r"(\A|_)(install|download|upgrade|update)\w*\Z", scene.words(site).function)

@@ -24,7 +24,7 @@ _RELEASES = re.compile(
 _STRONG = re.compile(
     r"(check|notify|warn|find|has|is|poll|maybe|auto|fetch|get|print|show)_?\w*?(update|upgrade|outdated|newer|new_?version|latest)|(update|upgrade|version)_?(check|notif|warn|avail|remind)|"
     r"latest[_-]?\w*(version|release|stable|available|tag|pypi)|(pypi|remote|newest|available|current)[_-]?(latest_?)?version(?!s)|version[_-]?(check[_-]?)?(url|endpoint|uri)|check[_-]version|"
-    r"check_?(pypi|version|release|latest)|version_?(checker|notif|warn)|outdated|update_?notif|upgrade_?notif|new_?version|newer_?version|get_latest|is_latest",
+    r"check_?(pypi|version|release|latest)|version_?(checker|notif|warn)|outdated|update_?notif|upgrade_?notif|new_?version|newer_?version|get_latest|is_latest|(periodic|background)_?update",
     re.IGNORECASE,
 )
 _WEAK = re.compile(r"update|upgrade|latest|outdated|newer|newest|stale|version", re.IGNORECASE)

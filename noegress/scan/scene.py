@@ -26,6 +26,7 @@ _PROVIDER = re.compile(r"(\A|_)(provider|backend|engine|type|kind|vendor|service
 _NAMED_PROVIDER = re.compile(rb"\b(?:\w+_)?(?:provider|backend|engine)\b[^\n=]{0,40}=\s*[^\n\"']{0,40}[\"'](\w+)[\"']")
 _CONFIGURES = re.compile(r"(config|settings|factory|base|__init__)\w*\.py\Z")
 MANY = 6  # alternatives in a folder from which on one of them runs only when it is picked
+CATALOGUE = 60  # alternatives from which on a folder is a catalogue, whoever asks for one of them
 FEW = 2  # of them that one file may ask for without being their registry
 _DESCRIBED = re.compile(
     r"(\A|/)(resources|types|models|api|services_api|generated|schemas|openapi|apis|_generated|endpoints|rest)/"
@@ -160,6 +161,8 @@ class Scene:
         """Whether a module outside of the folder asks for this one alone: then it is a part and no alternative."""
         folder, name = self._alternative(path)
         siblings = self._siblings.get(folder, set())
+        if len(siblings) > CATALOGUE:
+            return False
         last = folder.rstrip("/").rpartition("/")[2]
         for other in self._importers.get((last, name), ()):
             if not other.startswith(folder):
