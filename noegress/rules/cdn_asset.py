@@ -9,7 +9,8 @@ from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 
 _ASSET = re.compile(
-    r"\.(js|css|mjs|woff2?|ttf)\b|/css|npm/|@\d|require|\A/?\Z|ajax|dist|icon\?|/s/|basemaps|tiles?/", re.IGNORECASE
+    r"\.(js|css|mjs|woff2?|ttf)\b|/css|npm/|@\d|require|\A/?\Z|ajax|dist|icon\?|/s/|basemaps|tiles?/|/assets/|\{[xyz]\}",
+    re.IGNORECASE,
 )
 _FILE = re.compile(r"\.(js|css|mjs|woff2?)\Z", re.IGNORECASE)
 _LOADS = re.compile(

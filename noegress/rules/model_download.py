@@ -31,6 +31,7 @@ _ASKS = re.compile(
     r"\A(load|fetch|get|read)_(\w+_)?(datasets?|corpus|data|samples?|examples?|sample_\w+|example_\w+)\Z|\A(datasets?|load_\w+_dataset|download\w*)\Z",
     re.IGNORECASE,
 )
+_TAKES = re.compile(r"\A_?(from_pretrained|load_(pretrained|weights|state_dict|url)\w*|download\w*)\Z")
 _TABLE = re.compile(r"\.(zip|csv|tsv|txt|xlsx?|dat|xml|json|gz|parquet|html?)\Z", re.IGNORECASE)
 _KEEPS = frozenset(
     [
@@ -113,7 +114,8 @@ class ModelDownload(Rule):
 
 
 def _score(scene: Scene, site: Site) -> float:
-    path = re.split(r"[?#]", site.address.path)[0]
+    parts = re.split(r"[?#&=]", site.address.path)
+    path = next((part for part in parts[1:] if _FILE.search(part)), parts[0])
     purposes = scene.vendors.purposes(site.host)
     if (
         "assets" in purposes
@@ -143,7 +145,8 @@ def _score(scene: Scene, site: Site) -> float:
     if len(site.text) > 400:
         return 0
     score = 1.5 * file + home + bool(_NAME.search(words.tail)) + thing
-    return score + (0.5 if scene.sends(site.module) else -1.5)
+    takes = scene.sends(site.module) or any(_TAKES.search(name) for name in site.module.tails)
+    return score + (0.5 if takes else -1.5)
 
 
 def _is_answer(scene: Scene, site: Site) -> bool:

@@ -19,6 +19,7 @@ _PIPED = re.compile(
 )
 _RUNNERS = re.compile(r"(\A| )(npx|npx\.cmd|bunx|uvx|pnpm dlx|yarn dlx|pipx run|uv tool run|deno run|deno) ")
 _NPM = re.compile(r"(\A| )(npm|npm\.cmd|yarn|pnpm|bun|bower) (install|i|add|ci) ")
+_UNPACKED = re.compile(r"\b(curl|wget)\b[^|]*\|\s*(sudo\s+)?tar\b.*\bbin\b")
 _CLONE = re.compile(r"\bgit\b.* clone ")
 _EVALUATES = frozenset(("exec", "eval", "exec_module", "run_path"))
 _INSTALLERS = re.compile(r"(\A| )(playwright|patchright|rebrowser-playwright|camoufox)(\.cmd)? (install|fetch)( |\Z)")
@@ -92,6 +93,8 @@ def _by_command(scene: Scene) -> Iterator[Evidence]:
             continue
         if _PIPED.search(line):
             yield _evidence(scene, command.module, command.call, host, 0.85, on, "pipes a download into a shell")
+        elif _UNPACKED.search(line):
+            yield _evidence(scene, command.module, command.call, host, 0.65, on, "unpacks a program that it downloads")
         elif _RUNNERS.search(line):
             yield _evidence(
                 scene,

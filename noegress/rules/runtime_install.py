@@ -223,8 +223,8 @@ def _judge(scene: Scene, command: Command) -> tuple[float, bool]:
     name = module.facts.scopes[function].name if function else ""
     owner = module.facts.scopes[module.class_of(scope)].name if module.class_of(scope) else ""
     around = f"{name} {owner} {module.name.rpartition('.')[2]}"
-    if _is_switched_off(scene, command):
-        return 0.6, True
+    if _is_switched_off(scene, command) or _is_mended(scene, command):
+        return 0.75, True
     if any(_TOOLS_OWN.search(own) for own in scene.own_names):
         return (
             (0.55, True)

@@ -21,6 +21,7 @@ _NOT_SENT = re.compile(
     r"\Aopentelemetry(\.(api|trace|metrics|context|propagate|baggage|util|semconv|sdk|_logs|instrumentation))?"
 )
 
+_OWN_PATH = re.compile(r"\0(:[\d\0]+)?/[A-Za-z]")
 _STANDARD = re.compile(r"\0/v1/(traces|metrics|logs)/?\Z")  # where any collector listens: its user's
 
 
@@ -102,7 +103,7 @@ def _exporter(scene: Scene, module: Module, call: Call) -> Iterator[Evidence]:
     for node in nodes:
         for value in scene.evaluator.values(module, node, call.scope):
             found = addresses(value.text)
-            if not found and "\0" in value.text and "/" in value.text.strip("\0/") and not _STANDARD.search(value.text):
+            if not found and _OWN_PATH.search(value.text) and not _STANDARD.search(value.text):
                 found = [Address("")]  # the host comes at run time, the path is the package's own
             for address in found:
                 on = not scene.is_own_host(address.host) and not scene.is_chosen(module.path)

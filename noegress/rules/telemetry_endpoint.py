@@ -15,6 +15,7 @@ _STRONG = re.compile(
     r"event_?track|track_?usage|heartbeat|install_?ping|usage_?track|sens-o-matic|download_?ping",
     re.IGNORECASE,
 )
+_BEAT = re.compile(r"heart_?beat|keep_?alive", re.IGNORECASE)
 _WEAK = re.compile(
     r"(\A|[._/-])(track|tracker|usage|stats|statistics|metric|metrics|beacon|pixel|crash|events?|ping|collect|collector|snippet|intake)([._/-]|\Z)|"
     r"usage|collect_?(usage|stats)|anonym|(error|crash)_?report|product_?(usage|events)|Track(er|ing)?\b|stats?_",
@@ -182,6 +183,8 @@ def _blind(scene: Scene, site: Site) -> float:
     if site.tail not in _SENDING or scene.is_described(site.module.path) or not site.sure:
         return 0
     words = scene.words(site)
+    if _BEAT.search(f"{words.module} {words.near}"):
+        return 0  # a sign of life to the server that its user runs
     score = (
         2.0 * bool(_STRONG.search(words.module))
         + bool(_STRONG.search(words.near))

@@ -85,9 +85,11 @@ def _of(scene: Scene, module: Module, node: Expression, scope: int, depth: int) 
         return [word for part in node[1] for word in (_of(scene, module, part, scope, depth + 1) or ["*"])]
     if node[0] == "b" and node[1] == "+":
         return _of(scene, module, node[2], scope, depth + 1) + _of(scene, module, node[3], scope, depth + 1)
+    if node[0] == "c" and tail_of(module.facts.calls[node[1]].function) in ("which", "find_executable"):
+        return _of(scene, module, module.facts.calls[node[1]].arguments[0], scope, depth + 1)
     if node[0] == "n":
         bound = module.bindings.get((module.function_of(scope), node[1])) or module.bindings.get((0, node[1])) or []
-        lists = [binding for binding in bound if binding.value[0] in ("l", "b")]
+        lists = [binding for binding in bound if binding.value[0] in ("l", "b", "c")]
         if lists:
             return [
                 word for binding in lists[:3] for word in _of(scene, module, binding.value, binding.scope, depth + 1)

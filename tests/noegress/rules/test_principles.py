@@ -258,3 +258,38 @@ def test_a_check_of_another_distribution_is_found_behind_a_re_export() -> None:
     for name, found in (("is_newer_version_available", True), ("is_newer_file", False)):
         texts = {path: text.format(name=name) for path, text in {**files, "tool.py": shown}.items()}
         assert ("update-check" in on(scan(texts))) is found
+
+
+def test_a_runner_that_is_looked_up_first_is_found() -> None:
+    tool = """
+import shutil, subprocess
+def start():
+    runner = shutil.which({name!r})
+    subprocess.run([runner, "-y", "acme@latest"])
+"""
+    assert "remote-code" in on(scan(package(tool.format(name="npx"))))
+    assert "remote-code" not in on(scan(package(tool.format(name="less"))))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "found"), [("{host}:4317", False), ("{host}/v1/traces", False), ("{host}/acme/in", True)]
+)
+def test_a_collector_of_the_user_is_no_telemetry_of_the_package(endpoint: str, found: bool) -> None:  # noqa: FBT001 - a column
+    tool = f"""
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+def begin(host):
+    return OTLPSpanExporter(endpoint=f"http://{endpoint}")
+"""
+    assert ("telemetry" in on(scan(package(tool)))) is found
+
+
+def test_a_model_in_the_query_of_an_address_is_found() -> None:
+    tool = """
+from acme.weights import load_weights
+CONFIG = {{"url": "https://static.vendor.dev/models?id={file}&src=0"}}
+def build(model):
+    load_weights(model, CONFIG["url"])
+"""
+    files = {"weights.py": "def load_weights(model, url):\n    pass\n"}
+    assert "model-download" in on(scan({**package(tool.format(file="v1/base-1f2e.pt")), **files}))
+    assert "model-download" not in on(scan({**package(tool.format(file="v1")), **files}))
