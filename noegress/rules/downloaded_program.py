@@ -20,7 +20,7 @@ _DRIVER = re.compile(
     re.IGNORECASE,
 )
 _TOOL = re.compile(
-    r"python-build-standalone|nodejs\.org/(dist|download)|/jdk|temurin|adoptium|ffmpeg|frpc|cloudflared|ngrok",
+    r"python-build-standalone|nodejs\.org/(dist|download)|/jdk|temurin|adoptium|ffmpeg|frpc|cloudflared|ngrok|rustup|dl\.google\.com/go",
     re.IGNORECASE,
 )
 _RELEASE = re.compile(r"/releases/(download|latest)|/releases/|/dist/|/download/|/binaries?/|/builds?/")

@@ -254,7 +254,7 @@ def _by_hub(scene: Scene) -> Iterator[Evidence]:
                         call,
                         "huggingface.co",
                         0.6,
-                        not scene.is_chosen(module.path),
+                        not scene.is_chosen(module.path) and "load_dataset" not in tail_of(call.function),
                         "lets a hub's repository run its own code",
                     )
 

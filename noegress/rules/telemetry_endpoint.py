@@ -12,7 +12,7 @@ from noegress.scan.sites import Site
 _STRONG = re.compile(
     r"telemetr|analytic|usage_?(stats|report|data|event|info|ping|tracking|logging|metric)|phone_?home|anonymous_?(usage|id|user|data|track)|send_\w*diagnostic|diagnostic_?event|"
     r"snowplow|(send|report|track|log|record|collect)_?usage|crash_?report|track_?event|send_?(stats|event|beacon)|do_?not_?track|report_?(crash|error|exception)|tracking|call_?home|"
-    r"event_?track|track_?usage|heartbeat|install_?ping|usage_?track|sens-o-matic|download_?ping",
+    r"event_?track|track_?usage|heartbeat|install_?ping|(increase|increment|bump)_\w*counts?\b|usage_?track|sens-o-matic|download_?ping",
     re.IGNORECASE,
 )
 _BEAT = re.compile(r"heart_?beat|keep_?alive", re.IGNORECASE)

@@ -48,6 +48,7 @@ _SAYS = re.compile(
     re.IGNORECASE,
 )
 _PAGE = re.compile(r"(\A|[/.])(docs?|help|guides?|blog|migration|changelog|wiki)([/.]|\Z)|#")
+_HOST = re.compile(r"\A(updates?|updater|versions?|releases?|latest|upgrade)[.-]|[.-](updates?|version|upgrade)\.")
 _PROSE = re.compile(r"\s")  # a message to somebody, not an address
 _FOR_PEOPLE = re.compile(r"\A(pypi\.(python\.)?org|pypi\.io)/(project|p)/")
 _OTHERS = re.compile(
@@ -236,6 +237,8 @@ def _address_score(scene: Scene, site: Site) -> float:
         return 2.5 if project and "\0" not in project and "{" not in project and "%" not in project else 2
     if _REGISTRY.search(site.host):
         return 1.5
+    if _HOST.search(site.host) and not _RELEASES.search(path):
+        return 1
     if _RELEASES.search(path):
         return 1.5 if "forge" in scene.vendors.purposes(site.host) else 1
     return 0

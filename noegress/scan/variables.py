@@ -12,7 +12,7 @@ from noegress.scan.program import Module, Program, tail_of
 
 _NAME = re.compile(r"\A_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+\Z|\A(CI|OFFLINE|TELEMETRY)\Z")
 _READERS = re.compile(
-    r"environ|getenv|(^|[._])env($|[._])|env_?(bool|flag|var|str|int)|from_env|getEnv|read_env|get_env|_env$|strtobool|_bool$|is_?true|truthy|bool|flag",
+    r"environ|getenv|(^|[._])env($|[._])|env_?(bool|flag|var|str|int|entry|setting|option|key)|from_env|getEnv|read_env|get_env|_env$|strtobool|_bool$|is_?true|truthy|bool|flag",
     re.IGNORECASE,
 )
 _NEVER = re.compile(
