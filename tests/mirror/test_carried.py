@@ -79,3 +79,11 @@ def test_a_folder_without_an_import_is_told(tmp_path: Path) -> None:
     done = noegress("mirror", "take", tmp_path / "nothing", "--dir", inside)
     assert done.returncode != 0
     assert "nothing was imported into" in done.stderr
+
+
+def test_a_mirror_of_several_people_asks_for_approvals(tmp_path: Path) -> None:
+    owners = ("--owner", "alice", "--owner", "bob")
+    told("mirror", "init", tmp_path / "m", "--upstream", NOWHERE, "--keys", tmp_path / "keys", *owners)
+    listed = told("keys", "list", "--catalogue", tmp_path / "m/catalogue")
+    for role in ("root: 2", "targets: 2", "release: 2", "requester: 1", "approver: 1"):
+        assert f"{role} of alice, bob" in listed

@@ -329,6 +329,16 @@ class TestMachine:
         assert import_bundle(newer, store, outside.terms()).is_new is False
         assert len(names(store)) == 2
 
+    @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="mounts the bundle read-only")
+    def test_it_is_imported_from_a_mount_that_cannot_be_written(
+        self, outside: Outside, bundle: Path, store: ImportedStore
+    ) -> None:
+        command = f'{sys.executable} -c "$CODE" {bundle} {store.path} {outside.repository.root_sha256}'
+        script = f"mount --bind -o ro {bundle} {bundle} && ! touch {bundle}/x 2>/dev/null && {command}"
+        environment = {**os.environ, "CODE": _IMPORT}
+        subprocess.run(["unshare", "--mount", "sh", "-c", script], check=True, env=environment)
+        assert len(names(store)) == 2
+
     @pytest.mark.skipif(sys.platform != "linux", reason="network namespaces")
     def test_it_is_imported_where_there_is_no_network_at_all(
         self, outside: Outside, bundle: Path, store: ImportedStore

@@ -291,3 +291,29 @@ def test_an_export_says_what_it_lacks(run: Run, mirror: Path, capsys: pytest.Cap
     assert "--files is missing" in capsys.readouterr().err
     assert run("bundle export --catalogue nowhere --bootstrap boot") == 2
     assert "nowhere holds no catalogue" in capsys.readouterr().err
+
+
+def test_a_catalogue_of_one_person_becomes_one_of_three(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Keys that people made on their own machines take the place of the first operator's."""
+    CatalogueRepository.create(tmp_path / "c", generate_keys(tmp_path / "k"), bins=2)
+    roles, people = ("root", "targets", "release", "requester", "approver"), ("alice", "bob", "carol")
+    for role in roles:
+        for owner in people:
+            assert run("keys generate {role}-{owner}.pem --owner {owner} --no-passphrase", role=role, owner=owner) == 0
+    online = "--catalogue c --online k/online.pem"
+    for role in roles:
+        added = " ".join(f"--add {role}-{owner}.pem.pub" for owner in people)
+        old = "--remove operator --threshold 2" if role in {"root", "targets", "release"} else ""
+        assert run(f"keys rotate --catalogue c --role {role} {old} {added} --to change.json") == 0
+        for signing in ("root", "targets", "release"):
+            for key in (f"k/{signing}/operator.pem", *(f"{signing}-{owner}.pem" for owner in people[:2])):
+                run(f"sign change.json --key {key}")
+        assert run(f"keys install change.json {online}") == 0
+    capsys.readouterr()
+    assert run("keys list --catalogue c") == 0
+    out = capsys.readouterr().out
+    for line in ("root: 2 of", "targets: 2 of", "release: 2 of", "requester: 1 of", "approver: 1 of"):
+        assert f"{line} alice, bob, carol" in out
+    assert "operator" not in out
