@@ -63,17 +63,21 @@ def layout(parts: Sequence[Part], *, start: int) -> Iterator[Extent]:
 
 
 class BundleStream:
-    """The bytes of a bundle, readable from any place; each file's digest is checked as it passes."""
+    """The bytes of a bundle, readable from any place; the digest of a file is checked when its end passes."""
 
     def __init__(self, envelope: bytes, parts: Sequence[Part], opened: Opened) -> None:
         header = header_of(MANIFEST, len(envelope))
         self._head = header + envelope + b"\0" * (padded(len(envelope)) - len(envelope))
         self._extents = tuple(layout(parts, start=len(self._head)))
         self._opened = opened
+        self._begun = ("", 0, hashlib.sha256())
         self.length = (self._extents[-1].end if self._extents else len(self._head)) + len(END)
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes from ``start`` to ``stop``; ``BundleError`` where a file is not what the manifest says."""
+        """The bytes from ``start`` to ``stop``.
+
+        Raises ``BundleError`` where a file is not what the manifest says; that shows when its end is reached.
+        """
         yield from _cut(self._head, 0, start, stop)
         for extent in self._extents:
             if extent.end > start and extent.start < stop:
@@ -84,21 +88,31 @@ class BundleStream:
         yield from _cut(END, self.length - len(END), start, stop)
 
     def _content(self, extent: Extent, start: int, stop: int) -> Iterator[bytes]:
-        first = max(0, start - extent.data)
-        last = min(extent.part.size, stop - extent.data)
-        if first >= last and extent.part.size:
+        """What of a part lies in the range; its digest goes on from the range before, so that all are read once."""
+        part = extent.part
+        first, last = max(0, start - extent.data), min(part.size, stop - extent.data)
+        if first >= last and part.size:
             return
-        digest, at = hashlib.sha256(), 0
-        with self._opened(extent.part) as file:
-            while at < extent.part.size and (piece := file.read(min(CHUNK, extent.part.size - at))):
+        digest, at = self._digest_at(part, first)
+        with self._opened(part) as file:
+            file.seek(at)
+            while at < last and (piece := file.read(min(CHUNK, last - at))):
                 digest.update(piece)
                 yield from _cut(piece, extent.data + at, start, stop)
                 at += len(piece)
+            if at == last < part.size:
+                self._begun = (part.path, at, digest)
+                return
             is_longer = bool(file.read(1))
-        if at != extent.part.size or is_longer or digest.hexdigest() != extent.part.sha256:
+        if at != part.size or is_longer or digest.hexdigest() != part.sha256:
             raise BundleError(
-                f"{extent.part.path} is not what the catalogue lists any more", fix="restore the file on the mirror"
+                f"{part.path} is not what the catalogue lists any more", fix="restore the file on the mirror"
             )
+
+    def _digest_at(self, part: Part, offset: int) -> tuple["hashlib._Hash", int]:
+        """The digest of a part up to an offset where it is known, else that of nothing."""
+        path, at, digest = self._begun
+        return (digest, at) if (path, at) == (part.path, offset) else (hashlib.sha256(), 0)
 
 
 def read_head(file: BinaryIO) -> bytes:

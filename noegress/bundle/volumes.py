@@ -56,14 +56,27 @@ def write_volumes(stream: BundleStream, envelope: bytes, folder: Path, *, size: 
         name, length = f"bundle.{number:05d}", min(size, stream.length - start)
         sha256 = known.get(name, "")
         if not sha256 or _sha256_of(folder / name, length) != sha256:
-            sha256 = _write_volume(stream, folder / name, start, start + length)
-            known[name] = sha256
+            try:
+                fresh = _write_volume(stream, folder / name, start, start + length)
+                _check_same(name, sha256, fresh)
+            except BundleError:
+                (folder / _JOURNAL).unlink(missing_ok=True)  # a file changed: what was written of it counts no more
+                raise
+            known[name] = sha256 = fresh
             write_whole(folder / _JOURNAL, json.dumps({"bundle": key, "volumes": known}).encode())
         volumes.append(Volume(name=name, length=length, sha256=sha256))
     for path in folder.iterdir():
         if _NAME.fullmatch(path.name) and path.name not in known:
             path.unlink()
     return tuple(volumes)
+
+
+def _check_same(name: str, before: str, now: str) -> None:
+    if before and before != now:
+        raise BundleError(
+            f"{name} comes out otherwise than before: a file on the mirror changed",
+            fix="export again: all is made anew",
+        )
 
 
 def write_index(folder: Path, volumes: tuple[Volume, ...], bundle: str, signer: Signer) -> None:

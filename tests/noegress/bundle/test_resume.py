@@ -1,21 +1,24 @@
 """Properties: whatever is damaged or missing, only that is written, sent or asked for again."""
 
 import hashlib
+import io
 import itertools
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from noegress.bundle import BundleError
-from noegress.bundle.export import Journey, manifest_of
+from noegress.bundle.export import FileStore, Journey, manifest_of, plan_export
 from noegress.bundle.intake import import_bundle
+from noegress.bundle.manifest import Part
 from noegress.bundle.store import ImportedStore
-from noegress.bundle.volumes import volume_names
+from noegress.bundle.stream import BundleStream
+from noegress.bundle.volumes import volume_names, write_volumes
 
 Outside = Any  # the class of conftest; test modules do not import each other
 
@@ -138,3 +141,56 @@ def test_increments_in_a_row_bring_what_complete_bundles_bring(
         assert store.current is not None
     wheels = [{path.name: path.read_bytes() for path in (s.current / "wheels").iterdir()} for s in (chain, whole)]  # type: ignore[operator]
     assert wheels[0] == wheels[1]
+
+
+def test_a_part_over_many_volumes_is_read_once(outside: Outside, tmp_path: Path) -> None:
+    """A model is larger than a volume; reading it anew for each would cost its square."""
+    outside.admit("big", "1.0", size=400_000)
+    outside.release()
+    read = [0]
+    plan = plan_export(outside.repository, FileStore(outside.files), tmp_path / "b", outside.online, Journey())
+
+    class Counted(io.FileIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            piece = super().read(-1 if size is None else size)
+            read[0] += len(piece)
+            return piece
+
+    def opened(part: Part) -> BinaryIO:
+        if part.path.startswith("files/"):
+            return cast("BinaryIO", Counted(plan.files[part.sha256]))
+        return plan.open(part)
+
+    stream = BundleStream(plan.envelope, plan.manifest.carried, opened)
+    write_volumes(stream, plan.envelope, tmp_path / "b", size=8192)
+    sizes = sum(part.size for part in plan.manifest.carried if part.path.startswith("files/"))
+    assert sizes > 400_000
+    assert read[0] == sizes
+
+
+def test_a_file_that_changed_is_found_where_it_ends_and_nothing_of_it_is_kept(
+    outside: Outside, store: ImportedStore, tmp_path: Path
+) -> None:
+    outside.admit("big", "1.0", size=100_000)
+    outside.release()
+    path = outside.files / "big-1.0-py3-none-any.whl"
+    good = path.read_bytes()
+    path.write_bytes(b"!" + good[1:])
+    with pytest.raises(BundleError, match="is not what the catalogue lists"):
+        outside.export(tmp_path / "b")
+    assert not (tmp_path / "b/index.json").exists()
+    path.write_bytes(good)
+    import_bundle(outside.export(tmp_path / "b"), store, outside.terms())
+
+
+def test_one_volume_is_not_made_again_from_a_file_that_changed(outside: Outside, tmp_path: Path) -> None:
+    outside.admit("big", "1.0", size=100_000)
+    outside.release()
+    bundle = outside.export(tmp_path / "b")
+    middle = bundle / list(volume_names(bundle))[-4]
+    middle.write_bytes(b"damaged")
+    path = outside.files / "big-1.0-py3-none-any.whl"
+    good = path.read_bytes()
+    path.write_bytes(good[: len(good) // 2] + b"!" * (len(good) - len(good) // 2))
+    with pytest.raises(BundleError, match=r"comes out otherwise|is not what the catalogue lists"):
+        outside.export(bundle)
