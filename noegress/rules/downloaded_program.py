@@ -16,11 +16,11 @@ _PROGRAM = re.compile(
     re.IGNORECASE,
 )
 _DRIVER = re.compile(
-    r"chromedriver|geckodriver|msedgedriver|edgedriver|iedriver|LATEST_RELEASE|chrome-for-testing|chromium-browser-snapshots|known-good-versions|latest-versions-per-milestone|service/update2/crx",
+    r"chromedriver|geckodriver|msedgedriver|edgedriver|iedriver|LATEST_RELEASE|chrome-for-testing|chromium-browser-snapshots|known-good-versions|latest-versions-per-milestone|service/update2/crx|python-build-standalone/releases",
     re.IGNORECASE,
 )
 _TOOL = re.compile(
-    r"python-build-standalone|nodejs\.org/(dist|download)|/jdk|temurin|adoptium|ffmpeg|frpc|cloudflared|ngrok|rustup|dl\.google\.com/go",
+    r"nodejs\.org/(dist|download)|/jdk|temurin|adoptium|ffmpeg|frpc|cloudflared|ngrok|rustup|dl\.google\.com/go",
     re.IGNORECASE,
 )
 _RELEASE = re.compile(r"/releases/(download|latest)|/releases/|/dist/|/download/|/binaries?/|/builds?/")
@@ -133,10 +133,10 @@ def _judge(scene: Scene, site: Site) -> tuple[float, bool]:
 
 
 def _is_unpacked(scene: Scene) -> bool:
-    """Whether the file makes something executable anywhere, and unpacks or copies what came from outside."""
+    """Whether the file makes something executable anywhere, or unpacks or copies what came from outside."""
     names: set[str] = set().union(*(module.tails for module in scene.program.active))
     waiting = [facts.source for path, facts in scene.files.items() if facts.python is None and not is_aside(path)]
-    return all(
+    return any(
         names & wanted or any(f".{name}(".encode() in source for source in waiting for name in wanted)
         for wanted in (_MAKES_RUNNABLE, _UNPACKS)
     )
@@ -148,7 +148,7 @@ def _is_explicit(scene: Scene, site: Site) -> bool:
     if _UPDATER.search(module.name):
         return True  # a package that replaces itself does so when it is told to
     chain = scene.graph.chain(module, site.scope, 5)
-    return any(scene.graph.is_command(used, scope) for used, scope, _ in chain if scope) or bool(
+    return any(scene.graph.is_subcommand(used, scope) for used, scope, _ in chain if scope) or bool(
         re.search(r"(\A|_)(install|download|upgrade|update)\w*\Z", scene.words(site).function)
         and len(chain) == 1
         and not site.module.path.endswith("__init__.py")

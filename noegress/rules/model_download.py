@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
+from noegress.scan.facts import Expression
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 from noegress.scan.sites import Site
@@ -31,6 +32,7 @@ _ASKS = re.compile(
     r"\A(load|fetch|get|read)_(\w+_)?(datasets?|corpus|data|samples?|examples?|sample_\w+|example_\w+)\Z|\A(datasets?|load_\w+_dataset|download\w*)\Z",
     re.IGNORECASE,
 )
+_MODEL_ADDRESS = re.compile(r"\A(\w+_)?(model|tokenizer|weights?|checkpoint|vocab|embeddings?)_ur[il]\Z", re.IGNORECASE)
 _TAKES = re.compile(r"\A_?(from_pretrained|load_(pretrained|weights|state_dict|url)\w*|download\w*)\Z")
 _TABLE = re.compile(r"\.(zip|csv|tsv|txt|xlsx?|dat|xml|json|gz|parquet|html?)\Z", re.IGNORECASE)
 _KEEPS = frozenset(
@@ -97,9 +99,9 @@ class ModelDownload(Rule):
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
         for site in scene.sites:
-            if site.kind == "blind" or not scene.graph.is_loaded(site.module):
+            if not scene.graph.is_loaded(site.module):
                 continue
-            score = _score(scene, site)
+            score = _score(scene, site) if site.kind != "blind" else 3 * _is_told_of(scene, site)
             if score < 3:
                 continue
             on = not _is_asked(scene, site)
@@ -107,7 +109,7 @@ class ModelDownload(Rule):
                 host=site.host, path=site.module.path, line=site.line, weight=min(0.9, score / 5) if on else 0.5, on=on,
                 module=site.module, scope=site.scope, guard=site.guard,
                 constant=Place(file=site.constant[0], line=site.constant[1]) if site.constant else None,
-                message=f"The package downloads data from {site.host} when it is used.",
+                message=f"The package downloads data from {site.host or 'an address that it is told'} when it is used.",
                 remedy="Place the file ahead of time where the package looks for it.",
                 library="huggingface_hub" if site.host == "huggingface.co" else "",
             )  # fmt: skip
@@ -147,6 +149,15 @@ def _score(scene: Scene, site: Site) -> float:
     score = 1.5 * file + home + bool(_NAME.search(words.tail)) + thing
     takes = scene.sends(site.module) or any(_TAKES.search(name) for name in site.module.tails)
     return score + (0.5 if takes else -1.5)
+
+
+def _is_told_of(scene: Scene, site: Site) -> bool:
+    """Whether the address of a model comes from elsewhere: a reply, or a table that this scan does not follow."""
+    first: Expression = site.call.arguments[0] if site.call is not None and site.call.arguments else ("?",)
+    named = first[1] if first[0] == "n" else first[2] if first[0] == "a" else ""
+    function = site.module.facts.scopes[site.module.function_of(site.scope)]
+    given = {name for name, _ in function.params}  # what its user hands over is the user's
+    return bool(_MODEL_ADDRESS.search(named)) and named not in given and not scene.is_described(site.module.path)
 
 
 def _is_answer(scene: Scene, site: Site) -> bool:

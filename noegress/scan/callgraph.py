@@ -162,7 +162,11 @@ class CallGraph:
         for target, function, console in self.entries:
             if console and target == module.name and function.partition(".")[0] == record.name:
                 return True
-        for decorator in record.decorators:
+        return self.is_subcommand(module, scope)
+
+    def is_subcommand(self, module: Module, scope: int) -> bool:
+        """Whether a function is one command of several, which its user has to name."""
+        for decorator in module.facts.scopes[scope].decorators:
             node = module.facts.calls[decorator[1]].function if decorator[0] == "c" else decorator
             if _COMMAND.search(dotted_of(node)):
                 return True

@@ -74,7 +74,7 @@ def load(name, trust_remote_code={given}):
     [
         ("self-update", INSTALL.format(error="ImportError"), INSTALL.format(error="OSError")),
         ("remote-code", SCRIPT.format(use="return "), SCRIPT.format(use="")),
-        ("remote-code", DRIVER, DRIVER.replace("os.chmod", "os.stat")),
+        ("remote-code", DRIVER, "".join(DRIVER.splitlines(keepends=True)[:4])),
         ("model-download", KEPT, TABLE),
         ("remote-code", UNDER_TRUST.format(given=True), UNDER_TRUST.format(given=False)),
         (
@@ -293,3 +293,50 @@ def build(model):
     files = {"weights.py": "def load_weights(model, url):\n    pass\n"}
     assert "model-download" in on(scan({**package(tool.format(file="v1/base-1f2e.pt")), **files}))
     assert "model-download" not in on(scan({**package(tool.format(file="v1")), **files}))
+
+
+def test_a_model_whose_address_a_reply_tells_is_found() -> None:
+    tool = """
+import requests
+def tokenizer(client, model{more}):
+    tokenizer_url = {source}
+    return requests.get(tokenizer_url).json()
+"""
+    assert "model-download" in on(scan(package(tool.format(more="", source="client.ask(model).tokenizer_url"))))
+    assert "model-download" not in on(scan(package(tool.format(more=", tokenizer_url=None", source="tokenizer_url"))))
+
+
+COMMAND = """
+import os, urllib.request
+{decorator}
+def begin():
+    urllib.request.urlretrieve("https://files.vendor.dev/releases/download/v1/tool-linux-x64", "tool")
+    os.chmod("tool", 0o755)
+"""
+
+
+def test_what_a_tool_is_for_is_on_and_what_a_subcommand_does_is_off() -> None:
+    entry = b"[console_scripts]\nacme = acme.tool:begin\n"
+    for decorator, found in (("", True), ("@app.command()", False)):
+        text = COMMAND.format(decorator=decorator)
+        members = [
+            Member(name=name, content=content, sha256=hashlib.sha256(content).hexdigest())
+            for name, content in (
+                ("acme/tool.py", text.encode()),
+                ("acme/__init__.py", b"from acme import tool\n"),
+                ("acme-1.dist-info/entry_points.txt", entry),
+            )
+        ]
+        assert ("remote-code" in on(analyse(members, kind="wheel", name="acme"))) is found
+
+
+def test_do_not_track_is_no_switch_of_an_embedding() -> None:
+    tool = """
+import os
+from openai import OpenAI
+def embed(text):
+    if os.getenv("DO_NOT_TRACK"):
+        print("quiet")
+    return OpenAI().embeddings.create(input=[text], model="m")
+"""
+    assert switches(scan(package(tool))) == []
