@@ -21,6 +21,7 @@ MAX_ASIDE = 256_000  # bytes of a file that could be code under another name; lo
 MAX_LINES = 5000  # of a start-up or metadata file that are kept
 OPAQUE = "opaque"
 UNCHECKED = "unchecked"
+OVERFLOW = "it overflows the parser, or the memory that a scan may have"
 _STARTUP = re.compile(r"(\A|/)(sitecustomize|usercustomize)(/__init__)?\.py\Z|\.(pth|start)\Z")
 _SOURCE = re.compile(rb"^[ \t]*(?:import|from)[ \t]+\w|__import__|import_module", re.MULTILINE)
 _METADATA = re.compile(r"\.(dist|egg)-info/")
@@ -148,4 +149,4 @@ def read_source(content: bytes, *, whole: bool) -> Facts:
     except (SyntaxError, ValueError) as error:
         return read_opaque_source(content, why_unparsed(error, content))
     except (RecursionError, MemoryError) as error:
-        return read_opaque_source(content, f"its nesting overflows the parser ({type(error).__name__})")
+        return read_opaque_source(content, f"{OVERFLOW} ({type(error).__name__})")

@@ -6,7 +6,7 @@ from noegress.finding import Category, Confidence, Finding, Place, Severity, Whe
 from noegress.scan.carried import HIDDEN
 from noegress.scan.facts import Facts
 from noegress.scan.program import is_aside, module_name
-from noegress.scan.reading import UNCHECKED
+from noegress.scan.reading import OVERFLOW, UNCHECKED
 from noegress.scan.scene import Scene
 
 SOURCE_RULE, HIDDEN_RULE, BYTECODE_RULE = "unreadable-source", "hidden-code", "sourceless-bytecode"
@@ -35,7 +35,9 @@ def unread(scene: Scene) -> list[Finding]:
 
 
 def _unparsed(scene: Scene, path: str, problem: str) -> Finding:
-    serious = problem not in _NEVER_RUN and _is_importable(path) and scene.graph.is_loaded_path(path)
+    # what was too much for this interpreter may be little to the one that runs it, whoever imports it there
+    is_loaded = scene.graph.is_loaded_path(path) or problem.startswith(OVERFLOW)
+    serious = problem not in _NEVER_RUN and _is_importable(path) and is_loaded
     why = _NEVER_RUN.get(problem, problem)
     return _finding(
         SOURCE_RULE,

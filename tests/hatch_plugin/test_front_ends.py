@@ -67,7 +67,7 @@ def direct_url(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("front_end", "configure", "place"),
     [
-        ("pip", pip_conf, "pip/pip.conf:2"),
+        ("pip", pip_conf, "pip/pip.conf:3"),
         ("uv", uv_toml, "uv/uv.toml:2"),
         ("uv", uv_toml_of_the_project, "uv.toml:2"),
         ("hatch", tool_uv, "pyproject.toml:13"),

@@ -58,7 +58,7 @@ def pip_self_version_check(session):
     stated = {"pip-26.0.dist-info/METADATA": b"Name: pip\nVersion: 26.0\n"}
     (switch,) = run({"pip/__init__.py": used, "pip/tool.py": check, **stated}, "pip").kill_switches
     assert (switch.name, switch.basis) == ("PIP_DISABLE_PIP_VERSION_CHECK", Basis.KNOWN)
-    assert switch.source.startswith("pip.pypa.io/")
+    assert switch.source.startswith("pip/_internal/cli/cmdoptions.py:")
 
 
 def test_a_known_switch_of_python_code_does_not_cover_a_script() -> None:
