@@ -61,6 +61,13 @@ _SWAPS: dict[type[ast.AST], type[ast.AST]] = {
 }
 
 
+_CHANGEABLE = (
+    *(ast.Compare, ast.BoolOp, ast.BinOp, ast.Constant, ast.Name, ast.If, ast.IfExp, ast.While, ast.comprehension),
+    *(ast.Raise, ast.Expr),
+)
+_REMOVABLE = (ast.Raise, ast.Expr)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
     """One change to one module."""
@@ -83,18 +90,46 @@ def mutants_of(module: str) -> Iterator[Mutant]:
     """Yield every mutant of a module, in order."""
     tree = ast.parse((PACKAGE / (module.replace(".", "/") + ".py")).read_text("utf-8"))
     _drop_what_does_not_run(tree)
-    count = sum(1 for _ in ast.walk(tree))
-    for position in range(count):
+    statements = _statements_by_position(tree)
+    for position, node in enumerate(ast.walk(tree)):
+        if not isinstance(node, _CHANGEABLE) or position not in statements:
+            continue
         for variant in range(2):
             changed = copy.deepcopy(tree)
-            node = next(node for number, node in enumerate(ast.walk(changed)) if number == position)
-            before = _line_of(changed, node)
-            if not _mutate(changed, node, variant):
+            nodes = list(ast.walk(changed))
+            statement = nodes[statements[position]]
+            line, before = getattr(statement, "lineno", 0), _head(statement)
+            if not _mutate(changed, nodes[position], variant):
                 break
+            after = "pass" if statement is nodes[position] and isinstance(statement, _REMOVABLE) else _head(statement)
             ast.fix_missing_locations(changed)
-            yield Mutant(
-                module=module, line=before[0], change=f"{before[1]} → {_line_of(changed, node)[1]}", tree=changed
-            )
+            yield Mutant(module=module, line=line, change=f"{before} → {after}", tree=changed)
+
+
+def _statements_by_position(tree: ast.Module) -> dict[int, int]:
+    """Return, by the position of a node in a walk, the position of the innermost statement around it."""
+    positions = {id(node): position for position, node in enumerate(ast.walk(tree))}
+    found: dict[int, int] = {}
+
+    def visit(node: ast.AST, statement: int | None) -> None:
+        if isinstance(node, ast.stmt):
+            statement = positions[id(node)]
+        if statement is not None:
+            found[positions[id(node)]] = statement
+        for child in ast.iter_child_nodes(node):
+            visit(child, statement)
+
+    visit(tree, None)
+    return found
+
+
+def _head(statement: ast.AST) -> str:
+    """Return a statement as text, of a compound one its head alone."""
+    shown = copy.copy(statement)
+    for name in ("body", "orelse", "handlers", "finalbody"):
+        if getattr(shown, name, None) and isinstance(shown, ast.stmt):
+            setattr(shown, name, [])
+    return ast.unparse(shown).splitlines()[-1].strip()
 
 
 def _drop_what_does_not_run(tree: ast.Module) -> None:
@@ -117,25 +152,6 @@ def _is_for_readers(node: ast.AST) -> bool:
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-
-
-def _line_of(tree: ast.Module, wanted: ast.AST) -> tuple[int, str]:
-    """Return the line and the text of the innermost statement (its head alone) around a node."""
-    best: ast.stmt | None = None
-    for statement in ast.walk(tree):
-        if isinstance(statement, ast.stmt) and any(node is wanted for node in ast.walk(statement)):
-            best = statement if best is None or _is_inside(statement, best) else best
-    if best is None:
-        return 0, ""
-    shown = copy.copy(best)
-    for name in ("body", "orelse", "handlers", "finalbody"):
-        if getattr(shown, name, None):
-            setattr(shown, name, [])
-    return getattr(best, "lineno", 0), ast.unparse(shown).splitlines()[-1].strip()
-
-
-def _is_inside(inner: ast.AST, outer: ast.AST) -> bool:
-    return any(node is inner for node in ast.walk(outer))
 
 
 def _mutate(tree: ast.Module, node: ast.AST, variant: int) -> bool:

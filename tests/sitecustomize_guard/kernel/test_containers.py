@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.sitecustomize_guard.environment import CLEAN, GUARD, Listener
+from tests.sitecustomize_guard.kernel.test_bypass import CASES, PREPARE
 from tests.sitecustomize_guard.supervised import PLAIN, Supervised
 
 RESTRICTED = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs", "--bounding-set=-all")
@@ -47,20 +48,32 @@ def public() -> Iterator[Path]:
         yield folder
 
 
+KEEPER = """
+SUPERVISOR = os.getppid()  # the driver, whose parent is the keeper
+with open(f"/proc/{SUPERVISOR}/stat") as f: SUPERVISOR = int(f.read().rpartition(")")[2].split()[1])
+"""
+
+
+def system_python() -> str:
+    """Return the system's Python, which other users can run; skips where there is none, or nobody else to become."""
+    python = "/usr/bin/python3"
+    check = [python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
+    if os.geteuid() != 0 or not Path(python).exists() or subprocess.run(check, check=False).returncode:
+        pytest.skip("needs root, to become another user, and a Python 3.11 that others can run")
+    return python
+
+
 def test_as_a_pod_of_the_restricted_standard(
     supervised: Supervised, public: Path, listener: Listener, second_listener: Listener
 ) -> None:
     """Not root, no capabilities, no new privileges: by the system's Python, which other users can run."""
-    python = Path("/usr/bin/python3")
-    check = [str(python), "-c", "import sys; sys.exit(sys.version_info < (3, 11))"]
-    if os.geteuid() != 0 or not python.exists() or subprocess.run(check, check=False).returncode:
-        pytest.skip("needs root, to become another user, and a Python 3.11 that others can run")
+    python = system_python()
     policy = public / "guard.json"
     policy.write_text(f'{{"format": 1, "allow": ["127.0.0.1:{listener.port}"]}}', "utf-8")
     policy.chmod(0o644)
     code = PROGRAM.format(allowed=listener.port, denied=second_listener.port)
-    guard = (*RESTRICTED, str(python), "-m", "noegress_guard.cli", "run", "--policy", str(policy), "--")
-    done = supervised.guarded.execute(*guard, str(python), "-I", "-c", code, PYTHONPATH=str(public))
+    guard = (*RESTRICTED, python, "-m", "noegress_guard.cli", "run", "--policy", str(policy), "--")
+    done = supervised.guarded.execute(*guard, python, "-I", "-c", code, PYTHONPATH=str(public))
     expected = ["refused"] * 2 + ["0000000000000000", "1"] + ["protected"] * 3
     assert done.out.split() == expected, done.err
     assert (len(listener.arrived), second_listener.arrived) == (1, [])
@@ -135,6 +148,43 @@ def test_root_that_steps_down_is_served_as_the_user_it_became(supervised: Superv
         peer, _ = server.accept()
         with peer:
             assert struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1:] == (65534, 65534)
+
+
+DRIVER = """
+import subprocess, sys
+for number, code in enumerate({codes!r}):
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, timeout=60)
+    print(number, done.returncode)
+"""
+ALONE = {"limits of the supervisor", "the policy rewritten"}  # spoil the guard for those after it, or need a folder
+SIMULATED = (sys.executable, "-I", "-c", DOCKER, str(GUARD / "src"))
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(RESTRICTED, id="restricted"),
+        pytest.param((*RESTRICTED, *SIMULATED), id="docker", marks=pytest.mark.slow),
+    ],
+)
+def test_no_call_gets_out_of_a_container(
+    supervised: Supervised, public: Path, listener: Listener, before: tuple[str, ...]
+) -> None:
+    """Every attempt of the bypass suite, in one tree, as another user and by the system's Python."""
+    python = system_python()
+    policy = public / "guard.json"
+    policy.write_text('{"format": 1, "allow": ["127.0.0.9:1", "udp://127.0.0.9:1"]}', "utf-8")
+    policy.chmod(0o644)
+    cases = {name: PREPARE.format(port=listener.port) + code for name, code in CASES.items() if name not in ALONE}
+    driver = DRIVER.format(codes=[code.replace("SUPERVISOR = os.getppid()", KEEPER) for code in cases.values()])
+    guard = (*before, python, "-m", "noegress_guard.cli", "run", "--policy", str(policy), "--events", "/dev/null", "--")
+    (public / "driver.py").write_text(driver, "utf-8")
+    done = supervised.guarded.execute(*guard, python, "-I", str(public / "driver.py"), PYTHONPATH=str(public))
+    assert done.status == 0, done.err
+    statuses = [int(line.split()[1]) for line in done.out.splitlines()]
+    passed = [name for name, status in zip(cases, statuses, strict=True) if status == 0]
+    assert passed == []
+    assert listener.arrived == []
 
 
 def test_where_a_listener_stands_already_it_refuses_to_start(supervised: Supervised) -> None:
