@@ -63,6 +63,9 @@ before = time.perf_counter_ns()
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 found["200 connects at once (us in all)"] = [round((time.perf_counter_ns() - before) / 1000), 0]
+sys.path.append(sys.argv[3])
+before = time.process_time(); import hypothesis.strategies, pytest
+found["import of a large package (processor us)"] = [round((time.process_time() - before) * 1e6), 0]
 code = compile("1", "x", "eval")
 def thousand():
     for _ in range(1000): eval(code)
@@ -88,7 +91,7 @@ def main() -> None:
         site(patched).joinpath("a_patch.pth").write_text("import a_patch\n", "utf-8")
         policy = folder / "guard.json"
         startup(plain, guarded, patched, policy)
-        traffic(plain, guarded, policy)
+        traffic(plain, guarded, patched, policy)
 
 
 def environment(folder: Path) -> Path:
@@ -133,9 +136,17 @@ def startup(plain: Path, guarded: Path, patched: Path, policy: Path) -> None:
     for name, found in times.items():
         median = statistics.median(found)
         print(f"  {name:30} {median:8.2f} {min(found):8.2f}   {median - base:+.2f}")
+    print("start-up, milliseconds that the guard's own line takes (median, least)")
+    line = next(site(guarded).glob("0_*.pth"))
+    timed = f"t = time.perf_counter(); exec({line.read_text('utf-8').strip()!r}); print(time.perf_counter() - t)"
+    for name, env in (("without a policy", CLEAN), ("with a policy", named)):
+        command = [str(plain), "-c", f"import sys, time; sys.path.append({str(site(guarded))!r}); {timed}"]
+        runs = [subprocess.run(command, env=env, capture_output=True, check=True).stdout for _ in range(STARTS)]
+        own = sorted(float(run) * 1000 for run in runs)
+        print(f"  {name:30} {statistics.median(own):8.2f} {own[0]:8.2f}")
 
 
-def traffic(plain: Path, guarded: Path, policy: Path) -> None:
+def traffic(plain: Path, guarded: Path, patched: Path, policy: Path) -> None:
     server = subprocess.Popen([plain, "-c", SERVER], stdout=subprocess.PIPE, text=True, env=CLEAN)
     try:
         assert server.stdout is not None
@@ -146,6 +157,7 @@ def traffic(plain: Path, guarded: Path, policy: Path) -> None:
         variants = {
             "none": [str(plain)],
             "none, again": [str(plain)],
+            "a patched socket module": [str(patched)],
             "Python layer": [str(guarded)],
             "kernel layer": [*run, str(plain)],
             "both": [*run, str(guarded)],
@@ -153,7 +165,10 @@ def traffic(plain: Path, guarded: Path, policy: Path) -> None:
         results = {}
         for name, command in variants.items():
             done = subprocess.run(
-                [*command, "-c", CLIENT, port, str(CONNECTS)], env=env, capture_output=True, check=True
+                [*command, "-c", CLIENT, port, str(CONNECTS), str(site(Path(sys.executable)))],
+                env=env,
+                capture_output=True,
+                check=True,
             )
             results[name] = json.loads(done.stdout)
         for what, (base, _) in results["none"].items():
