@@ -151,6 +151,7 @@ def _is_explicit(scene: Scene, site: Site) -> bool:
     return any(scene.graph.is_subcommand(used, scope) for used, scope, _ in chain if scope) or bool(
         re.search(r"(\A|_)(install|download|upgrade|update)\w*\Z", scene.words(site).function)
         and len(chain) == 1
+        and not scene.is_named_elsewhere(scene.words(site).function, module)
         and not site.module.path.endswith("__init__.py")
     )
 

@@ -139,7 +139,7 @@ def _score(scene: Scene, site: Site) -> float:
         file = home or bool(
             re.search(r"download|dataset|model|corpus", f"{words.function} {words.module}", re.IGNORECASE)
         )
-    thing = bool(_THING.search(f"{words.all} {path}"))
+    thing = bool(_THING.search(f"{words.all} {site.address.path}"))
     if site.kind == "call" and not home and _TABLE.search(path) and _is_answer(scene, site):
         return 0
     if site.kind == "call":
@@ -178,4 +178,8 @@ def _is_asked(scene: Scene, site: Site) -> bool:
     chain = scene.graph.chain(module, site.scope, 4)
     if any(scene.graph.is_command(used, scope) for used, scope, _ in chain if scope):
         return True
-    return bool(_ASKED.search(words.function) or _ASKS.search(words.function)) and len(chain) == 1
+    return (
+        bool(_ASKED.search(words.function) or _ASKS.search(words.function))
+        and len(chain) == 1
+        and not scene.is_named_elsewhere(words.function, module)
+    )

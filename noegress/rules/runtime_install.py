@@ -41,7 +41,7 @@ _INSTALLERS = (
     "install_missing",
 )
 _MISSING = re.compile(
-    r" (ImportError|ModuleNotFoundError|PackageNotFoundError|DistributionNotFound|find_spec|find_loader|which) "
+    r" (ImportError|ModuleNotFoundError|PackageNotFoundError|DistributionNotFound|find_spec|find_loader|which|is_(\w+_)?installed|\w+_is_installed) "
 )
 _REQUIREMENT = re.compile(r"\A[A-Za-z][\w.-]+(\[[\w,-]+\])?(\s*[=<>~!]=?.*)?\Z")
 _TOOL_WORDS = frozenset(

@@ -79,7 +79,7 @@ def _words(scene: Scene, module: Module, call: Call) -> tuple[str, ...]:
 
 def _of(scene: Scene, module: Module, node: Expression, scope: int, depth: int) -> list[str]:
     """The words of a list in their order, a hole for each that is not known."""
-    if depth > 4:
+    if depth > 6:
         return []
     if node[0] == "l":
         return [word for part in node[1] for word in (_of(scene, module, part, scope, depth + 1) or ["*"])]

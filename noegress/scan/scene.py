@@ -258,6 +258,15 @@ class Scene:
                 return False
         return True
 
+    def is_named_elsewhere(self, function: str, module: Module) -> bool:
+        """Whether another file calls a function of that name: one that was not parsed is no caller in the graph."""
+        word = f"{function}(".encode()
+        return bool(function) and any(
+            facts.source.count(word) > facts.source.count(b"def " + word)
+            for path, facts in self.files.items()
+            if path != module.path and not is_aside(path)
+        )
+
     def is_own_host(self, host: str) -> bool:
         """Whether a host carries the name of the project: the kit of a vendor calls its vendor."""
         parts = set(re.split(r"[.-]", host))

@@ -340,3 +340,26 @@ def embed(text):
     return OpenAI().embeddings.create(input=[text], model="m")
 """
     assert switches(scan(package(tool))) == []
+
+
+def test_a_download_that_the_package_itself_calls_for_is_not_asked_for() -> None:
+    tool = """
+import requests
+def download_weights():
+    open("a.onnx", "wb").write(requests.get("https://files.vendor.dev/models/a.onnx").content)
+"""
+    caller = "from acme.tool import download_weights\ndef begin():\n    {call}\n"
+    for call, found in (("download_weights()", True), ("return 1", False)):
+        files = {**package(tool), "begin.py": caller.format(call=call)}
+        assert ("model-download" in on(scan(files))) is found
+
+
+def test_a_tool_that_is_installed_where_it_is_not_yet_is_a_self_update() -> None:
+    tool = """
+import subprocess, sys
+def scan():
+    if {test}:
+        subprocess.check_call([sys.executable, "-m", "pip", "install", "scanner"])
+"""
+    assert "self-update" in on(scan(package(tool.format(test="not is_scanner_installed()"))))
+    assert "self-update" not in on(scan(package(tool.format(test="wanted()"))))
