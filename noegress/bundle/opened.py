@@ -14,6 +14,7 @@ from noegress.bundle.manifest import PAYLOAD_TYPE, BundleError, read_manifest
 from noegress.bundle.stream import CHUNK, Extent, head_length, layout, padded, read_head
 from noegress.bundle.volumes import Volume, VolumeReader, read_index
 from noegress.catalogue._tuf import Envelope
+from noegress.errors import UsageError
 
 SEND = "send it again"
 
@@ -120,7 +121,7 @@ def opened_bundle(source: Path | BinaryIO) -> Iterator[Bundle]:
         try:
             file = source.open("rb")
         except OSError as error:
-            raise BundleError(f"{source} cannot be read: {error.strerror}", fix="name a bundle") from error
+            raise UsageError(f"{source} cannot be read: {error.strerror}", fix="name a bundle") from error
         with file:
             yield StreamBundle(file, None, None)
 

@@ -20,7 +20,7 @@ WHEN = {
 def text_report(report: Report) -> str:
     """Plain lines, no control characters, the same on a terminal and in a file."""
     lines = [line for item in report.artifacts for line in _artifact(item)]
-    if report.is_environment:
+    if report.is_environment and report.artifacts:
         lines += environment(report)
     return joined([*lines, *summary(report)])
 
@@ -54,7 +54,9 @@ def summary(report: Report) -> list[str]:
     counts = Counter(item.decision.verdict for item in report.artifacts)
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict)
     unread = f", {len(report.unread)} not read" if report.unread else ""
-    return [f"{len(report.artifacts)} files: {told}{unread}; policy: {report.policy or 'the defaults, no file found'}"]
+    number = len(report.artifacts)
+    files = f"{number} file{'' if number == 1 else 's'}"
+    return [f"{files}: {told}{unread}; policy: {report.policy or 'the defaults, no file found'}"]
 
 
 def _artifact(item: Judged) -> Iterator[str]:

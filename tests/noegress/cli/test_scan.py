@@ -140,3 +140,12 @@ def test_plain_text_needs_no_extra(make_wheel: Make) -> None:
     assert missing.returncode == 2
     assert "pip install 'noegress[sbom]'" in missing.stderr
     assert "Traceback" not in missing.stderr
+
+
+def test_an_environment_that_was_not_read_is_not_said_to_call_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["scan", "--environment", str(tmp_path)]) == 2
+    told = capsys.readouterr().out
+    assert told.startswith("0 files: ")
+    assert "calls" not in told
