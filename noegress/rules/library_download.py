@@ -104,7 +104,7 @@ class LibraryDownload(Rule):
         entries = {call: entry for entry in scene.vendors.downloads if entry.fetches != "code" for call in entry.calls}
         tails = {name.rpartition(".")[2] for name in (*entries, *_FROM_HUB)}
         for module in scene.program.active:
-            if not scene.graph.is_loaded(module) or scene.is_described(module.path):
+            if not _may_name(module, tails) or scene.is_described(module.path):
                 continue
             for call in module.facts.calls:
                 if call.idle or not _may_fetch(module, call, tails):
@@ -114,10 +114,25 @@ class LibraryDownload(Rule):
                     if "." not in target or root in scene.program.tops:
                         continue
                     entry = entries.get(target)
+                    if (entry is None and not target.endswith(_FROM_HUB)) or not scene.graph.is_loaded(module):
+                        continue
                     if entry is not None:
                         yield from _listed(scene, module, call, entry)
                     elif target.endswith(_FROM_HUB) and root in _HUBS:
                         yield from _hub(scene, module, call, "huggingface.co")
+
+
+def _may_name(module: Module, tails: set[str]) -> bool:
+    """Whether a module calls, imports or binds one of some last names."""
+    return (
+        not tails.isdisjoint(module.tails)
+        or any(name.rpartition(".")[2] in tails for name in module.imports.values())
+        or any(
+            tail_of(value) in tails
+            for binding in module.facts.bindings
+            for value in (binding.value[2] if binding.value[0] == "o" else (binding.value,))
+        )
+    )
 
 
 def _may_fetch(module: Module, call: Call, tails: set[str]) -> bool:

@@ -158,7 +158,7 @@ def _by_script(scene: Scene) -> Iterator[Evidence]:
         if site.kind == "text" or not site.scope or not site.sure or not scene.graph.is_loaded(site.module):
             continue
         module, function = site.module, site.module.function_of(site.scope)
-        inside = [call for call in module.facts.calls if module.function_of(call.scope) == function]
+        inside = module.calls_in(function)
         if any(tail_of(call.function) in _WRITES for call in inside) and any(_is_interpreter(call) for call in inside):
             on = not scene.is_chosen(module.path) and not scene.graph.is_command(module, function)
             yield _evidence(scene, module, site.call or inside[0], site.host, 0.7, on, "runs a script that it fetched")
@@ -229,13 +229,14 @@ def _by_hub(scene: Scene) -> Iterator[Evidence]:
     loads = {call: entry for entry in scene.vendors.downloads if entry.fetches == "code" for call in entry.calls}
     tails = {name.rpartition(".")[2] for name in loads}
     for module in scene.program.active:
-        if not scene.graph.is_loaded(module):
-            continue
         for call in module.facts.calls:
             if call.idle:
                 continue
             named = module.last_name(call) in tails
             entry = loads.get(scene.evaluator.absolute(module, call.function)) if named else None
+            trusting = [value for key, value in call.keywords if key == "trust_remote_code"] if call.keywords else []
+            if (entry is None and not trusting) or not scene.graph.is_loaded(module):
+                continue
             if entry is not None and not {name.partition(".")[0] for name in entry.calls} & scene.program.tops:
                 yield _evidence(
                     scene,
@@ -246,8 +247,8 @@ def _by_hub(scene: Scene) -> Iterator[Evidence]:
                     not scene.is_chosen(module.path),
                     "loads and runs code from a hub",
                 )
-            for key, value in call.keywords:
-                if key == "trust_remote_code" and _is_true(module, call.scope, value):
+            for value in trusting:
+                if _is_true(module, call.scope, value):
                     yield _evidence(
                         scene,
                         module,

@@ -68,11 +68,11 @@ class TelemetryDependency(Rule):
     def check(self, scene: Scene) -> Iterator[Evidence]:
         for module in scene.program.active:
             outside = {root for root in module.roots if root not in scene.program.tops}
-            if not outside or not scene.graph.is_loaded(module):
-                continue
             themed = any(map(_ROOT.search, outside))
             names = {name for name in module.tails if themed or name in _EXPORTERS or _SENDER.search(name)}
-            for call in module.facts.calls if names else ():
+            if not outside or not names or not scene.graph.is_loaded(module):
+                continue
+            for call in module.facts.calls:
                 if not call.idle and tail_of(call.function) in names:
                     yield from _judge(scene, module, call, outside)
 

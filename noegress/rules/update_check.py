@@ -138,11 +138,12 @@ class UpdateCheck(Rule):
 def _without_address(scene: Scene) -> Iterator[Evidence]:
     """Functions that are called a check, compare versions, announce the newer one, and reach the network through others."""
     for module in scene.program.active:
-        if not scene.graph.is_loaded(module) or scene.is_described(module.path):
+        if scene.is_described(module.path):
             continue
         for qual, scope in module.functions.items():
-            name = qual.rpartition(".")[2]
-            if not _CHECKS.search(name) or scene.graph.is_command(module, scope):
+            if not _CHECKS.search(qual.rpartition(".")[2]):
+                continue
+            if not scene.graph.is_loaded(module) or scene.graph.is_command(module, scope):
                 continue
             within = _within(module, scope)
             called = set().union(*(scene.source_names(module, each) for each in within))
@@ -180,10 +181,9 @@ def _within(module: Module, scope: int) -> set[int]:
 
 def _mentioned(module: Module, scope: int) -> set[str]:
     names = set()
-    for call in module.facts.calls:
-        if module.function_of(call.scope) == scope:
-            names.add(tail_of(call.function))
-            names |= {tail_of(node) for node in call.arguments}
+    for call in module.calls_in(scope):
+        names.add(tail_of(call.function))
+        names |= {tail_of(node) for node in call.arguments}
     return names - {""}
 
 

@@ -99,10 +99,10 @@ class UpdateCommand(Rule):
         known = any(not _LIBRARIES.isdisjoint(module.roots) for module in scene.program.active)
         for module in scene.program.active:
             outside = {root for root in module.roots if root not in scene.program.tops}
-            if not outside or not scene.graph.is_loaded(module):
-                continue
             called = {name for name in module.tails if known or _SAYS.match(name)}
-            for call in module.facts.calls if called else ():
+            if not outside or not called or not scene.graph.is_loaded(module):
+                continue
+            for call in module.facts.calls:
                 if call.idle or tail_of(call.function) not in called:
                     continue
                 target = scene.program.origin(scene.evaluator.absolute(module, call.function))

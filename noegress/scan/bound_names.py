@@ -6,17 +6,34 @@ MAX_DEPTH = 60
 
 
 _BINDING = frozenset((ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.AugAssign, ast.For, ast.FunctionDef, ast.Lambda))
+_LEAVES = (ast.Constant, ast.Name, ast.Global, ast.Nonlocal, ast.MatchSingleton)
+# fields that hold a name, a number or an operator, whatever the node
+_PLAIN = frozenset(
+    ("ctx", "op", "ops", "attr", "arg", "name", "module", "level", "asname", "type_comment", "conversion", "is_async", "simple", "kwd_attrs", "rest", "str", "tag")
+)  # fmt: skip
+
+
+class _ChildFields(dict[type[ast.AST], tuple[str, ...]]):
+    """The fields of each kind of node that hold nodes."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        self[kind] = () if kind in _LEAVES else tuple(name for name in kind._fields if name not in _PLAIN)
+        return self[kind]
+
+
+CHILD_FIELDS = _ChildFields()
 
 
 def all_nodes(tree: ast.AST) -> list[ast.AST]:
-    """Every node of a tree, itself first; as ``ast.walk``, at half its cost."""
+    """Every node of a tree but operators, itself first; as ``ast.walk``, at a fraction of its cost."""
     nodes = [tree]
+    fields = CHILD_FIELDS
     for node in nodes:
-        for name in node._fields:
+        for name in fields[node.__class__]:
             value = getattr(node, name, None)
             if value.__class__ is list:
-                nodes += [item for item in value if isinstance(item, ast.AST)]
-            elif isinstance(value, ast.AST) and value._fields:
+                nodes += filter(None, value)
+            elif value is not None:
                 nodes.append(value)
     return nodes
 
@@ -32,11 +49,18 @@ class Names:
         self.given: dict[str, list[ast.expr]] = {}
         """What the functions of the module are called with, by parameter."""
         bound: set[str] = set()
+        self._params: dict[str, ast.arguments] = {}
+        self.calls: list[ast.Call] = []
         for node in self.nodes:
-            if node.__class__ in _BINDING:
+            kind = node.__class__
+            if kind is ast.Call:
+                self.calls.append(node)  # type: ignore[arg-type]  # its class was asked for
+            elif kind in _BINDING:
                 for name, value in _bindings(node):
                     self._bind(name, value, bound)
-            elif node.__class__ in (ast.Import, ast.ImportFrom):
+                if isinstance(node, ast.FunctionDef):
+                    self._params[node.name] = node.args
+            elif kind is ast.Import or kind is ast.ImportFrom:
                 _note_import(node, self.imports)
         self._take_arguments(bound)
         docstring = ast.get_docstring(tree, clean=False)
@@ -55,13 +79,10 @@ class Names:
 
     def _take_arguments(self, bound: set[str]) -> None:
         """A parameter of a function that the module calls once is what it is called with."""
-        params = {node.name: node.args for node in self.nodes if isinstance(node, ast.FunctionDef)}
-        for call in self.nodes:
-            if call.__class__ is not ast.Call or not isinstance(call, ast.Call):
-                continue
+        for call in self.calls:
             taken = call.func.args if isinstance(call.func, ast.Lambda) else None
             if isinstance(call.func, ast.Name):
-                taken = params.get(call.func.id)
+                taken = self._params.get(call.func.id)
             for param, value in zip(taken.args if taken else (), call.args, strict=False):
                 self.given.setdefault(param.arg, []).append(value)
         for name, values in self.given.items():

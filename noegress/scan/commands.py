@@ -1,5 +1,6 @@
 """Commands that a file runs: the words of what is handed to a shell or to subprocess, as far as they are known."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from noegress.scan.scene import Scene
 from noegress.scan.sites import SHELLS
 
 MAX_LINE = 6000  # characters of one command; the patterns of the rules take the square of it
+_RUNS = re.compile(r"pip|command|subprocess", re.IGNORECASE | re.ASCII)
 _KEYWORDS = ("args", "cmd", "command", "argv", "commands")
 _OTHERS = frozenset(
     (
@@ -46,17 +48,17 @@ class Command:
         return f" {' '.join(self.words)} "
 
 
-def commands(scene: Scene) -> Iterator[Command]:
-    """Every call that runs a command, with its words."""
+def commands(scene: Scene) -> list[Command]:
+    """Every call that runs a command, with its words; looked for once in a file."""
+    if scene.commands is None:
+        scene.commands = list(_find(scene))
+    return scene.commands
+
+
+def _find(scene: Scene) -> Iterator[Command]:
     for module in scene.program.active:
         for name, calls in module.tails.items():
-            if (
-                name in SHELLS
-                or name in _OTHERS
-                or "pip" in name.lower()
-                or "command" in name.lower()
-                or "subprocess" in name.lower()
-            ):
+            if name in SHELLS or name in _OTHERS or _RUNS.search(name):
                 for call in calls:
                     if not call.idle:
                         words = _words(scene, module, call)

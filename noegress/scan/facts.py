@@ -141,6 +141,7 @@ class Facts:
     carried_imports: list[str] = dataclasses.field(default_factory=list)
     """What the code imports that a source carries as data."""
     _imports: list[str] | None = None
+    _is_plain: bool | None = None
     mentions: list[Mention] = dataclasses.field(default_factory=list)
     variables: list[str] = dataclasses.field(default_factory=list)
     """Names of environment variables in a native file or in settings."""
@@ -161,7 +162,11 @@ class Facts:
 
     def may_import(self, name: str) -> bool:
         """Whether a name may be among the imports, which is cheaper to say."""
-        if self._imports is not None or self.carried_imports or not self.source.isascii() or b"\\\n" in self.source:
+        if self._imports is not None or self.carried_imports:
+            return True
+        if self._is_plain is None:
+            self._is_plain = self.source.isascii() and b"\\\n" not in self.source
+        if not self._is_plain:
             return True
         return name.encode("utf-8", "surrogatepass") in self.source
 
@@ -183,7 +188,7 @@ def dump_facts(facts: Facts) -> bytes:
     plain = {
         field.name: getattr(facts, field.name)
         for field in dataclasses.fields(facts)
-        if field.name not in ("python", "mentions", "source", "_imports")
+        if field.name not in ("python", "mentions", "source", "_imports", "_is_plain")
     }
     plain["has_source"] = bool(facts.source)
     plain["mentions"] = [_row(mention) for mention in facts.mentions]

@@ -1,13 +1,22 @@
 """The modules of one file, linked by name: what a dotted name means, who imports whom, which modules nothing ever loads."""
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from noegress.scan.aside import Aside, short_path
-from noegress.scan.entry_points import entry_points
-from noegress.scan.executed_files import EXECUTED
 from noegress.scan.facts import Binding, Call, Expression, Facts, Import, PythonFacts
 from noegress.scan.python_reader import read_python
+
+_ROOT = re.compile(r"\A[^/]+\.data/(purelib|platlib|data/[Ll]ib(64)?/(python[^/]*/)?site-packages)/|\Asrc/|\Alib/")
+_ASIDE = re.compile(
+    r"(\A|/)(tests?|testing|test_?utils?|testing_utils?|test_suite|_tests?|examples?|docs?|doc|benchmarks?|samples?|fixtures|testdata|"
+    r"conftest\.py|test_[^/]*\.py|[^/]*_test\.py|cookiecutter\.[^/]*|demos?|tutorials?)(/|\Z)|\{\{|/node_modules/"
+)
+
+
+def is_aside(path: str) -> bool:
+    """Tests, documentation, examples and templates: not what the installed package runs."""
+    return bool(_ASIDE.search(path))
 
 
 @dataclass(slots=True, eq=False)
@@ -27,18 +36,23 @@ class Module:
     tails: dict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
     quals: list[str] = field(default_factory=list)
     returns: dict[int, list[Expression]] = field(default_factory=lambda: defaultdict(list))
-
-    @property
-    def roots(self) -> set[str]:
-        """The top names that are imported."""
-        return {name.partition(".")[0] for name in self.references}
+    roots: frozenset[str] = frozenset()
+    """The top names that are imported."""
+    around: list[int] = field(default_factory=list)
+    """By scope, the innermost function around it; 0 outside of functions."""
+    _calls_in: dict[int, list[Call]] | None = None
 
     def function_of(self, scope: int) -> int:
         """The innermost function around a scope; 0 outside of functions."""
-        scopes = self.facts.scopes
-        while scope > 0 and scopes[scope].kind != "function":
-            scope = scopes[scope].parent
-        return max(scope, 0)
+        return self.around[scope] if scope > 0 else 0
+
+    def calls_in(self, function: int) -> list[Call]:
+        """The calls whose innermost function is this one, in their order."""
+        if self._calls_in is None:
+            self._calls_in = defaultdict(list)
+            for call in self.facts.calls:
+                self._calls_in[self.function_of(call.scope)].append(call)
+        return self._calls_in.get(function, [])
 
     def last_name(self, call: Call) -> str:
         """The last name of what is called, before it was imported under another one."""
@@ -68,62 +82,52 @@ class Symbol:
 class Program:
     """All Python modules of a file; those that were set aside at first are parsed when a name leads to them."""
 
-    def __init__(self, files: dict[str, Facts], name: str = "") -> None:
+    def __init__(self, files: dict[str, Facts]) -> None:
         self.files = files
-        self.aside = Aside(files, name)
-        self.entries = entry_points(files)
         self.paths: dict[str, str] = {}
         self.modules: dict[str, Module | None] = {}
         for path, facts in files.items():
             if facts.reader in ("python", "startup") or (facts.reader == "broken" and path.endswith((".py", ".pyw"))):
-                dotted, package = module_name(path)
-                if package or dotted not in self.paths:  # a package goes before a module of its name
-                    self.paths[dotted] = path
-        self.tops = {dotted.partition(".")[0] for dotted in self.paths}
-        for dotted, path in self.paths.items():
-            if files[path].python is not None and (path not in self.aside or runs_by_itself(path, files[path])):
-                self.module(dotted)
+                name, package = module_name(path)
+                if package or name not in self.paths:  # a package goes before a module of its name
+                    self.paths[name] = path
+        self.tops = {name.partition(".")[0] for name in self.paths}
+        for name, path in self.paths.items():
+            if files[path].python is not None and not is_aside(path):
+                self.module(name)
         self.active = [module for module in self.modules.values() if module is not None]
         self._follow()
 
     def _follow(self) -> None:
-        """Take in what lies among tests, examples or documentation and is loaded by what does not."""
-        names = {dotted for dotted, path in self.paths.items() if path in self.aside}
-        if not any(self.files[self.paths[dotted]].python is not None for dotted in names):
-            return
-        for target, _, _ in self.entries:
-            self._take_in(names & set(_above(target)))
-        waiting = [*self.active, *self._leading_aside(names)]
+        """Take in what lies among tests, examples or documentation and is imported by what is not."""
+        waiting = [*self.active, *self._leading_aside()]
         while waiting:
-            module = waiting.pop()
-            wanted = module.references | {_absolute(module, text.text) for text in module.facts.texts if not text.idle}
-            waiting += self._take_in(names & {name for each in wanted & names for name in _above(each)})
+            for reference in sorted(waiting.pop().references):
+                path = self.paths.get(reference)
+                if path is not None and reference not in self.modules and self.files[path].python is not None:
+                    module = self.module(reference)
+                    if module is not None:
+                        self.active.append(module)
+                        waiting.append(module)
 
-    def _take_in(self, names: set[str]) -> list[Module]:
-        """Modules that were not known to be loaded."""
-        found = []
-        for name in sorted(names):
-            module = self.module(name) if self.paths[name] in self.aside else None
-            self.aside.take_in(self.paths[name])
-            if module is not None:
-                self.active.append(module)
-                found.append(module)
-        return found
-
-    def _leading_aside(self, names: set[str]) -> list[Module]:
-        """Modules that were not parsed, and that name a folder or a module that was set aside."""
-        words = {self.aside.word(self.paths[name]) for name in names} - {""}
-        quoted = {word: tuple(f".{word}{end}".encode() for end in "./\"'") for word in words}
+    def _leading_aside(self) -> list[Module]:
+        """Modules that were not parsed, and whose import lines hold a word of a path that was set aside and calls out."""
+        words = {
+            match[2]
+            for path, facts in self.files.items()
+            if facts.python is not None
+            for match in _ASIDE.finditer(path)
+            if match[2]
+        }
+        words = {word.removesuffix(".py") for word in words}
         found = []
         for name, path in self.paths.items():
             facts = self.files[path]
-            if facts.python is None and path not in self.aside:
-                held = [word for word in words if facts.may_import(word)]
-                parts = {part for word in facts.imports for part in word.split(".")} if held else set()
-                if any(word in parts or any(text in facts.source for text in quoted[word]) for word in held):
-                    module = self.module(name)
-                    if module is not None:
-                        found.append(module)
+            if words and facts.python is None and not is_aside(path) and any(map(facts.may_import, words)):
+                parts = {part for word in facts.imports for part in word.split(".")}
+                module = self.module(name) if parts & words else None
+                if module is not None:
+                    found.append(module)
         return found
 
     def module(self, name: str) -> Module | None:
@@ -187,26 +191,9 @@ class Program:
 
 def module_name(path: str) -> tuple[str, bool]:
     """The dotted name of a member and whether it is a package."""
-    stem = short_path(path).removesuffix(".pyw").removesuffix(".py")
+    stem = _ROOT.sub("", path).removesuffix(".pyw").removesuffix(".py")
     package = stem.endswith("/__init__") or stem == "__init__"
     return stem.removesuffix("__init__").rstrip("/").replace("/", "."), package
-
-
-def _above(name: str) -> list[str]:
-    """A module and the packages that are loaded before it."""
-    parts = name.split(".")
-    return [".".join(parts[:cut]) for cut in range(1, len(parts) + 1)]
-
-
-def _absolute(module: Module, text: str) -> str:
-    """A text as the name of a module; one that begins with a dot is meant from the package of who says it."""
-    package = module.name if module.package else module.name.rpartition(".")[0]
-    return package + text if text[:1] == "." else text
-
-
-def runs_by_itself(path: str, facts: Facts) -> bool:
-    """Start-up files, scripts, and files that other code executes by their path."""
-    return facts.reader == "startup" or ".data/scripts/" in path or path.startswith("../") or EXECUTED in facts.marks
 
 
 def _link(path: str, facts: PythonFacts) -> Module:
@@ -214,7 +201,9 @@ def _link(path: str, facts: PythonFacts) -> Module:
     module = Module(path, name, package, facts)
     for row in facts.imports:
         _link_import(module, row)
+    module.roots = frozenset(name.partition(".")[0] for name in module.references)
     for number, scope in enumerate(facts.scopes):
+        module.around.append(number if scope.kind == "function" else module.function_of(scope.parent))
         parent = module.quals[scope.parent] if scope.parent >= 0 else ""
         module.quals.append(f"{parent}.{scope.name}" if parent else scope.name)
         if scope.kind == "class":

@@ -5,16 +5,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from noegress.finding import Place, When
 from noegress.scan.arguments import ArgumentFinder
 from noegress.scan.callgraph import CallGraph
 from noegress.scan.evaluation import Evaluator
 from noegress.scan.facts import Call, Facts, Mention
-from noegress.scan.program import Module, Program
+from noegress.scan.program import Module, Program, is_aside
 from noegress.scan.sites import CLIENTS, Site, SiteFinder
 from noegress.scan.switches import SwitchFinder
 from noegress.scan.vendors import VendorData, vendor_data
+
+if TYPE_CHECKING:
+    from noegress.scan.commands import Command
 
 # folders whose classes run only when their user picks them
 _CHOSEN = re.compile(
@@ -85,7 +89,7 @@ class Scene:
         self.kind = kind
         self.name = name
         self.version = version
-        self.program = Program(files, name)
+        self.program = Program(files)
         self.evaluator = Evaluator(self.program)
         self.graph = CallGraph(self.program, self.evaluator)
         self.arguments = ArgumentFinder(self.evaluator, self.graph)
@@ -94,6 +98,8 @@ class Scene:
         self._words: dict[tuple[str, int, str], Words] = {}
         self._sending: dict[str, bool] = {}
         self._chosen: dict[str, bool] = {}
+        self.commands: list[Command] | None = None
+        """What ``noegress.scan.commands`` found; None until it was asked."""
 
     @cached_property
     def sites(self) -> list[Site]:
@@ -113,7 +119,7 @@ class Scene:
     def mentions(self, *readers: str) -> Iterator[tuple[str, Facts, Mention]]:
         """Addresses in members that are no Python, by the readers that found them; tests and documentation are left out."""
         for path, facts in self.files.items():
-            if facts.reader in readers and facts.mentions and path not in self.program.aside:
+            if facts.reader in readers and facts.mentions and not is_aside(path):
                 for mention in facts.mentions:
                     yield path, facts, mention
 
@@ -176,7 +182,7 @@ class Scene:
         """By a package and a module in it, last names: the files whose import lines name both."""
         found: dict[tuple[str, str], set[str]] = {}
         for path, facts in self.files.items():
-            if path in self.program.aside:
+            if is_aside(path):
                 continue
             words = set(facts.imports)
             if facts.python is not None:
@@ -264,7 +270,7 @@ class Scene:
         return bool(function) and any(
             facts.source.count(word) > facts.source.count(b"def " + word)
             for path, facts in self.files.items()
-            if path != module.path and path not in self.program.aside
+            if path != module.path and not is_aside(path)
         )
 
     def is_own_host(self, host: str) -> bool:
@@ -306,7 +312,7 @@ class Scene:
     def source_names(self, module: Module, scope: int) -> set[str]:
         """The last names of everything called inside the function around a scope, and the names it reads."""
         function = module.function_of(scope)
-        return {_tail(call) for call in module.facts.calls if module.function_of(call.scope) == function}
+        return {_tail(call) for call in module.calls_in(function)}
 
     def texts_in(self, module: Module, scope: int) -> list[str]:
         """The string constants inside the function around a scope."""

@@ -195,16 +195,16 @@ class SiteFinder:
     def find(self) -> list[Site]:
         """Every site, calls before constants."""
         direct = [
-            (module, call)
+            (module, call, name)
             for module in self.program.active
             for call in module.facts.calls
-            if not call.idle and tail_of(call.function) not in SHELLS
+            if not call.idle and (name := tail_of(call.function)) not in SHELLS
         ]
         self._find_wrappers(direct)
         every = {name for module in self.program.active for name in module.tails}
         names = {name for name in every if name in self._names or name in VERBS or _NETLIKE.search(name)}
-        for module, call in direct:
-            if tail_of(call.function) in names:
+        for module, call, name in direct:
+            if name in names:
                 self._call_site(module, call)
         for module in self.program.active:
             self._text_sites(module)
@@ -242,12 +242,12 @@ class SiteFinder:
                 return self.evaluator.absolute(module, module.facts.calls[binding.value[1]].function)
         return ""
 
-    def _find_wrappers(self, calls: list[tuple[Module, Call]]) -> None:
+    def _find_wrappers(self, calls: list[tuple[Module, Call, str]]) -> None:
         """Functions that hand a parameter of theirs to a network call, three steps up."""
         border = [
             (module, call, [*call.arguments[:2], *(v for k, v in call.keywords if k in _ADDRESS_KEYWORDS)])
-            for module, call in calls
-            if self.is_client_call(module, call)
+            for module, call, name in calls
+            if name in VERBS and self.is_client_call(module, call)
         ]
         for _ in range(3):
             changed: set[tuple[Module, int]] = set()
@@ -262,8 +262,8 @@ class SiteFinder:
                 for module, scope in changed
             }
             border = []
-            for module, call in calls:
-                if tail_of(call.function) in self._names:
+            for module, call, name in calls:
+                if name in self._names:
                     border.append((module, call, self._wrapped_arguments(module, call)))
 
     def _wrap(self, module: Module, call: Call, nodes: list[Expression]) -> set[tuple[Module, int]]:

@@ -6,7 +6,7 @@ So that everything after it reads them like names that were written plainly.
 import ast
 import re
 
-from noegress.scan.bound_names import Names
+from noegress.scan.bound_names import CHILD_FIELDS, Names
 from noegress.scan.constants import UNPACKED, UNPACKERS, Unfoldable
 from noegress.scan.expressions import tail
 from noegress.scan.folding import Folder
@@ -74,14 +74,27 @@ def _is_head(node: ast.stmt) -> bool:
     return isinstance(node, ast.ImportFrom) and node.module == "__future__"
 
 
-class _Speller(ast.NodeTransformer):
+class _Speller:
     def __init__(self, names: Names) -> None:
         self._names = names
         self._folder = Folder(names)
         self.imported: dict[str, str] = {}
 
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        self.generic_visit(node)
+    def visit(self, node: ast.AST) -> ast.AST:
+        """The node that stands for this one: itself, with what is below it written plainly, or another."""
+        for name in CHILD_FIELDS[node.__class__]:
+            value = getattr(node, name, None)
+            if value.__class__ is list:
+                for at, item in enumerate(value):
+                    if item is not None:
+                        value[at] = self.visit(item)
+            elif value is not None:
+                setattr(node, name, self.visit(value))
+        if isinstance(node, ast.Call):
+            return self._call(node)
+        return self._subscript(node) if isinstance(node, ast.Subscript) else node
+
+    def _call(self, node: ast.Call) -> ast.expr:
         called = plain(self._names.dotted(node.func))
         if called == "getattr" and len(node.args) == 2 and not node.keywords:
             name = self._text(node.args[1])
@@ -95,8 +108,7 @@ class _Speller(ast.NodeTransformer):
             return self._constant(node)
         return node
 
-    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
-        self.generic_visit(node)
+    def _subscript(self, node: ast.Subscript) -> ast.expr:
         if isinstance(node.slice, ast.Slice):
             return self._constant(node)
         holder = node.value

@@ -163,9 +163,8 @@ class SwitchFinder:
         if (module.path, scope) in seen or len(seen) > MAX_STEPS or depth > 4:
             return
         seen.add((module.path, scope))
-        for call in module.facts.calls:
-            if module.function_of(call.scope) == scope:
-                yield from self.variables.read_by(module, call)
+        for call in module.calls_in(scope):
+            yield from self.variables.read_by(module, call)
         for row in module.facts.guards:
             if module.function_of(row.scope) == scope:
                 yield from self._in_expression(module, row.test, row.scope, seen, depth + 1)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from hatch_noegress.build_gate import check_build
-from hatch_noegress.refused import refused
 
 from noegress_backend.sdist import add_policy
 
@@ -61,4 +60,4 @@ def _wrapped() -> Any:
 
 
 def _refused(problem: str, fix: str) -> SystemExit:
-    return refused(f"\nnoegress: build refused: {problem}\n    fix: {fix}\n")
+    return SystemExit(f"\nnoegress: build refused: {problem}\n    fix: {fix}\n")
