@@ -73,8 +73,13 @@ lock: .venv  ## write the locked requirements anew, hashes and no addresses
 	done
 
 WHEELS ?= build/wheels
-bench-scan: .venv  ## CPU of a scan against unpacking and hashing: make bench-scan WHEELS=FOLDER
-	$(BIN)/python benchmarks/scan/bench.py $(WHEELS)
+# the small wheels of the corpus; another folder: make bench-scan CORPUS=DIR
+build/bench-wheels/.stamp: benchmarks/scan/wheels.txt | .venv
+	$(PIP) download --no-deps --only-binary :all: --require-hashes --dest $(@D) -r $<
+	touch $@
+
+bench-scan: .venv $(if $(CORPUS),,build/bench-wheels/.stamp)  ## CPU of a scan beside unpacking and hashing, and beside guarddog
+	$(BIN)/python benchmarks/scan/bench.py $(or $(CORPUS),build/bench-wheels)
 
 bench-mirror: .venv  ## requests per second beside devpi, proxpi, pypiserver and nginx (needs wrk and nginx)
 	$(BIN)/python benchmarks/mirror/bench.py
