@@ -173,6 +173,9 @@ def test_a_refusal_says_why_in_the_status_line_and_as_problem_details(refused: P
         assert got.headers["content-type"] == "application/problem+json"
         assert got.headers["cache-control"] == "no-store"
         assert got.json()["detail"] in got.reason
+        page = f"{mirror.url}/+noegress/project/front-refused/2.0"
+        assert got.reason.endswith(f"; see {page}")
+        assert got.json()["instance"] == page
 
 
 def test_a_refused_version_stays_listed_as_yanked_with_the_reason(refused: Published, mirror: Served) -> None:
@@ -192,9 +195,9 @@ def test_a_file_that_is_not_known_is_refused(mirror: Served) -> None:
 )
 def test_a_private_name_never_reaches_the_upstream(name: str, mirror: Served, shared_index: Index) -> None:
     shared_index.publish(name, "9.9")
-    got = mirror.get(f"/root/curated/+simple/{name}/")
-    assert got.status == 404
-    assert "private" in got.reason
+    got = mirror.notice(name)
+    assert got.status == 403
+    assert "is private and never comes from upstream" in got.reason
     asked = {re.sub("[-_.]+", "-", path).lower() for path in shared_index.asked}
     assert not [path for path in asked if re.search("/(acme|(hatch-|devpi-)?noegress)", path)]
 

@@ -35,35 +35,39 @@ def listed(found: Listing) -> dict[str, str | None]:
     return {entry.record.file.version: entry.yanked for entry in found.entries}
 
 
+def page_of(file: IndexFile) -> str:
+    return f"/page/{file.version}"
+
+
 def on_demand(of: Project, *, blocked: str = "") -> Listing:
     def objections(record: Record) -> tuple[Objection, ...]:
         if record.file.version != blocked:
             return ()
         return (Objection(gate="cooldown", verdict=Verdict.REFUSED, reason="too fresh", until=UNTIL),)
 
-    return list_project(of, objections=objections, on_demand=True, explains=True)
+    return list_project(of, objections=objections, page_of=page_of, on_demand=True, explains=True)
 
 
 def curated(of: Project, *, explains: bool = True) -> Listing:
-    return list_project(of, objections=lambda _: (), on_demand=False, explains=explains)
+    return list_project(of, objections=lambda _: (), page_of=page_of, on_demand=False, explains=explains)
 
 
-REFUSED = "Blocked by noegress: it phones home"
+REFUSED = "Blocked by noegress: it phones home; see /page/{}"
 
 
 def test_on_demand_lists_candidates_and_keeps_the_refused_as_yanked() -> None:
     found = on_demand(project(v1=State.ADMITTED, v2=State.REFUSED, v3=State.KNOWN))
-    assert listed(found) == {"1": None, "2": REFUSED, "3": None}
+    assert listed(found) == {"1": None, "2": REFUSED.format(2), "3": None}
 
 
 def test_on_demand_what_a_gate_stops_is_yanked_with_the_reason_until_it_ends() -> None:
     found = on_demand(project(v1=State.KNOWN, v2=State.KNOWN), blocked="2")
-    assert listed(found) == {"1": None, "2": "Blocked by noegress: too fresh"}
+    assert listed(found) == {"1": None, "2": "Blocked by noegress: too fresh; see /page/2"}
     assert found.until == UNTIL
 
 
 def test_where_nothing_can_be_had_the_newest_explains_itself() -> None:
-    assert listed(on_demand(project(v1=State.REFUSED, v2=State.REFUSED))) == {"1": REFUSED, "2": None}
+    assert listed(on_demand(project(v1=State.REFUSED, v2=State.REFUSED))) == {"1": REFUSED.format(1), "2": None}
 
 
 def test_curated_lists_admitted_files_only() -> None:

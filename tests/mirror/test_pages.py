@@ -1,6 +1,7 @@
 """The pages for people: they say why, and hold nothing that a browser would fetch or run."""
 
 import re
+from urllib.parse import quote
 
 import pytest
 from devpi_noegress.asking import Asking
@@ -22,7 +23,8 @@ def test_a_page_runs_and_fetches_nothing(path: str, refused: Published, mirror: 
     got = mirror.get(f"/+noegress/{path}")
     assert got.status == 200
     assert got.headers["content-security-policy"].startswith("default-src 'none'")
-    text = got.body.decode()
+    assert got.headers["x-content-type-options"] == "nosniff"
+    text = got.body.decode().replace(mirror.url, "")
     assert not re.search(r"<script|<link|<img|<iframe|src=|https?://", text)
 
 
@@ -36,11 +38,26 @@ def test_a_refusal_names_its_page_and_the_page_tells_why(refused: Published, mir
 
 def test_the_dashboard_counts(refused: Published, mirror: Served) -> None:
     text = mirror.get("/+noegress/").body.decode()
-    assert re.search(r'class="refused">refused</span></td><td>[1-9]', text)
+    assert re.search(r'class="mark refused">refused</span></td><td>[^<]+</td><td class="number">[1-9]', text)
 
 
-def test_what_is_not_known_has_no_page(mirror: Served) -> None:
-    assert mirror.get("/+noegress/project/never-heard-of").status == 404
+def test_what_is_not_known_has_a_page_that_tells_how_to_ask(mirror: Served) -> None:
+    got = mirror.get("/+noegress/project/never-heard-of")
+    assert got.status == 404
+    assert b"noegress mirror request never-heard-of" in got.body
+
+
+@pytest.mark.parametrize("asked", ["Page_Refused", "page.refused"])
+def test_the_form_finds_a_project_in_any_spelling(asked: str, mirror: Served) -> None:
+    got = mirror.get(f"/+noegress/project?name={asked}", follow=False)
+    assert (got.status, got.headers["location"]) == (303, "/+noegress/project/page-refused")
+
+
+@pytest.mark.parametrize("asked", ["", "a b", "%0d%0aX-Evil: 1", "../..", "<script>"])
+def test_the_form_takes_nothing_but_a_name(asked: str, mirror: Served) -> None:
+    got = mirror.get(f"/+noegress/project?name={quote(asked, safe='%')}", follow=False)
+    assert got.status == 404
+    assert "x-evil" not in got.headers
 
 
 def test_a_requester_has_a_rate_of_its_own() -> None:

@@ -159,9 +159,10 @@ def test_curated_is_the_default_and_explains_what_it_does_not_have(index: Index,
     index.publish("demo", "1.0")
     folder = make_mirror(tmp_path / "dir", index.url, "")
     with serving(folder) as served:
-        got = served.get("/root/curated/+simple/demo/")
-        assert got.status == 404
+        got = served.notice("demo")
+        assert got.status == 403
         assert "noegress mirror admit demo" in got.reason
+        assert got.reason.endswith(f"; see {served.url}/+noegress/project/demo")
     assert index.asked == []
 
 
@@ -169,5 +170,5 @@ def test_a_requester_outside_the_networks_starts_no_admission(index: Index, tmp_
     index.publish("demo", "1.0")
     policy = "[admission]\non-demand = true\non-demand-from = ['192.0.2.0/24']\n"
     with serving(make_mirror(tmp_path / "dir", index.url, policy)) as served:
-        assert served.get("/root/curated/+simple/demo/").status == 404
+        assert served.notice("demo").status == 403
     assert index.asked == []

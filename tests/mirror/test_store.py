@@ -8,7 +8,7 @@ import pytest
 from devpi_noegress.errors import FolderError
 from devpi_noegress.files import IndexFile, State
 from devpi_noegress.store import Change, Store
-from devpi_noegress.upstream import Page
+from devpi_noegress.upstream_page import Page
 from packaging.utils import NormalizedName
 
 DEMO = NormalizedName("demo")

@@ -11,7 +11,7 @@ from devpi_noegress.errors import MirrorError
 from devpi_noegress.files import Record, State
 from devpi_noegress.mirror import Mirror
 from devpi_noegress.outcome import Outcome, Tell
-from devpi_noegress.requirement_files import RequirementSet, Wanted, read_requirements
+from devpi_noegress.requirement_files import RequirementSet, Wanted, parse_requirements
 from devpi_noegress.resolution import resolve
 
 _ROUNDS = 25  # resolutions, each without what the one before had refused
@@ -21,7 +21,7 @@ _VERSIONS = 4  # of one project that are refused before the search ends: what al
 def admit_set(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
     """Admit everything that requirement files, locks and names need; 1 or 3 where the set stays incomplete."""
     stated = environments(arguments.get("pythons", ()), arguments.get("platforms", ()))
-    sets = [read_requirements(Path(name)) for name in arguments["requirement_files"]]
+    sets = [parse_requirements(Path(name), text) for name, text in arguments["requirements"]]
     names = tuple(Wanted(requirement=parse_target(target)) for target in arguments["targets"])
     sets.append(RequirementSet(wanted=names, is_lock=False))
     lines: list[str] = []
@@ -35,7 +35,7 @@ def admit_set(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outco
         lines.append(f"incomplete: {error}")
         status = 1
     who = arguments["who"]
-    subject = " ".join((*arguments["requirement_files"], *arguments["targets"]))
+    subject = " ".join((*(name for name, _text in arguments["requirements"]), *arguments["targets"]))
     mirror.store.log(who=who, action="admit", subject=subject, detail="complete" if not status else "incomplete")
     lines.append("the set is complete" if not status else "the set is NOT complete")
     return Outcome(lines=tuple(dict.fromkeys(lines)), exit_status=status)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-_MAX_REASON = 300  # characters of a status line; more is cut by some proxies
+_MAX_REASON = 400  # characters of a status line; more is cut by some proxies
 PROBLEM = "application/problem+json"
 NO_STORE = ("Cache-Control", "no-store")
-REVALIDATE = ("Cache-Control", "max-age=0, must-revalidate")
+REVALIDATE = ("Cache-Control", "private, max-age=0, must-revalidate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +41,18 @@ def problem(
     title: str,
     headers: Iterable[tuple[str, str]] = (),
     more: Mapping[str, object] = {},
+    see: str = "",
 ) -> Answer:
-    """A refusal that says why: in the status line and as RFC 9457 problem details."""
-    document = {"type": "about:blank", "title": title, "status": status.value, "detail": reason, **more}
+    """A refusal that says why: in the status line and as RFC 9457 problem details; ``see`` is where more is told."""
+    pointer = f"; see {see}" if see else ""
+    document = {"type": "about:blank", "title": title, "status": status.value, "detail": f"{reason}{pointer}", **more}
     body = json.dumps(document).encode()
     lines = [("Content-Type", PROBLEM), ("Content-Length", str(len(body))), NO_STORE, *headers]
-    phrase = f"{title}: {reason}"
-    return Answer(status=f"{status.value} {_phrase(phrase)}", headers=lines, body=(body,))
+    phrase = _phrase(f"{title}: {reason}", _MAX_REASON - len(pointer)) + _phrase(pointer, _MAX_REASON)
+    return Answer(status=f"{status.value} {phrase}", headers=lines, body=(body,))
 
 
-def _phrase(text: str) -> str:
+def _phrase(text: str, most: int) -> str:
     """Printable ASCII, as a status line must be."""
     plain = re.sub(r"[^ -~]", "?", text)
-    return plain if len(plain) <= _MAX_REASON else f"{plain[: _MAX_REASON - 3]}..."
+    return plain if len(plain) <= most else f"{plain[: most - 3]}..."

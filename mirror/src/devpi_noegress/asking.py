@@ -1,18 +1,15 @@
-"""Who may have the upstream asked, and how often: the mirror is no tunnel (contract 7)."""
+"""How often one address may do something: have the upstream asked (contract 7), or give a wrong token."""
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from ipaddress import ip_address
 from threading import Lock
-
-from noegress.policy import Admission
 
 _REQUESTERS = 10_000  # addresses that are remembered
 
 
 class Asking:
-    """Counts, for each requester, the projects that the upstream was asked for on its behalf."""
+    """Counts for each address, in a bucket that fills again with time."""
 
     def __init__(self, *, burst: int, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._burst, self._per_minute, self._clock = burst, per_minute, clock
@@ -20,7 +17,7 @@ class Asking:
         self._tokens: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def takes(self, address: str) -> bool:
-        """Whether one more question of this requester is within its rate; counts it if so."""
+        """Whether one more time is within the rate of this address; counts it if so."""
         now = self._clock()
         with self._lock:
             tokens, at = self._tokens.pop(address, (float(self._burst), now))
@@ -30,14 +27,3 @@ class Asking:
             while len(self._tokens) > _REQUESTERS:
                 self._tokens.popitem(last=False)
         return is_within
-
-
-def may_ask(admission: Admission, address: str) -> bool:
-    """Whether a request from this address may have the upstream asked at all."""
-    if not admission.on_demand:
-        return False
-    try:
-        source = ip_address(address)
-    except ValueError:
-        return False
-    return any(source.version == network.version and source in network for network in admission.on_demand_from)

@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName
 
 from devpi_noegress.files import IndexFile, Record
 from devpi_noegress.mirror import Mirror
-from devpi_noegress.upstream import Page
+from devpi_noegress.upstream_page import Page
 from noegress.bundle.store import ImportedStore
 from noegress.catalogue.entry import read_publication
 

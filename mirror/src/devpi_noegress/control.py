@@ -21,10 +21,10 @@ def perform(folder: Folder, operation: str, arguments: Mapping[str, Any], tell: 
             return _ask(connection, operation, arguments, tell)
     # devpi takes a second to import, and a command that asks a server does not need it
     from devpi_noegress.mirror import open_mirror  # noqa: PLC0415
-    from devpi_noegress.operations import OPERATIONS  # noqa: PLC0415
+    from devpi_noegress.operations import carry_out  # noqa: PLC0415
 
     with open_mirror(folder) as mirror:
-        return OPERATIONS[operation](mirror, arguments, tell)
+        return carry_out(mirror, operation, arguments, tell)
 
 
 @contextmanager

@@ -5,14 +5,17 @@ Who may open the socket may do anything with the mirror: it is 0600 in a folder 
 
 import json
 import logging
+import pwd
+import socket
 import socketserver
+import struct
 from collections.abc import Mapping
 from threading import Lock, Thread
 from typing import Any
 
 from devpi_noegress.control import short_path
 from devpi_noegress.mirror import Mirror
-from devpi_noegress.operations import OPERATIONS
+from devpi_noegress.operations import carry_out
 from noegress.errors import NoegressError
 
 _MAX_REQUEST = 1 << 20  # bytes of one line
@@ -59,9 +62,8 @@ class _Handler(socketserver.StreamRequestHandler):
 
         try:
             asked = json.loads(self.rfile.readline(_MAX_REQUEST))
-            outcome = OPERATIONS[asked["operation"]](
-                self.server.mirror, asked["arguments"], lambda line: send({"tell": line})
-            )
+            arguments = {**asked["arguments"], "who": self._peer()}
+            outcome = carry_out(self.server.mirror, asked["operation"], arguments, lambda line: send({"tell": line}))
             send({"lines": outcome.lines, "exit_status": outcome.exit_status})
         except NoegressError as error:
             send({"problem": error.problem, "fix": error.fix})
@@ -70,3 +72,12 @@ class _Handler(socketserver.StreamRequestHandler):
         except Exception:  # noqa: BLE001 - the outer edge of one command: it is told, the server goes on
             _log.exception("a command failed")
             send({"problem": "the server failed at this; its log says why", "fix": "look at the output of serve"})
+
+    def _peer(self) -> str:
+        """Who the kernel says is at the other end."""
+        told = self.request.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        _process, user, _group = struct.unpack("3i", told)
+        try:
+            return pwd.getpwuid(user).pw_name
+        except KeyError:
+            return f"user {user}"

@@ -1,6 +1,7 @@
 """From a file's bytes to its new state: scanned, audited and decided, with the evidence of each step."""
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from devpi_noegress.advisories import Advisories
 from devpi_noegress.audit_facts import Facts, facts_objections, wants_provenance
-from devpi_noegress.errors import ScanFailedError
+from devpi_noegress.errors import ScanFailedError, UpstreamError
 from devpi_noegress.evidence import to_json
 from devpi_noegress.files import IndexFile, Origin, State
 from devpi_noegress.gates import Objection
@@ -21,9 +22,12 @@ from devpi_noegress.store import Change
 from devpi_noegress.trail import Trail
 from devpi_noegress.upstream import Upstream
 from devpi_noegress.vulnerabilities import audit
+from noegress.policy import Admission
 from noegress.policy.model import Advisories as Required
 from noegress.scan import ScanResult
 from noegress.scan.engine import rules_digest
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +98,9 @@ class Deciding:
     def _audit(self, file: IndexFile, seen: _Seen, inforce: PolicyInForce, trail: Trail) -> Facts:
         problem, vulnerabilities, date = None, None, None
         admission = inforce.policy.admission
+        provenance = self._provenance(file, admission)
         if file.origin is Origin.UPSTREAM and wants_provenance(file, admission):
-            problem = provenance_problem(self.upstream.provenance(file), file)
+            problem = provenance_problem(provenance, file)
         info = self.advisories.info
         if file.origin is Origin.UPSTREAM and admission.advisories is Required.REQUIRED and info is not None:
             release = (file.project, file.version)
@@ -107,8 +112,23 @@ class Deciding:
             vulnerabilities=vulnerabilities,
             advisories_date=date,
         )
-        trail.step(State.AUDITED, {"audited": {**to_json(facts), "policy": inforce.digest}})
+        steps: dict[str, Any] = {"audited": {**to_json(facts), "policy": inforce.digest}}
+        if provenance is not None and not provenance_problem(provenance, file):
+            steps["provenance"] = {"document": provenance.decode()}
+        trail.step(State.AUDITED, steps)
         return facts
+
+    def _provenance(self, file: IndexFile, admission: Admission) -> bytes | None:
+        """Its provenance file: where the policy wants it, and where nobody waits, to be passed on (PEP 740)."""
+        if file.origin is not Origin.UPSTREAM:
+            return None
+        if wants_provenance(file, admission):
+            return self.upstream.provenance(file)
+        try:
+            return None if admission.on_demand else self.upstream.provenance(file)
+        except UpstreamError as error:
+            _log.warning("%s: %s", file.filename, error.problem)  # nothing rests on it
+            return None
 
     def _audited_before(self, trail: Trail, inforce: PolicyInForce) -> Facts | None:
         """The facts of before an interruption, unless another policy or newer advisories could change them."""

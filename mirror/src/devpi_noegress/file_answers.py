@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from devpi_noegress.answers import REVALIDATE, Answer, answer
+from devpi_noegress.negotiation import is_unchanged
 
 _SMALL = 1 << 16  # bytes; read at once, which is cheaper than to hand the file over
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
@@ -16,7 +18,7 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 def file_answer(environ: Mapping[str, Any], location: Path, *, etag: str) -> Answer:
     """The answer for one file; its content never changes under its address."""
     headers = [("Accept-Ranges", "bytes"), ("ETag", etag), REVALIDATE]
-    if environ.get("HTTP_IF_NONE_MATCH") == etag:
+    if is_unchanged(environ.get("HTTP_IF_NONE_MATCH", ""), etag):
         return Answer(status="304 Not Modified", headers=headers, body=())
     size = location.stat().st_size
     span = _span(environ, size, etag)
@@ -36,6 +38,12 @@ def file_answer(environ: Mapping[str, Any], location: Path, *, etag: str) -> Ans
     content.seek(first)
     # the server sends as much of it as Content-Length says, and keeps no thread for it however slow the client is
     return Answer(status=status, headers=headers, body=environ["wsgi.file_wrapper"](content))
+
+
+def accelerated_answer(location: str) -> Answer:
+    """Has nginx send a file from one of its internal locations; it adds length, ETag and ranges."""
+    headers = [("X-Accel-Redirect", quote(location)), ("Content-Type", "application/octet-stream"), REVALIDATE]
+    return Answer(status="200 OK", headers=headers, body=())
 
 
 def _span(environ: Mapping[str, Any], size: int, etag: str) -> tuple[int, int] | None:

@@ -23,6 +23,12 @@ class Settings:
 
     upstream: str
     policy: Path
+    url: str = ""
+    """Where clients find the mirror; empty: where it listens."""
+    contact: str = ""
+    """Whom a person asks; shown on the page of a refusal."""
+    is_closed: bool = False
+    """Whether readers need a token too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,15 @@ class Folder:
         return self.path / "custody.jsonl"
 
     @property
+    def access(self) -> Path:
+        """Who has which role; digests of tokens, no tokens."""
+        return self.path / "access.json"
+
+    @property
+    def requests(self) -> Path:
+        return self.path / "requests.sqlite"
+
+    @property
     def online_key(self) -> Path:
         """The one signing key that has to lie on the mirror."""
         return self.path / "online.pem"
@@ -84,7 +99,23 @@ class Folder:
         upstream, policy = document.get("upstream"), document.get("policy")
         if document.get("format") != 1 or not isinstance(upstream, str) or not isinstance(policy, str):
             raise FolderError(f"{path} does not hold format = 1, upstream and policy", fix="write these three settings")
-        return Settings(upstream=parse_upstream(upstream), policy=self.path / policy)
+        url, contact = document.get("url", ""), document.get("contact", "")
+        readers = document.get("readers", "everybody")
+        if not isinstance(url, str) or not isinstance(contact, str) or readers not in ("everybody", "authenticated"):
+            fix = 'write url = "https://HOST/", contact = "…", readers = "everybody" or "authenticated"'
+            raise FolderError(f"{path}: url, contact and readers do not hold what they can", fix=fix)
+        unknown = sorted(document.keys() - {"format", "upstream", "policy", "url", "contact", "readers"})
+        if unknown:
+            raise FolderError(
+                f"{path}: {', '.join(unknown)} is not a setting", fix="remove it; the policy has the rest"
+            )
+        return Settings(
+            upstream=parse_upstream(upstream),
+            policy=self.path / policy,
+            url=parse_own_url(url) if url else "",
+            contact=contact,
+            is_closed=readers == "authenticated",
+        )
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -122,3 +153,12 @@ def parse_upstream(text: str) -> str:
             f"{text!r} is not the URL of a simple index", fix="for example --upstream https://HOST/simple/"
         )
     return text
+
+
+def parse_own_url(text: str) -> str:
+    """Where clients find the mirror, without a slash at its end; raises ``UsageError`` for anything else."""
+    parts = urlsplit(text)
+    is_plain = not (parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain or not text.isprintable():
+        raise UsageError(f"{text!r} is not the URL of a mirror", fix="for example --url https://mirror.internal/")
+    return text.rstrip("/")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from devpi_noegress.files import Record, State, version_key
+from devpi_noegress.files import IndexFile, Record, State, version_key
 from devpi_noegress.gates import Objection
 from devpi_noegress.store import Project
 
@@ -34,14 +34,19 @@ def list_project(
     project: Project,
     *,
     objections: Callable[[Record], tuple[Objection, ...]],
+    page_of: Callable[[IndexFile], str],
     on_demand: bool,
     explains: bool,
 ) -> Listing:
     """The page of a project, in the order of file names.
 
     ``on_demand``: candidates are listed too, and refused versions stay as yanked ones. Otherwise only admitted files
-    are, and with ``explains`` one refused entry where there is none.
+    are, and with ``explains`` one refused entry where there is none. ``page_of`` is where a person reads about a file.
     """
+
+    def refused(record: Record, reason: str) -> Entry:
+        return Entry(record=record, yanked=f"{BLOCKED}{reason}; see {page_of(record.file)}")
+
     entries: list[Entry] = []
     blocked: list[Entry] = []
     until: list[datetime] = []
@@ -49,15 +54,14 @@ def list_project(
         if record.state is State.ADMITTED:
             entries.append(Entry(record=record, yanked=record.file.yanked))
         elif record.state in _DECIDED_AGAINST:
-            blocked.append(Entry(record=record, yanked=f"{BLOCKED}{record.reason}"))
+            blocked.append(refused(record, record.reason))
         elif found := objections(record):
-            reasons = "; ".join(objection.reason for objection in found)
-            blocked.append(Entry(record=record, yanked=f"{BLOCKED}{reasons}"))
+            blocked.append(refused(record, "; ".join(objection.reason for objection in found)))
             until += [objection.until for objection in found if objection.until is not None]
         elif on_demand:
             entries.append(Entry(record=record, yanked=record.file.yanked))
         else:
-            blocked.append(Entry(record=record, yanked=f"{BLOCKED}not admitted yet"))
+            blocked.append(refused(record, "not admitted yet"))
     if on_demand:
         shown = _explaining(blocked) if not entries and explains else blocked
     else:

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from packaging.utils import NormalizedName
 
+from devpi_noegress.access import Access
 from devpi_noegress.admission import Admissions
 from devpi_noegress.advisories import Advisories, Info, import_archive
 from devpi_noegress.catalogue import CataloguePublisher
@@ -19,8 +21,12 @@ from devpi_noegress.flights import landed
 from devpi_noegress.folder import Folder
 from devpi_noegress.limits import Limits
 from devpi_noegress.measures import Measures
+from devpi_noegress.missed import Missed
 from devpi_noegress.policy_in_force import PolicyHolder, PolicyInForce
+from devpi_noegress.provenance import provenance_problem
 from devpi_noegress.rejudge import facts_of, rejudge, settle
+from devpi_noegress.request_book import RequestBook
+from devpi_noegress.requester import Requester
 from devpi_noegress.stage import Stage
 from devpi_noegress.store import Change, Project, Store
 from devpi_noegress.upstream import Upstream
@@ -39,6 +45,9 @@ class Mirror:
     def __init__(self, folder: Folder, *, policy: Path | None, upstream: str | None, limits: Limits) -> None:
         settings = folder.settings()
         self.folder, self.limits = folder, limits
+        self.url, self.contact, self.is_closed = settings.url, settings.contact, settings.is_closed
+        self.access, self.missed = Access(folder.access), Missed()
+        self.requests = RequestBook(folder.requests)
         self._holder = PolicyHolder(policy or settings.policy)
         self.store = Store(folder.store)
         self.stage = Stage(folder.devpi)
@@ -75,6 +84,37 @@ class Mirror:
             found.append(f"{free >> 20} MiB are free on its disk")
         return found
 
+    def may_ask(self, requester: Requester, name: NormalizedName) -> bool:
+        """Whether the upstream may be asked for a project on somebody's behalf; for a private one it never is."""
+        known = self.store.projects.get(name)
+        if self.policy.admission.is_private(name) or (known is not None and known.is_local):
+            return False
+        return requester.may_ask(self.policy.admission)
+
+    def why_absent(self, name: NormalizedName) -> str:
+        """Why a project is not here, and what its operator can do."""
+        if self.policy.admission.is_private(name):
+            return (
+                f"{name} is private and never comes from upstream; it is admitted with noegress mirror admit FILE.whl"
+            )
+        return f"{name} was not admitted; ask the mirror's operator for noegress mirror admit {name}"
+
+    def provenance(self, file: IndexFile, *, may_ask: bool) -> bytes | None:
+        """The upstream's provenance of a file (PEP 740), kept once it was fetched; only one that is about the file."""
+        kept = self.store.evidence(file.path).get("provenance")
+        if kept is not None:
+            return str(kept["document"]).encode()
+        content = self.upstream.provenance(file) if may_ask else None
+        if content is None or provenance_problem(content, file):
+            return None
+        self.store.add_evidence(file.path, "provenance", {"document": content.decode()})
+        return content
+
+    def page_of(self, project: str, version: str = "") -> str:
+        """Where a person reads about a project or a release; without a host where it is not known yet."""
+        path = "/".join(quote(part, safe="") for part in (project, version) if part)
+        return f"{self.url}/+noegress/project/{path}"
+
     def start(self) -> None:
         """Check the stage, clear what an interruption left, and judge anew what another policy decided."""
         self.stage.check()
@@ -90,6 +130,7 @@ class Mirror:
         self.upstream.close()
         self.stage.close()
         self.advisories.close()
+        self.requests.close()
         self.store.close()
 
     def tend(self, today: date) -> date:

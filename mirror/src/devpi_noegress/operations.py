@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, as_completed
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from devpi_noegress.access import Role
 from devpi_noegress.admit_set import admit_set
 from devpi_noegress.carried import carried
 from devpi_noegress.change_operations import history, import_advisories, rescan, restore, revoke, waive
@@ -16,6 +18,15 @@ from devpi_noegress.files import Origin, Record, State
 from devpi_noegress.local_file import local_file
 from devpi_noegress.mirror import Mirror
 from devpi_noegress.outcome import Outcome, Tell
+from devpi_noegress.people_operations import (
+    decline,
+    give_access,
+    list_access,
+    list_requests,
+    request,
+    take_access,
+)
+from devpi_noegress.request_book import RequestState
 from devpi_noegress.status import status
 from noegress.errors import NoegressError, UsageError
 
@@ -26,19 +37,20 @@ def admit(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
     flights: dict[Future[Record], str] = {}
     lines: list[str] = []
     statuses: set[int] = set()
-    for target in arguments["targets"]:
+    files, is_whole = tuple(arguments.get("files", ())), bool(arguments.get("all_files"))
+    for target in (*files, *arguments["targets"]):
         try:
-            if Path(target).is_file():
+            if target in files:
                 flights.update(_local(mirror, Path(target)))
             else:
-                flights.update(_release(mirror, target, stated, is_whole=bool(arguments.get("all_files"))))
+                flights.update(_release(mirror, target, stated, is_whole=is_whole))
         except NoegressError as error:
             lines.append(f"{target}: {error}")
             statuses.add(error.exit_status)
     landed, found = _landed(flights, tell)
-    mirror.store.log(
-        who=arguments["who"], action="admit", subject=" ".join(arguments["targets"]), detail=str(len(flights))
-    )
+    admitted = sum(flight.exception() is None and flight.result().state is State.ADMITTED for flight in flights)
+    subject, detail = " ".join((*files, *arguments["targets"])), f"{admitted} of {len(flights)} files admitted"
+    mirror.store.log(who=arguments["who"], action="admit", subject=subject, detail=detail)
     return Outcome(lines=tuple(sorted([*lines, *landed])), exit_status=_worst(statuses | found))
 
 
@@ -138,17 +150,62 @@ def _reload(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcom
     return Outcome(lines=(*changed, f"policy {inforce.found}: in force"), exit_status=0)
 
 
-OPERATIONS: Mapping[str, Callable[[Mirror, Mapping[str, Any], Tell], Outcome]] = {
-    "admit": admit,
-    "admit-set": admit_set,
-    "advisories": import_advisories,
-    "explain": _explain,
-    "history": history,
-    "reload": _reload,
-    "rescan": rescan,
-    "restore": restore,
-    "revoke": revoke,
-    "status": _status,
-    "take": take,
-    "waive": waive,
+def _approve(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
+    """Admit what somebody else asked for; the request stays open where that does not come to pass."""
+    asked = mirror.requests.deciding(int(arguments["number"]), who=arguments["who"])
+    outcome = admit(mirror, {**arguments, "targets": [asked.target], "files": ()}, tell)
+    if outcome.exit_status:
+        return Outcome(
+            lines=(*outcome.lines, f"request {asked.id} stays open: {asked.target} was not admitted"),
+            exit_status=outcome.exit_status,
+        )
+    note = str(arguments.get("reason") or "")
+    mirror.requests.decide(asked.id, RequestState.APPROVED, who=arguments["who"], note=note)
+    mirror.store.log(who=arguments["who"], action="approve", subject=asked.target, detail=f"request {asked.id}")
+    return Outcome(lines=(*outcome.lines, f"request {asked.id} was approved"), exit_status=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One thing that can be done with a mirror, and who may."""
+
+    run: Callable[[Mirror, Mapping[str, Any], Tell], Outcome]
+    role: Role
+    is_local: bool = False
+    """Whether it reads files of the mirror's machine, and so is for the socket in the folder alone."""
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "access-add": Operation(run=give_access, role=Role.ADMIN),
+    "access-list": Operation(run=list_access, role=Role.ADMIN),
+    "access-remove": Operation(run=take_access, role=Role.ADMIN),
+    "admit": Operation(run=admit, role=Role.APPROVER),
+    "admit-set": Operation(run=admit_set, role=Role.APPROVER),
+    "advisories": Operation(run=import_advisories, role=Role.ADMIN, is_local=True),
+    "approve": Operation(run=_approve, role=Role.APPROVER),
+    "decline": Operation(run=decline, role=Role.APPROVER),
+    "explain": Operation(run=_explain, role=Role.READER),
+    "history": Operation(run=history, role=Role.APPROVER),
+    "reload": Operation(run=_reload, role=Role.ADMIN),
+    "request": Operation(run=request, role=Role.REQUESTER),
+    "requests": Operation(run=list_requests, role=Role.REQUESTER),
+    "rescan": Operation(run=rescan, role=Role.APPROVER),
+    "restore": Operation(run=restore, role=Role.APPROVER),
+    "revoke": Operation(run=revoke, role=Role.APPROVER),
+    "status": Operation(run=_status, role=Role.READER),
+    "take": Operation(run=take, role=Role.APPROVER, is_local=True),
+    "waive": Operation(run=waive, role=Role.APPROVER),
 }
+
+
+def carry_out(mirror: Mirror, verb: str, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
+    """Do it; what was tried and could not be done is in the audit log as well."""
+    try:
+        return OPERATIONS[verb].run(mirror, arguments, tell)
+    except NoegressError as error:
+        mirror.store.log(who=arguments["who"], action=f"{verb} (failed)", subject="", detail=error.problem)
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{verb} does not take these arguments: {error}", fix="use the noegress of this mirror"
+        ) from error

@@ -6,37 +6,36 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
+from packaging.version import Version
+
 from devpi_noegress.files import ACTIVE, Record, State
 from devpi_noegress.listing import Entry, Listing
 from devpi_noegress.store import Project
 
-SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
-SIMPLE_HTML = "application/vnd.pypi.simple.v1+html"
-HTML = "text/html; charset=utf-8"
 _API_VERSION = "1.4"  # with the fields of PEP 700 and 792; those of 708 and 740 are optional
 
 
-def project_json(project: Project, listing: Listing) -> bytes:
-    """The JSON form."""
+def project_json(project: Project, listing: Listing, *, files: str = "") -> bytes:
+    """The JSON form; ``files`` is the absolute address below which files are, where it is known."""
     document: dict[str, Any] = {
         "meta": {"api-version": _API_VERSION},
         "name": project.name,
-        "versions": sorted({entry.record.file.version for entry in listing.entries}),
-        "files": [_file(entry) for entry in listing.entries],
+        "versions": sorted({entry.record.file.version for entry in listing.entries}, key=Version),
+        "files": [_file(entry, files) for entry in listing.entries],
     }
     if project.status != ACTIVE:
         document["project-status"] = {"status": project.status, "reason": project.status_reason}
     return _dump(document)
 
 
-def project_html(project: Project, listing: Listing) -> bytes:
+def project_html(project: Project, listing: Listing, *, files: str = "") -> bytes:
     """The HTML form."""
     head = [_meta("pypi:repository-version", _API_VERSION)]
     if project.status != ACTIVE:
         head += [_meta("pypi:project-status", project.status)]
         head += [_meta("pypi:project-status-reason", project.status_reason)] if project.status_reason else []
     title = f"Links for {escape(project.name)}"
-    lines = [_anchor(entry) for entry in listing.entries]
+    lines = [_anchor(entry, files) for entry in listing.entries]
     return _document("".join(head), title, lines)
 
 
@@ -69,7 +68,7 @@ def legacy_json(project: Project, listing: Listing) -> bytes:
     return _dump({"info": {"name": project.name}, "releases": releases})
 
 
-def _file(entry: Entry) -> dict[str, Any]:
+def _file(entry: Entry, files: str) -> dict[str, Any]:
     file = entry.record.file
     told: dict[str, Any] = {
         "filename": file.filename,
@@ -86,10 +85,12 @@ def _file(entry: Entry) -> dict[str, Any]:
         digest = _metadata_digest(entry.record)
         # PEP 714: both keys, for clients from before it
         told["core-metadata"] = told["dist-info-metadata"] = {"sha256": digest} if digest else True
+    if (provenance := _provenance(entry.record, files)) is not None:
+        told["provenance"] = provenance
     return told
 
 
-def _anchor(entry: Entry) -> str:
+def _anchor(entry: Entry, files: str) -> str:
     file = entry.record.file
     attributes = [f'href="{escape(_url(entry.record))}#sha256={file.sha256}"']
     if file.requires_python:
@@ -100,12 +101,20 @@ def _anchor(entry: Entry) -> str:
         digest = _metadata_digest(entry.record)
         told = f"sha256={digest}" if digest else "true"
         attributes += [f'data-core-metadata="{told}"', f'data-dist-info-metadata="{told}"']
+    if (provenance := _provenance(entry.record, files)) is not None:
+        attributes.append(f'data-provenance="{escape(provenance)}"')
     return f"<a {' '.join(attributes)}>{escape(file.filename)}</a><br>"
 
 
 def _metadata_digest(record: Record) -> str | None:
     """Of what we serve; what the upstream tells is no promise of ours."""
     return record.metadata_sha256 if record.state is State.ADMITTED else None
+
+
+def _provenance(record: Record, files: str) -> str | None:
+    """Where we pass on what the upstream has; PEP 740 wants a whole URL there."""
+    is_passed_on = files and record.file.provenance and record.state is State.ADMITTED
+    return f"{files}{quote(record.file.path)}.provenance" if is_passed_on else None
 
 
 def _url(record: Record) -> str:

@@ -38,12 +38,8 @@ class RequirementSet:
     """Whether the set is complete as it stands."""
 
 
-def read_requirements(path: Path) -> RequirementSet:
-    """Read one file, by its name; raises ``UsageError`` with the line of what cannot be used."""
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", fix="name a requirements or lock file") from error
+def parse_requirements(path: Path, text: str) -> RequirementSet:
+    """Read what a file of this name holds; raises ``UsageError`` with the line of what cannot be used."""
     if path.suffix == ".toml" or path.name == "uv.lock":
         return _read_lock(path, text)
     return RequirementSet(wanted=tuple(_read_lines(path, text)), is_lock=False)

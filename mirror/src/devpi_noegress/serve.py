@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from types import FrameType
 
@@ -22,11 +23,14 @@ from devpi_noegress.front import FrontDoor
 from devpi_noegress.maintenance import Maintenance
 from devpi_noegress.mirror import open_mirror
 from devpi_noegress.osv import MAX_REQUEST
+from devpi_noegress.outside import Outside
 from devpi_noegress.sending import Channel
+from devpi_noegress.tls import Certificate, tls_channel
 from noegress.errors import UsageError
 
 _log = logging.getLogger(__name__)
 _SPARE_THREADS = 20  # that never hold a request, so that pages are served while all others wait for scans
+_HEADER_BYTES = 1 << 15  # of one request; the longest that clients send is a tenth of it
 _CONNECTIONS = 1200  # open at a time; uv opens 50
 
 
@@ -37,17 +41,42 @@ class Listen:
     host: str
     port: int
     threads: int
+    certificate: Certificate | None = None
+    """For TLS."""
+
+    @property
+    def scheme(self) -> str:
+        return "http" if self.certificate is None else "https"
+
+    @property
+    def is_near(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
 
 def serve(
-    folder: Folder, listen: Listen, *, policy: Path | None, upstream: str | None, announce: Callable[[str], None]
+    folder: Folder,
+    listen: Listen,
+    outside: Outside,
+    *,
+    policy: Path | None,
+    upstream: str | None,
+    announce: Callable[[str], None],
 ) -> None:
     """Serve until a signal ends it; ``announce`` gets the address when requests are answered."""
     if listen.threads <= _SPARE_THREADS:
         raise UsageError(f"--threads {listen.threads} is too few", fix=f"give at least {_SPARE_THREADS + 1}")
     _raise_descriptors()
     with bound(listen) as socket_, open_mirror(folder, policy=policy, upstream=upstream) as mirror:
-        front = FrontDoor(mirror, mirror.stage.application(), holds=listen.threads - _SPARE_THREADS)
+        mirror.url = outside.url or mirror.url or _address(socket_, listen)
+        if not listen.is_near and listen.certificate is None:
+            _log.warning(
+                "%s is reached from elsewhere without TLS: what is fetched can be changed on the way", listen.host
+            )
+        front = FrontDoor(mirror, mirror.stage.application(), holds=listen.threads - _SPARE_THREADS, outside=outside)
         server = create_server(
             counted(front, mirror.measures),
             sockets=[socket_],
@@ -58,16 +87,18 @@ def serve(
             outbuf_overflow=1 << 24,
             ident=None,
             max_request_body_size=MAX_REQUEST,
+            max_request_header_size=_HEADER_BYTES,
+            clear_untrusted_proxy_headers=False,  # the front door judges them, and has to see them
+            url_scheme=listen.scheme,
         )
-        server.channel_class = Channel
-        control, maintenance = ControlServer(mirror), Maintenance(mirror)
+        server.channel_class = Channel if listen.certificate is None else tls_channel(listen.certificate.context)
+        control, maintenance = ControlServer(mirror), Maintenance(mirror, certificate=listen.certificate)
         control.start()
         maintenance.start()
         socket_.listen(1024)
         end_on_signals()
-        host, port = socket_.getsockname()[:2]
         try:
-            announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+            announce(_address(socket_, listen))
             server.run()
         except KeyboardInterrupt:
             pass
@@ -76,6 +107,11 @@ def serve(
             maintenance.close()
             control.close()
             server.close()
+
+
+def _address(socket_: socket.socket, listen: Listen) -> str:
+    host, port = socket_.getsockname()[:2]
+    return f"{listen.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def end_on_signals() -> None:

@@ -4,17 +4,20 @@ import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import parse_qs
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 from devpi_noegress.answers import NO_STORE, Answer, answer, problem
+from devpi_noegress.dashboard_page import dashboard
 from devpi_noegress.file_answers import file_answer
 from devpi_noegress.health import health
-from devpi_noegress.html_pages import CONTENT_SECURITY, dashboard, project_page
 from devpi_noegress.metrics import metrics
 from devpi_noegress.mirror import Mirror
+from devpi_noegress.negotiation import HTML
 from devpi_noegress.osv import MAX_REQUEST, osv_answer
-from devpi_noegress.pages import HTML
+from devpi_noegress.page_frame import SAFE
+from devpi_noegress.project_page import project_page
 
 # the names that python-tuf writes, and no other: what is beside them in the folder is not served
 _CATALOGUE = re.compile(
@@ -41,17 +44,21 @@ class SideDoor:
             return osv_answer(self._mirror.advisories, environ["REQUEST_METHOD"], path.removeprefix("osv/"), body)
         if path == "":
             return _html(dashboard(self._mirror))
+        if path == "project":
+            return _look_up(environ)
         if found := _PROJECT.fullmatch(path):
-            page = project_page(self._mirror, canonicalize_name(found.group(1)), found.group(2))
-            if page is not None:
-                return _html(page)
-            return problem(HTTPStatus.NOT_FOUND, "this project is not known here", title="Not found")
+            return self._project(canonicalize_name(found.group(1)), found.group(2))
         if path == "health":
             return health(self._mirror)
         if path == "metrics":
             kind = "text/plain; version=0.0.4; charset=utf-8"
             return answer(HTTPStatus.OK, metrics(self._mirror).encode(), kind=kind, headers=[NO_STORE])
         return problem(HTTPStatus.NOT_FOUND, "there is no such page", title="Not found")
+
+    def _project(self, name: NormalizedName, version: str | None) -> Answer:
+        is_known = name in self._mirror.store.projects
+        status = HTTPStatus.OK if is_known else HTTPStatus.NOT_FOUND
+        return _html(project_page(self._mirror, name, version), status)
 
     def _catalogue(self, environ: Mapping[str, Any], name: str) -> Answer:
         location = self._mirror.folder.catalogue / name
@@ -62,5 +69,15 @@ class SideDoor:
         return file_answer(environ, location, etag=f'"{status.st_mtime_ns:x}-{status.st_size:x}"')
 
 
-def _html(page: str) -> Answer:
-    return answer(HTTPStatus.OK, page.encode(), kind=HTML, headers=[NO_STORE, CONTENT_SECURITY])
+def _html(page: str, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    return answer(status, page.encode(), kind=HTML, headers=[NO_STORE, *SAFE])
+
+
+def _look_up(environ: Mapping[str, Any]) -> Answer:
+    """From the form on each page to the page of a project."""
+    asked = parse_qs(environ.get("QUERY_STRING", "")).get("name", [""])[-1].strip()
+    try:
+        name = canonicalize_name(asked, validate=True)
+    except ValueError:
+        return problem(HTTPStatus.NOT_FOUND, "that is no project name", title="Not found")
+    return answer(HTTPStatus.SEE_OTHER, headers=[("Location", f"/+noegress/project/{name}"), NO_STORE])

@@ -249,6 +249,10 @@ class Stage:
                 for link in stage.get_linkstore_perstage(project, version).get_links(rel="releasefile")
             ]
 
+    def relative(self, location: Path) -> str:
+        """Where a file lies below devpi's folder of files, for a web server that has it as a location."""
+        return location.relative_to(self._files).as_posix()
+
     def sweep(self) -> int:
         """Remove what an interrupted transaction left on disk; devpi never does. Gives the number of files."""
         orphans = list(self._files.rglob("*-tmp")) if self._files.exists() else []

@@ -19,7 +19,7 @@ from packaging.utils import NormalizedName
 
 from devpi_noegress.errors import FolderError
 from devpi_noegress.files import ACTIVE, ON_THE_WAY, IndexFile, Origin, Record, State
-from devpi_noegress.upstream import Page
+from devpi_noegress.upstream_page import Page
 
 FORMAT = 1
 _SCHEMA = """

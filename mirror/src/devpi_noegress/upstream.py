@@ -5,45 +5,28 @@ Everything is taken within limits, and nothing that can be checked is believed.
 
 import hashlib
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from packaging.utils import NormalizedName, canonicalize_name
-from requests.adapters import HTTPAdapter
+from packaging.utils import NormalizedName
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from devpi_noegress import __version__
 from devpi_noegress.errors import UpstreamError
-from devpi_noegress.files import ACTIVE, IndexFile, parse_filename
+from devpi_noegress.files import IndexFile
 from devpi_noegress.limits import Limits
 from devpi_noegress.measures import Measures
+from devpi_noegress.near import NearAdapter, Neighbourhood
+from devpi_noegress.upstream_page import Page, parse_page
 
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _PIECE = 1 << 16  # bytes before decompression
 _MAX_REDIRECTS = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """A project page, checked."""
-
-    project: NormalizedName
-    files: tuple[IndexFile, ...]
-    status: str = ACTIVE
-    """PEP 792."""
-    status_reason: str = ""
-    etag: str = ""
-    skipped: int = 0
-    """Entries that cannot be used: no wheel or sdist, no sha256, or another project's."""
 
 
 class Upstream:
@@ -56,8 +39,10 @@ class Upstream:
         self._session = requests.Session()
         self._session.headers["User-Agent"] = f"noegress-mirror/{__version__}"
         retry = Retry(total=2, read=False, backoff_factor=0.3, status_forcelist=(502, 503), raise_on_status=False)
+        near = Neighbourhood(urlsplit(self.url).hostname or "")
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_connections=32, pool_maxsize=32, max_retries=retry))
+            adapter = NearAdapter(near.check, pool_connections=32, pool_maxsize=32, max_retries=retry)
+            self._session.mount(scheme, adapter)
 
     def close(self) -> None:
         self._session.close()
@@ -68,7 +53,7 @@ class Upstream:
         With the ``etag`` of an earlier page that still holds, a page without files and with the same etag.
         """
         url = f"{self.url}{project}/"
-        headers = {"Accept": SIMPLE_JSON, **({"If-None-Match": etag} if etag else {})}
+        headers = {"Accept": SIMPLE_JSON, "Accept-Encoding": "gzip", **({"If-None-Match": etag} if etag else {})}
         with self._get(url, headers, self._limits.page_seconds) as (answer, chunks):
             if answer.status_code == 404:
                 return None
@@ -110,7 +95,9 @@ class Upstream:
 
     def metadata(self, file: IndexFile) -> bytes | None:
         """The metadata file beside a wheel (PEP 658), checked where its digest is told; None where there is none."""
-        with self._get(f"{file.url}.metadata", {"Accept": "*/*"}, self._limits.page_seconds) as (answer, chunks):
+        with self._get(
+            f"{file.url}.metadata", {"Accept": "*/*", "Accept-Encoding": "gzip"}, self._limits.page_seconds
+        ) as (answer, chunks):
             if answer.status_code in (403, 404):
                 return None
             self._refuse_status(answer, f"{file.filename}.metadata")
@@ -123,7 +110,10 @@ class Upstream:
         """The provenance file (PEP 740) of a file; None where there is none."""
         if file.provenance is None:
             return None
-        with self._get(file.provenance, {"Accept": "*/*"}, self._limits.page_seconds) as (answer, chunks):
+        with self._get(file.provenance, {"Accept": "*/*", "Accept-Encoding": "gzip"}, self._limits.page_seconds) as (
+            answer,
+            chunks,
+        ):
             if answer.status_code == 404:
                 return None
             self._refuse_status(answer, f"the provenance of {file.filename}")
@@ -161,7 +151,7 @@ class Upstream:
                 url, headers=headers, stream=True, timeout=self._limits.idle_seconds, allow_redirects=False
             )
             if not answer.is_redirect:
-                return answer
+                return _decodable(answer, origin.netloc)
             target = urljoin(url, answer.headers["Location"])
             answer.close()
             parts = urlsplit(target)
@@ -174,104 +164,6 @@ class Upstream:
     def _refuse_status(answer: requests.Response, what: str) -> None:
         if answer.status_code != 200:
             raise UpstreamError(f"the upstream answers {answer.status_code} for {what}")
-
-
-def parse_page(document: object, *, project: NormalizedName, url: str, etag: str = "") -> Page:
-    """A project page from its JSON (PEP 691); raises ``UpstreamError`` for one that cannot be believed."""
-    if not isinstance(document, dict) or not isinstance(document.get("files"), list):
-        raise UpstreamError(f"the upstream's page of {project} has no list of files (PEP 691)")
-    meta = document.get("meta")
-    version = meta.get("api-version", "") if isinstance(meta, dict) else ""
-    if not isinstance(version, str) or version.partition(".")[0] != "1":
-        raise UpstreamError(f"the upstream's page of {project} is of API version {version!r}, not 1.x (PEP 691)")
-    name = document.get("name")
-    if not isinstance(name, str) or canonicalize_name(name) != project:
-        raise UpstreamError(f"the upstream answers with the page of {str(name)[:80]!r} for {project}")
-    files = [file for entry in document["files"] if (file := _parse_file(entry, project, url)) is not None]
-    status = document.get("project-status")
-    status = status if isinstance(status, dict) else {}
-    return Page(
-        project=project,
-        files=tuple({file.path: file for file in files}.values()),
-        status=str(status.get("status", ACTIVE)),
-        status_reason=str(status.get("reason") or ""),
-        etag=etag,
-        skipped=len(document["files"]) - len(files),
-    )
-
-
-def _parse_file(entry: object, project: NormalizedName, base: str) -> IndexFile | None:
-    """One entry; None where it cannot be used, as for an egg, or must not be, as for another project's file."""
-    if not isinstance(entry, dict):
-        return None
-    filename, hashes, url = entry.get("filename"), entry.get("hashes"), entry.get("url")
-    sha256 = hashes.get("sha256") if isinstance(hashes, dict) else None
-    if not (isinstance(filename, str) and isinstance(url, str) and isinstance(sha256, str)):
-        return None
-    try:
-        name, version = parse_filename(filename)
-        address = _parse_url(base, url)
-        provenance = _parse_url(base, entry["provenance"]) if isinstance(entry.get("provenance"), str) else None
-    except ValueError:
-        return None
-    if name != project or not _SHA256.fullmatch(sha256):
-        return None
-    return IndexFile(
-        project=project,
-        version=str(version),
-        filename=filename,
-        sha256=sha256,
-        url=address,
-        size=_parse_size(entry.get("size")),
-        upload_time=_parse_time(entry.get("upload-time")),
-        requires_python=_text(entry.get("requires-python")),
-        yanked=_parse_yanked(entry.get("yanked", False)),
-        core_metadata=_parse_core_metadata(entry),
-        provenance=provenance,
-    )
-
-
-def _parse_url(base: str, url: str) -> str:
-    """Absolute, on http or https, never less protected than the page it stands on."""
-    target = urljoin(base, url.partition("#")[0])
-    parts = urlsplit(target)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
-        raise ValueError(f"{url!r} is no address of a file")
-    if urlsplit(base).scheme == "https" and parts.scheme != "https":
-        raise ValueError(f"{url!r} is less protected than its page")
-    return target
-
-
-def _parse_size(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _parse_time(value: object) -> datetime | None:
-    """An aware time in UTC; one that cannot be read counts as unknown, and unknown is undecided."""
-    if not isinstance(value, str):
-        return None
-    try:
-        time_ = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return time_.astimezone(UTC) if time_.tzinfo else None
-
-
-def _parse_yanked(value: object) -> str | None:
-    if isinstance(value, str):
-        return value
-    return "" if value else None
-
-
-def _parse_core_metadata(entry: Mapping[str, Any]) -> str | None:
-    # PEP 714: the new key wins where both are there
-    told = entry.get("core-metadata", entry.get("dist-info-metadata"))
-    sha256 = told.get("sha256") if isinstance(told, dict) else None
-    return sha256 if isinstance(sha256, str) and _SHA256.fullmatch(sha256) else None
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value and len(value) < 1000 else None
 
 
 def _bounded(chunks: Iterator[bytes], most: int, what: str) -> Iterator[bytes]:
@@ -289,6 +181,15 @@ def _in_time(answer: requests.Response, deadline: float, host: str, seconds: flo
         if time.monotonic() > deadline:
             raise UpstreamError(f"the upstream {host} did not finish within {seconds:g} s", is_slow=True)
         yield chunk
+
+
+def _decodable(answer: requests.Response, host: str) -> requests.Response:
+    """Several encodings on top of each other grow a thousandfold each; nobody needs more than gzip."""
+    encoding = answer.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity", "gzip"):
+        answer.close()
+        raise UpstreamError(f"the upstream {host} answers in the encoding {encoding[:40]!r}, not in gzip")
+    return answer
 
 
 def _cause(error: Exception) -> str:

@@ -34,14 +34,15 @@ def build_wheel(
     files: Mapping[str, str] | None = None,
     headers: Sequence[str] = (),
     told_name: str | None = None,
+    told_version: str | None = None,
     record_of: str | None = None,
 ) -> tuple[str, bytes]:
-    """A pure wheel; ``told_name`` stands in METADATA, ``record_of`` is the content that RECORD lies about."""
+    """A pure wheel; what is told stands in METADATA, ``record_of`` is the content that RECORD lies about."""
     stem = f"{re.sub(r'[-_.]+', '_', name)}-{version}"
     metadata = [
         "Metadata-Version: 2.4",
         f"Name: {told_name or name}",
-        f"Version: {version}",
+        f"Version: {told_version or version}",
         *headers,
         *(f"Requires-Dist: {item}" for item in requires),
     ]
@@ -231,13 +232,22 @@ class Served:
     def index(self) -> str:
         return f"{self.url}/root/curated/+simple/"
 
-    def get(self, path: str, *, method: str = "GET", follow: bool = True, **headers: str) -> Got:
+    def get(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        follow: bool = True,
+        told: Mapping[str, str] | None = None,
+        **headers: str,
+    ) -> Got:
         """Ask for a path exactly as it is written; header names with ``_`` for ``-``."""
         host, port = self.url.removeprefix("http://").split(":")
+        asked = {**{name.replace("_", "-"): text for name, text in headers.items()}, **(told or {})}
         for _hop in range(12):
             connection = HTTPConnection(host, int(port), timeout=30)
-            connection.request(method, path, headers={name.replace("_", "-"): text for name, text in headers.items()})
-            got = _read(connection.getresponse())
+            connection.request(method, path, headers=asked)
+            got = read_answer(connection.getresponse())
             connection.close()
             if got.status not in (301, 307) or not follow:
                 return got
@@ -250,13 +260,20 @@ class Served:
         assert got.status == 200, (got.reason, got.body)
         return got.json()
 
+    def notice(self, name: str) -> Got:
+        """The refusal behind the one entry of a project that is not here."""
+        page = self.page(name)
+        assert page["versions"] == ["0+not.admitted"]
+        (file,) = page["files"]
+        return self.get(f"/root/curated/+f/{file['url'].partition('/+f/')[2]}")
+
     def file_path(self, content: bytes, filename: str) -> str:
         """Where a file is served if it is admitted."""
         sha256 = hashlib.sha256(content).hexdigest()
         return f"/root/curated/+f/{sha256[:3]}/{sha256[3:16]}/{filename}"
 
     def command(self, verb: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return noegress("mirror", verb, "--dir", self.folder, *arguments)
+        return noegress("mirror", verb, *arguments, "--dir", self.folder)
 
     def pip(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return run(BIN / "python", "-m", "pip", *arguments, PIP_INDEX_URL=self.index, PIP_NO_CACHE_DIR="1")
@@ -273,7 +290,7 @@ class Served:
         self.process.wait(30)
 
 
-def _read(response: HTTPResponse) -> Got:
+def read_answer(response: HTTPResponse) -> Got:
     headers = {name.lower(): value for name, value in response.getheaders()}
     return Got(status=response.status, reason=response.reason, headers=headers, body=response.read())
 

@@ -3,7 +3,7 @@
 import warnings
 from argparse import ArgumentParser, Namespace
 
-from devpi_noegress.cli import admission, changes, replica, server
+from devpi_noegress.cli import admission, changes, people, replica, server
 from noegress.cli import Command
 
 # pyramid, below devpi, says at every import that pkg_resources will go; nothing a user of ours can act on
@@ -12,7 +12,7 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated", categor
 
 def _configure(parser: ArgumentParser) -> None:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for module in (server, replica, admission, changes):
+    for module in (server, replica, admission, people, changes):
         module.add_verbs(verbs)
 
 

@@ -5,7 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from devpi_noegress.cli.folder import add_folder, run_operation
+from devpi_noegress.cli.folder import add_mirror, run_operation
 from noegress.errors import UsageError
 
 
@@ -33,12 +33,13 @@ def add_verbs(verbs: Any) -> None:
     take.add_argument("store", type=Path, metavar="STORE", help="the folder of noegress bundle import")
     take.set_defaults(verb=_take)
     for parser in (admit, explain, take):
-        add_folder(parser)
+        add_mirror(parser)
 
 
 def _admit(args: Namespace) -> int:
     arguments = {
-        "targets": [os.fspath(Path(target).resolve()) if _is_path(target) else target for target in args.targets],
+        "targets": [target for target in args.targets if not _is_path(target)],
+        "files": [os.fspath(Path(target).resolve()) for target in args.targets if _is_path(target)],
         "pythons": args.python,
         "platforms": args.platform,
         "all_files": args.all_files,
@@ -47,8 +48,17 @@ def _admit(args: Namespace) -> int:
         if not args.targets:
             raise UsageError("nothing to admit", fix="name a project, a file, or requirements with -r FILE")
         return run_operation(args, "admit", arguments)
-    arguments["requirement_files"] = [os.fspath(path.resolve()) for path in args.requirement]
+    if arguments["files"]:
+        raise UsageError("local files and -r do not go together", fix="admit the files by a command of their own")
+    arguments["requirements"] = [(os.fspath(path), _read(path)) for path in args.requirement]
     return run_operation(args, "admit-set", arguments)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", fix="name a requirements or lock file") from error
 
 
 def _is_path(target: str) -> bool:

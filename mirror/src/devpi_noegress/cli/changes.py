@@ -5,7 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from devpi_noegress.cli.folder import add_folder, run_operation
+from devpi_noegress.cli.folder import add_mirror, run_operation
 from noegress.errors import UsageError
 from noegress.policy.model import WaivedCategory
 
@@ -39,7 +39,7 @@ def add_verbs(verbs: Any) -> None:
     history.add_argument("--last", type=int, default=50, metavar="COUNT", help="lines (default: %(default)s)")
     history.set_defaults(verb=_history)
     for parser in (waive, revoke, restore, rescan, advisories, history):
-        add_folder(parser)
+        add_mirror(parser)
 
 
 def _waive(args: Namespace) -> int:
