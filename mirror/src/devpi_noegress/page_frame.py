@@ -14,7 +14,8 @@ _STYLE = """
 :root { color-scheme: light dark; --line: #d9d9d9; --soft: #f4f4f2; --good: #14652f; --bad: #a11212; --open: #7a5200; }
 @media (prefers-color-scheme: dark) {
 :root { --line: #444; --soft: #262626; --good: #6fcf8f; --bad: #ff8d86; --open: #e9b949; } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 0 auto; padding: 0 1rem 3rem; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 0 auto; padding: 0 1rem 3rem;
+overflow-wrap: anywhere; }
 header { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: baseline; justify-content: space-between;
 border-bottom: 1px solid var(--line); padding: .75rem 0; margin-bottom: 1.5rem; }
 header a { font-weight: 600; } input { font: inherit; padding: .1rem .4rem; max-width: 14rem; }
@@ -25,6 +26,7 @@ h1 { font-size: 1.5rem; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; marg
 .said.admitted { border-color: var(--good); }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .75rem .35rem 0;
 vertical-align: top; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+@media (max-width: 40rem) { table { display: block; overflow-x: auto; } }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 pre { background: var(--soft); padding: .6rem .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 code { font-size: .9em; } .mark { font-weight: 600; } .mark.admitted { color: var(--good); }
