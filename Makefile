@@ -8,8 +8,8 @@ TESTS ?= tests
 PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG_FILE=/dev/null \
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo demo-airgap test check conformance matrix bench-build bench-bundle bench-guard bench-mirror bench-scan \
-	bench-verify check-sdists soak-guard soak-mirror mutate format reference lock clean help
+.PHONY: demo demo-airgap test check conformance matrix bench-build bench-bundle bench-guard bench-mirror bench-mirror-cold \
+	bench-scan bench-verify check-sdists soak-guard soak-mirror mutate format reference lock clean help
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -97,6 +97,10 @@ mutate: .venv  ## change the guard's decisions one by one; a test has to fail ea
 
 bench-verify: .venv  ## verify against hashing the same bytes: make bench-verify WHEELS=FOLDER
 	$(BIN)/python benchmarks/verify/bench.py $(WHEELS)
+
+bench-mirror-cold: .venv  ## installations through the mirror against PyPI; then memory and start-up with 10^5 files
+	$(BIN)/python benchmarks/mirror/cold.py
+	$(BIN)/python benchmarks/mirror/memory.py
 
 bench-guard: .venv  ## what the guard costs, against no guard, in one run
 	$(BIN)/python benchmarks/guard/bench.py

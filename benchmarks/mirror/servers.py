@@ -40,6 +40,7 @@ http {{
     }}
 }}
 """
+_NOEGRESS = Path(sys.executable).with_name("noegress")
 _POLICY = "format = 1\n\n[admission]\non-demand = true\n"
 
 
@@ -82,10 +83,17 @@ def nginx(index: Index, folder: Path) -> Iterator[Target]:
 @contextmanager
 def noegress(_index: Index, folder: Path, upstream: str) -> Iterator[Target]:
     """The mirror, on demand: every page shows candidates, so none of the work of a curated page is left out."""
-    command = Path(sys.executable).with_name("noegress")
-    _run([command, "mirror", "init", folder, "--upstream", upstream])
+    _run([_NOEGRESS, "mirror", "init", folder, "--upstream", upstream])
     (folder / "noegress.toml").write_text(_POLICY)
+    with noegress_serve(folder) as target:
+        yield target
+
+
+@contextmanager
+def noegress_serve(folder: Path) -> Iterator[Target]:
+    """A mirror that exists."""
     port = _free_port()
+    command = _NOEGRESS
     with _running([command, "mirror", "serve", folder, "--port", str(port)], port, folder) as pid:
         yield Target(simple=f"http://127.0.0.1:{port}/root/curated/+simple/", pid=pid)
 

@@ -140,17 +140,14 @@ class Committer:
 
         It is decided again where its bytes are still at hand, and else when it is asked for.
         """
-        stuck, lost = [], []
-        for record in self._store.files.values():
-            if record.state is State.STORING:
-                stuck.append(record)
-            elif record.state is State.ADMITTED and not self._stage.holds(record.file):
-                lost.append(record)
+        records = list(self._store.files.values())
+        stuck = [record for record in records if record.state is State.STORING]
+        lost = self._stage.lost(record.file for record in records if record.state is State.ADMITTED)
         if stuck:
             self._stage.withdraw([record.file for record in stuck])
         if stuck or lost:
             _log.warning("taking up %d interrupted and %d lost files again", len(stuck), len(lost))
-            self._store.apply([Change(path=record.file.path, state=State.KNOWN) for record in lost])
+            self._store.apply([Change(path=file.path, state=State.KNOWN) for file in lost])
             self._store.apply([Change(path=record.file.path, state=self._state_before(record)) for record in stuck])
 
     def _state_before(self, record: Record) -> State:

@@ -6,6 +6,7 @@ from typing import Any
 
 from devpi_noegress.measures import Measures
 from devpi_noegress.stage import INDEX
+from devpi_noegress.waiting import waiting_of
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -16,7 +17,8 @@ def counted(application: Application, measures: Measures) -> Application:
     """The application, with its answers counted."""
 
     def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        begun = time.monotonic()
+        waiting = waiting_of(environ)
+        begun = time.monotonic() if waiting is None else waiting.begun
         path = environ["PATH_INFO"]
         door = next((name for start, name in _DOORS if path.startswith(start)), "devpi")
 
@@ -24,9 +26,8 @@ def counted(application: Application, measures: Measures) -> Application:
             measures.count("noegress_requests_total", door, status[:3])
             return start_response(status, headers, *more)
 
-        try:
-            return application(environ, start)
-        finally:
-            measures.took("noegress_request_seconds", time.monotonic() - begun, door)
+        body = application(environ, start)
+        measures.took("noegress_request_seconds", time.monotonic() - begun, door)
+        return body
 
     return answer

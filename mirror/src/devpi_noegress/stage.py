@@ -216,6 +216,17 @@ class Stage:
         with self._xom.keyfs.read_transaction():
             return self._entry_holds(file)
 
+    def lost(self, files: Iterable[IndexFile]) -> list[IndexFile]:
+        """Those whose bytes are not whole on disk: one walk over the folder, for there may be a hundred thousand."""
+        base = self._files / INDEX / "+f"
+        sizes = {
+            f"{first.name}/{second.name}/{found.name}": found.stat().st_size
+            for first in (os.scandir(base) if base.exists() else ())
+            for second in os.scandir(first)
+            for found in os.scandir(second)
+        }
+        return [file for file in files if file.path not in sizes or file.size not in (None, sizes[file.path])]
+
     def location(self, file: IndexFile) -> Path | None:
         """Where a file of the stage lies on disk."""
         known = self._locations.get(file.path)

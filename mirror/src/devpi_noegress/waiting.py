@@ -1,0 +1,82 @@
+"""Requests that wait without a thread: each is put aside, and answered anew when what it waits for is there or late.
+
+waitress gives a request a thread until it is answered; a thousand clients that wait for one scan would take them all.
+"""
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+KEY = "noegress.waiting"
+
+
+class PutAside(BaseException):
+    """Ends the handling of a request that waits; it is handled again later."""
+
+    def __init__(self, future: Future[Any], until: float) -> None:
+        super().__init__()
+        self.future, self.until = future, until
+
+
+class Waiting:
+    """How long one request has waited already, and for what; outlives being put aside."""
+
+    def __init__(self) -> None:
+        self.begun = time.monotonic()
+        self._future: Future[Any] | None = None
+
+    def wait(self, start: Callable[[], Future[Any]], seconds: float) -> Future[Any] | None:
+        """What ``start`` set off, done; None where it is not after so many seconds.
+
+        It is called once, however often the request is handled.
+        """
+        future = self._future = self._future or start()
+        until = self.begun + seconds
+        if future.done():
+            return future
+        if time.monotonic() >= until:
+            return None
+        raise PutAside(future, until)
+
+
+def waiting_of(environ: Mapping[str, Any]) -> Waiting | None:
+    """The waiting of a request; None under a server that puts nothing aside."""
+    found = environ.get(KEY)
+    return found if isinstance(found, Waiting) else None
+
+
+class Aside:
+    """Those who wait, and one thread that sees when their time is over."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._clock: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self._thread = threading.Thread(target=self._run, name="noegress-waiting", daemon=True)
+
+    def put(self, found: PutAside, again: Callable[[], None]) -> None:
+        """Call ``again`` once: when the future is done, or when the time is over."""
+        lock = threading.Lock()
+
+        def once(*_: object) -> None:
+            if lock.acquire(blocking=False):
+                again()
+
+        with self._changed:
+            if not self._thread.is_alive():
+                self._thread.start()
+            heapq.heappush(self._clock, (found.until, next(self._numbers), once))
+            self._changed.notify()
+        found.future.add_done_callback(once)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._clock or self._clock[0][0] > time.monotonic():
+                    self._changed.wait(self._clock[0][0] - time.monotonic() if self._clock else None)
+                _until, _number, once = heapq.heappop(self._clock)
+            once()
