@@ -27,9 +27,7 @@ class Application:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body, status = b"now", "200 OK"
         if environ["PATH_INFO"] != "/now":
-            waiting = waiting_of(environ)
-            assert waiting is not None
-            found = waiting.wait(self.start, self.patience)
+            found = waiting_of(environ).wait(self.start, self.patience)
             body, status = (b"", "307 Again") if found is None else (found.result(), "200 OK")
         start_response(status, [("Content-Length", str(len(body)))])
         return [body]

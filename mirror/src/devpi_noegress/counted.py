@@ -17,8 +17,7 @@ def counted(application: Application, measures: Measures) -> Application:
     """The application, with its answers counted."""
 
     def answer(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        waiting = waiting_of(environ)
-        begun = time.monotonic() if waiting is None else waiting.begun
+        begun = waiting_of(environ).begun
         path = environ["PATH_INFO"]
         door = next((name for start, name in _DOORS if path.startswith(start)), "devpi")
 

@@ -71,7 +71,8 @@ class FileDoor:
         if record.file.origin is Origin.LOCAL or not is_askable:
             hint = f"noegress mirror admit {record.file.project}=={record.file.version}"
             return self._refusal(record, f"not admitted yet; ask the mirror's operator for {hint}")
-        return self._holding.result(environ, self._mirror.asked(record.file.path, environ.get("HTTP_USER_AGENT", "")))
+        agent = environ.get("HTTP_USER_AGENT", "")
+        return self._holding.result(environ, lambda: self._mirror.asked(record.file.path, agent))
 
     def _metadata(self, environ: Mapping[str, Any], record: Record) -> Answer:
         content = self._mirror.store.metadata(record.metadata_sha256) if record.metadata_sha256 else None

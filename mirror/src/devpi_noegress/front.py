@@ -34,10 +34,10 @@ _log = logging.getLogger(__name__)
 class FrontDoor:
     """A WSGI application over the mirror, with devpi's own behind it."""
 
-    def __init__(self, mirror: Mirror, behind: Application, *, holds: int, outside: Outside | None = None) -> None:
+    def __init__(self, mirror: Mirror, behind: Application, *, outside: Outside | None = None) -> None:
         outside = outside or Outside()
         self._behind = behind
-        holding = Holding(holds, mirror.limits)
+        holding = Holding(mirror.limits)
         self._index = IndexDoor(mirror, holding)
         self._files = FileDoor(mirror, holding, accelerated=outside.accelerated)
         self._side, self._operations = SideDoor(mirror), OperationsDoor(mirror)

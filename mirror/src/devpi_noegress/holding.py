@@ -1,45 +1,40 @@
 """Requests for what is being judged: held for as long as clients wait, then sent to the same place again (ADR 21)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as NotYetError
 from http import HTTPStatus
-from threading import BoundedSemaphore
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from devpi_noegress.answers import NO_STORE, Answer, answer, problem
 from devpi_noegress.errors import MirrorError, UpstreamError
 from devpi_noegress.limits import Limits
+from devpi_noegress.waiting import waiting_of
 
 T = TypeVar("T")
+F = TypeVar("F")
 _POLL = re.compile(r"(?:^|&)poll=([0-9]{1,2})(?=&|$)")
 
 
 class Holding:
-    """Holds as many requests as there are threads for it; the next one is told to come back."""
+    """Holds requests without a thread for each, so that as many wait as may connect."""
 
-    def __init__(self, places: int, limits: Limits) -> None:
-        self._places, self._limits = BoundedSemaphore(places), limits
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
 
-    def result(self, environ: Mapping[str, Any], future: Future[T], *, fallback: T | None = None) -> T | Answer:
-        """What the future gives, or what to answer meanwhile.
+    def result(
+        self, environ: Mapping[str, Any], start: Callable[[], Future[T]], *, fallback: F | None = None
+    ) -> T | F | Answer:
+        """What the future gives, or what to answer meanwhile; ``start`` is called once for a request.
 
         With a ``fallback``, trouble with the upstream gives that: what is known is still true.
         """
-        is_held = not future.done()
-        if is_held and not self._places.acquire(blocking=False):
-            return _later("too many wait already", seconds=5)
         try:
-            return future.result(self._limits.hold_seconds)
-        except NotYetError:
-            return self._ask_again(environ)
+            future = waiting_of(environ).wait(start, self._limits.hold_seconds)
+            return self._ask_again(environ) if future is None else future.result()
         except MirrorError as error:
             return _trouble(error) if fallback is None else fallback
-        finally:
-            if is_held:
-                self._places.release()
 
     def _ask_again(self, environ: Mapping[str, Any]) -> Answer:
         query = environ.get("QUERY_STRING", "")

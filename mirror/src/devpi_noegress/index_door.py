@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +26,7 @@ from devpi_noegress.notice import notice_page
 from devpi_noegress.requester import Requester
 from devpi_noegress.stage import INDEX
 from devpi_noegress.store import Project, is_stale
+from devpi_noegress.waiting import waiting_of
 
 SIMPLE = f"/{INDEX}/+simple/"
 _LEGACY = "application/json"  # of NAME/json, which pip-compile asks for
@@ -83,10 +85,11 @@ class IndexDoor:
         project = self._mirror.store.projects.get(name)
         may_ask = self._mirror.may_ask(requester, name)
         if may_ask and is_stale(project, after_seconds=self._mirror.limits.page_fresh_seconds):
-            is_first = not polled(environ.get("QUERY_STRING", ""))
+            is_first = not polled(environ.get("QUERY_STRING", "")) and not waiting_of(environ).is_begun
             if is_first and not self._asking.takes(requester.address):
                 return _too_many(requester)
-            found = self._holding.result(environ, self._mirror.admissions.project(name), fallback=project)
+            start = partial(self._mirror.admissions.project, name)
+            found = self._holding.result(environ, start, fallback=project)
             if isinstance(found, Answer):
                 return found
             project = found

@@ -5,10 +5,8 @@ import os
 from typing import Any
 
 from waitress.buffers import ReadOnlyFileBasedBuffer
-from waitress.channel import HTTPChannel
-from waitress.task import WSGITask
 
-from devpi_noegress.waiting import KEY, Aside, PutAside, Waiting
+from devpi_noegress.waiting import WaitingChannel
 
 _WHOLE = 1 << 15  # bytes; a smaller body is cheaper copied together with its headers
 _GONE = frozenset({errno.ECONNRESET, errno.ENOTCONN, errno.ESHUTDOWN, errno.ECONNABORTED, errno.EPIPE, errno.EBADF})
@@ -56,32 +54,8 @@ class _OnDisk(ReadOnlyFileBasedBuffer):  # type: ignore[misc]  # as above
         self.remain -= numbytes
 
 
-_ASIDE = Aside()
-
-
-class _Task(WSGITask):  # type: ignore[misc]  # as above
-    """One handling of a request."""
-
-    def get_environment(self) -> dict[str, Any]:
-        """What the application is told; how long the request has waited is kept with the request."""
-        environ: dict[str, Any] = super().get_environment()
-        if not hasattr(self.request, KEY):
-            setattr(self.request, KEY, Waiting())
-        environ[KEY] = getattr(self.request, KEY)
-        return environ
-
-
-class Channel(HTTPChannel):  # type: ignore[misc]  # as above
+class Channel(WaitingChannel):
     """One connection."""
-
-    task_class = _Task
-
-    def service(self) -> None:
-        """Handle the next request; one that waits is handled again later, and takes no thread meanwhile."""
-        try:
-            super().service()
-        except PutAside as found:
-            _ASIDE.put(found, lambda: self.server.add_task(self))
 
     def write_soon(self, data: Any) -> int:
         """Take over a piece of an answer."""

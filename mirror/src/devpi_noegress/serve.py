@@ -29,7 +29,6 @@ from devpi_noegress.tls import Certificate, tls_channel
 from noegress.errors import UsageError
 
 _log = logging.getLogger(__name__)
-_SPARE_THREADS = 20  # that never hold a request, so that pages are served while all others wait for scans
 _HEADER_BYTES = 1 << 15  # of one request; the longest that clients send is a tenth of it
 _CONNECTIONS = 1200  # open at a time; uv opens 50
 
@@ -67,8 +66,8 @@ def serve(
     announce: Callable[[str], None],
 ) -> None:
     """Serve until a signal ends it; ``announce`` gets the address when requests are answered."""
-    if listen.threads <= _SPARE_THREADS:
-        raise UsageError(f"--threads {listen.threads} is too few", fix=f"give at least {_SPARE_THREADS + 1}")
+    if listen.threads < 1:
+        raise UsageError(f"--threads {listen.threads} is too few", fix="give at least 1")
     _raise_descriptors()
     with bound(listen) as socket_, open_mirror(folder, policy=policy, upstream=upstream) as mirror:
         mirror.url = outside.url or mirror.url or _address(socket_, listen)
@@ -76,7 +75,7 @@ def serve(
             _log.warning(
                 "%s is reached from elsewhere without TLS: what is fetched can be changed on the way", listen.host
             )
-        front = FrontDoor(mirror, mirror.stage.application(), holds=listen.threads - _SPARE_THREADS, outside=outside)
+        front = FrontDoor(mirror, mirror.stage.application(), outside=outside)
         server = create_server(
             counted(front, mirror.measures),
             sockets=[socket_],

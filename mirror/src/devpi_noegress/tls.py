@@ -10,9 +10,8 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from waitress.channel import HTTPChannel
-
 from devpi_noegress.errors import MirrorError
+from devpi_noegress.waiting import WaitingChannel
 
 _log = logging.getLogger(__name__)
 
@@ -54,10 +53,12 @@ class Certificate:
         return seen
 
 
-def tls_channel(context: ssl.SSLContext) -> Callable[..., HTTPChannel | None]:
+def tls_channel(context: ssl.SSLContext) -> Callable[..., WaitingChannel | None]:
     """What makes waitress' channel for a new connection."""
 
-    def channel(server: Any, connection: socket.socket, address: Any, settings: Any, **more: Any) -> HTTPChannel | None:
+    def channel(
+        server: Any, connection: socket.socket, address: Any, settings: Any, **more: Any
+    ) -> WaitingChannel | None:
         try:
             connection.setblocking(False)
             secured = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
@@ -69,7 +70,7 @@ def tls_channel(context: ssl.SSLContext) -> Callable[..., HTTPChannel | None]:
     return channel
 
 
-class _Channel(HTTPChannel):  # type: ignore[misc]
+class _Channel(WaitingChannel):
     """One connection. The handshake runs with the first reads; a slow one keeps nobody else waiting."""
 
     socket: ssl.SSLSocket

@@ -9,9 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
-KEY = "noegress.waiting"
+from waitress.channel import HTTPChannel
+from waitress.task import WSGITask
+
+T = TypeVar("T")
+_KEY = "noegress.waiting"
 
 
 class PutAside(BaseException):
@@ -29,24 +33,30 @@ class Waiting:
         self.begun = time.monotonic()
         self._future: Future[Any] | None = None
 
-    def wait(self, start: Callable[[], Future[Any]], seconds: float) -> Future[Any] | None:
+    @property
+    def is_begun(self) -> bool:
+        """Whether the request is handled anew, after it waited."""
+        return self._future is not None
+
+    def wait(self, start: Callable[[], Future[T]], seconds: float) -> Future[T] | None:
         """What ``start`` set off, done; None where it is not after so many seconds.
 
         It is called once, however often the request is handled.
         """
-        future = self._future = self._future or start()
+        if self._future is None:
+            self._future = start()
         until = self.begun + seconds
-        if future.done():
-            return future
+        if self._future.done():
+            return self._future
         if time.monotonic() >= until:
             return None
-        raise PutAside(future, until)
+        raise PutAside(self._future, until)
 
 
-def waiting_of(environ: Mapping[str, Any]) -> Waiting | None:
-    """The waiting of a request; None under a server that puts nothing aside."""
-    found = environ.get(KEY)
-    return found if isinstance(found, Waiting) else None
+def waiting_of(environ: Mapping[str, Any]) -> Waiting:
+    """The waiting of a request; under a server that puts nothing aside it fails."""
+    found: Waiting = environ[_KEY]
+    return found
 
 
 class Aside:
@@ -80,3 +90,31 @@ class Aside:
                     self._changed.wait(self._clock[0][0] - time.monotonic() if self._clock else None)
                 _until, _number, once = heapq.heappop(self._clock)
             once()
+
+
+_ASIDE = Aside()
+
+
+class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
+    """One handling of a request."""
+
+    def get_environment(self) -> dict[str, Any]:
+        """What the application is told; how long the request has waited is kept with the request."""
+        environ: dict[str, Any] = super().get_environment()
+        if not hasattr(self.request, _KEY):
+            setattr(self.request, _KEY, Waiting())
+        environ[_KEY] = getattr(self.request, _KEY)
+        return environ
+
+
+class WaitingChannel(HTTPChannel):  # type: ignore[misc]  # as above
+    """One connection, whose requests may wait."""
+
+    task_class = _Task
+
+    def service(self) -> None:
+        """Handle the next request; one that waits is handled again later, and takes no thread meanwhile."""
+        try:
+            super().service()
+        except PutAside as found:
+            _ASIDE.put(found, lambda: self.server.add_task(self))

@@ -43,7 +43,9 @@ def add_verbs(verbs: Any) -> None:
     server.add_argument(
         "--accelerate", default="", metavar="/LOCATION/", help="have the proxy, nginx, send files (X-Accel-Redirect)"
     )
-    server.add_argument("--threads", type=int, default=200, help="requests at a time; each waiting scan takes one")
+    server.add_argument(
+        "--threads", type=int, default=50, help="requests at a time; one that waits for a scan takes none"
+    )
     server.add_argument("--verbose", action="store_true", help="log more")
     server.set_defaults(verb=_serve)
     nginx = verbs.add_parser("nginx", help="print a configuration of nginx to stand before it")
