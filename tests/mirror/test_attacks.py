@@ -292,6 +292,18 @@ def test_another_file_under_a_name_that_was_given_before_is_refused(index: Index
         assert served.get(path).body == first.content
 
 
+def test_a_replacement_stays_out_through_rescan_and_restore(mirror: Served, shared_index: Index) -> None:
+    first = shared_index.publish("attack-again", "1.0")
+    second = shared_index.publish("attack-again", "1.0", files={"attack_again/other.py": "x = 1\n"})
+    mirror.page("attack-again")
+    paths = [mirror.file_path(item.content, item.filename) for item in (first, second)]
+    assert [mirror.get(path).status for path in paths] == [200, 403]
+    mirror.command("rescan", "attack-again")
+    mirror.command("revoke", "attack-again", "--reason", "a trial")
+    mirror.command("restore", "attack-again", "--reason", "it was one")
+    assert [mirror.get(path).status for path in paths] == [200, 403]
+
+
 def stale(served: Served) -> None:
     """Have every page asked for anew, as if ten minutes had passed."""
     import sqlite3

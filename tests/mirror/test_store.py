@@ -86,6 +86,42 @@ def test_other_bytes_under_a_known_name_are_refused(path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        "Demo-1.0-py3-none-any.whl",
+        "demo-1-py3-none-any.whl",
+        "demo-1.0.0-py3-none-any.whl",
+        "DEMO-1.0-py3-none-any.whl",
+    ],
+)
+def test_other_bytes_under_another_spelling_are_refused_too(spelled: str, path: Path) -> None:
+    other = replace(FILE, filename=spelled, version=spelled.split("-")[1], sha256="b" * 64)
+    store = Store(path)
+    store.update_project(page(FILE), fetched=1.0)
+    store.update_project(page(FILE, other), fetched=2.0)
+    assert store.files[other.path].is_replacement
+    store.close()
+
+
+@pytest.mark.parametrize("filename", ["demo-1.0-1-py3-none-any.whl", "demo-1.0-cp312-cp312-any.whl", "demo-1.0.tar.gz"])
+def test_another_file_of_a_release_is_none_of_that(filename: str, path: Path) -> None:
+    store = Store(path)
+    store.update_project(page(FILE, replace(FILE, filename=filename, sha256="b" * 64)), fetched=1.0)
+    assert {record.state for record in store.files.values()} == {State.KNOWN}
+    store.close()
+
+
+def test_a_yank_arrives_also_beside_a_replacement(path: Path) -> None:
+    other = replace(FILE, sha256="b" * 64)
+    store = Store(path)
+    store.update_project(page(FILE, other), fetched=1.0)
+    store.update_project(page(replace(FILE, yanked="broken"), other), fetched=2.0)
+    assert store.files[FILE.path].file.yanked == "broken"
+    assert store.files[other.path].is_replacement
+    store.close()
+
+
 def test_of_several_changes_all_or_none_are_written(path: Path) -> None:
     store = Store(path)
     store.update_project(page(FILE), fetched=5.0)

@@ -121,6 +121,7 @@ def test_a_page_that_cannot_be_believed_is_refused_whole(changed: dict[str, Any]
         {"filename": "demo-1.0.exe"},
         {"filename": "demo-banana-py3-none-any.whl"},
         {"filename": 7},
+        {"filename": "demo-1.0-py3-none-" + "a" * 250 + ".whl"},
         {"hashes": {"md5": "a" * 32}},
         {"hashes": {"sha256": "A" * 64}},
         {"hashes": {"sha256": "../../../etc/passwd"}},
@@ -128,6 +129,8 @@ def test_a_page_that_cannot_be_believed_is_refused_whole(changed: dict[str, Any]
         {"url": "http://index.example/plain-http-under-https.whl"},
         {"url": "https://user:word@index.example/x.whl"},
         {"url": None},
+        {"url": "https://index.example/\ud800.whl"},
+        {"url": "https://index.example/\x00.whl"},
     ],
 )
 def test_an_entry_that_must_not_be_used_is_skipped_and_counted(changed: dict[str, Any]) -> None:
@@ -135,14 +138,28 @@ def test_an_entry_that_must_not_be_used_is_skipped_and_counted(changed: dict[str
     assert (page.files, page.skipped) == ((), 1)
 
 
-@pytest.mark.parametrize("told", ["yesterday", "2020-01-01T00:00:00", 5, None, ""])
+@pytest.mark.parametrize(
+    "told",
+    ["yesterday", "2020-01-01T00:00:00", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", 5, None, ""],
+)
 def test_an_upload_time_that_cannot_be_read_is_unknown(told: object) -> None:
     assert only_file(**{"upload-time": told}).upload_time is None
 
 
-@pytest.mark.parametrize(("told", "expected"), [(-1, None), (True, None), ("12", None), (0, 0), (12, 12)])
+@pytest.mark.parametrize(
+    ("told", "expected"), [(-1, None), (True, None), ("12", None), (0, 0), (12, 12), (10**30, None)]
+)
 def test_a_size_is_a_whole_number_or_unknown(told: object, expected: int | None) -> None:
     assert only_file(size=told).size == expected
+
+
+def test_what_nothing_can_encode_costs_no_page() -> None:
+    """JSON may hold halves of characters; an entry that does must not take the whole project with it."""
+    file = only_file(yanked="a\ud800b\r\nc", **{"requires-python": ">=3\ud800"})
+    assert (file.yanked, file.requires_python) == ("a\ufffdb\ufffd\ufffdc", None)
+    status = {"project-status": {"status": "\ud800", "reason": "\udfff"}}
+    page = parse_page(document() | status, project=DEMO, url=BASE)
+    assert (page.status, page.status_reason) == ("\ufffd", "\ufffd")
 
 
 def test_the_newer_key_for_core_metadata_wins() -> None:

@@ -49,6 +49,7 @@ def rescan(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
         record
         for record in list(mirror.store.files.values())
         if record.state in (State.ADMITTED, State.REFUSED, State.UNDECIDED)
+        and not record.is_replacement
         and (not names or record.file.project in names)
         and (record.file.url or record.state is State.ADMITTED)  # the bytes of a refused local file were not kept
     ]
@@ -115,7 +116,8 @@ def _chosen(mirror: Mirror, target: Requirement) -> list[Record]:
     return [
         record
         for record in project.files.values()
-        if not target.specifier or target.specifier.contains(record.file.version, prereleases=True)
+        if not record.is_replacement
+        and (not target.specifier or target.specifier.contains(record.file.version, prereleases=True))
     ]
 
 

@@ -8,6 +8,7 @@ from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
     NormalizedName,
+    canonicalize_version,
     parse_sdist_filename,
     parse_wheel_filename,
 )
@@ -15,7 +16,10 @@ from packaging.version import InvalidVersion, Version
 
 from noegress.policy.model import FileFormat
 
+REPLACED = "the upstream lists another file under a name that it had given before"
 ACTIVE = "active"  # the status of a project that says nothing, PEP 792
+_LONGEST = 240  # bytes of a file name; file systems take 255, and devpi adds to it while it writes
+_ENDINGS = (".tar.gz", ".zip", ".whl")
 
 
 class Origin(StrEnum):
@@ -79,6 +83,13 @@ class IndexFile:
         return FileFormat.WHEEL if self.filename.endswith(".whl") else FileFormat.SDIST
 
     @property
+    def release_key(self) -> tuple[str, ...]:
+        """The same for two files that only spell one file of a release differently."""
+        ending = next((ending for ending in _ENDINGS if self.filename.lower().endswith(ending)), "")
+        parts = self.filename.lower().removesuffix(ending).split("-")[2:] if ending == ".whl" else ()
+        return (canonicalize_version(self.version), ending, *(".".join(sorted(part.split("."))) for part in parts))
+
+    @property
     def path(self) -> str:
         """Where it is below ``+f/``: devpi's own layout, so that a listed candidate keeps its address when admitted."""
         return f"{self.sha256[:3]}/{self.sha256[3:16]}/{self.filename}"
@@ -99,9 +110,16 @@ class Record:
     policy_digest: str = ""
     """Of the policy that decided."""
 
+    @property
+    def is_replacement(self) -> bool:
+        """Whether the upstream gave its name to another file before; no policy and no scan lets it in."""
+        return self.state is State.REFUSED and self.reason == REPLACED
+
 
 def parse_filename(filename: str) -> tuple[NormalizedName, Version]:
     """The project and version that a file name tells; raises ``ValueError`` for anything but a wheel or an sdist."""
+    if len(filename.encode("utf-8", "replace")) > _LONGEST:
+        raise ValueError(f"{filename[:40]!r}… is longer than {_LONGEST} bytes")
     if "/" in filename or "\\" in filename or filename.startswith(".") or not filename.isprintable():
         raise ValueError(f"{filename!r} is no file name")
     try:

@@ -18,7 +18,7 @@ from typing import Any
 from packaging.utils import NormalizedName
 
 from devpi_noegress.errors import FolderError
-from devpi_noegress.files import ACTIVE, ON_THE_WAY, IndexFile, Origin, Record, State
+from devpi_noegress.files import ACTIVE, ON_THE_WAY, REPLACED, IndexFile, Origin, Record, State
 from devpi_noegress.upstream_page import Page
 
 FORMAT = 1
@@ -41,7 +41,6 @@ create table if not exists audit(
     id integer primary key, at text not null, who text not null, action text not null, subject text not null,
     detail text not null);
 """
-_REPLACED = "the upstream lists another file under a name that it had given before"
 _FILE = (
     "path, project, version, filename, sha256, url, size, upload_time, requires_python, yanked, core_metadata, "
     "provenance, origin, state, reason, metadata_sha256, kill_switches, policy_digest"
@@ -128,13 +127,13 @@ class Store:
         with self._lock:
             old = self.projects.get(page.project, Project(name=page.project))
             files = dict(old.files)
-            named = {record.file.filename: record.file.sha256 for record in files.values()}
+            named = {item.file.release_key: item.file.sha256 for item in files.values() if not item.is_replacement}
             changed = []
             for file in page.files:
                 before = files.get(file.path)
-                if named.setdefault(file.filename, file.sha256) != file.sha256:
+                if named.setdefault(file.release_key, file.sha256) != file.sha256:
                     if before is None:
-                        changed.append(Record(file=file, state=State.REFUSED, reason=_REPLACED))
+                        changed.append(Record(file=file, state=State.REFUSED, reason=REPLACED))
                 elif before is None:
                     changed.append(Record(file=file, state=State.KNOWN))
                 elif before.file != file:

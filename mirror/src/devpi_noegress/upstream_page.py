@@ -12,6 +12,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 from devpi_noegress.errors import UpstreamError
 from devpi_noegress.files import ACTIVE, IndexFile, parse_filename
 
+_MOST = 1 << 62  # bytes of a file that a database can count
+_LONGEST = 1000  # characters of a text that people read
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -46,8 +48,8 @@ def parse_page(document: object, *, project: NormalizedName, url: str, etag: str
     return Page(
         project=project,
         files=tuple({file.path: file for file in files}.values()),
-        status=str(status.get("status", ACTIVE)),
-        status_reason=str(status.get("reason") or ""),
+        status=_plain(str(status.get("status", ACTIVE))),
+        status_reason=_plain(str(status.get("reason") or "")),
         etag=etag,
         skipped=len(document["files"]) - len(files),
     )
@@ -88,6 +90,8 @@ def _parse_url(base: str, url: str) -> str:
     """Absolute, on http or https, never less protected than the page it stands on."""
     target = urljoin(base, url.partition("#")[0])
     parts = urlsplit(target)
+    if not target.isprintable():
+        raise ValueError(f"{url!r} is no address")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
         raise ValueError(f"{url!r} is no address of a file")
     if urlsplit(base).scheme == "https" and parts.scheme != "https":
@@ -96,7 +100,7 @@ def _parse_url(base: str, url: str) -> str:
 
 
 def _parse_size(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST else None
 
 
 def _parse_time(value: object) -> datetime | None:
@@ -105,14 +109,14 @@ def _parse_time(value: object) -> datetime | None:
         return None
     try:
         time_ = datetime.fromisoformat(value)
-    except ValueError:
+        return time_.astimezone(UTC) if time_.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return time_.astimezone(UTC) if time_.tzinfo else None
 
 
 def _parse_yanked(value: object) -> str | None:
     if isinstance(value, str):
-        return value
+        return _plain(value)
     return "" if value else None
 
 
@@ -124,4 +128,9 @@ def _parse_core_metadata(entry: Mapping[str, Any]) -> str | None:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value and len(value) < 1000 else None
+    return value if isinstance(value, str) and value.isprintable() and 0 < len(value) < _LONGEST else None
+
+
+def _plain(text: str) -> str:
+    """What can be kept and shown: JSON may hold halves of characters (surrogates), which nothing can encode."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text[:_LONGEST])
