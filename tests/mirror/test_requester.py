@@ -98,6 +98,7 @@ def test_each_role_may_what_those_before_it_may() -> None:
         ("Basic X190b2tlbl9fOmFiYw==", None),
         ("Bearer a-replica-of-devpi", None),
         ("Basic !!!", None),
+        ("Basic \xff\xfe", None),
         ("Basic /w==", None),
         ("Digest x", None),
         ("", None),

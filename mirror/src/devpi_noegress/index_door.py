@@ -31,6 +31,7 @@ from devpi_noegress.waiting import waiting_of
 SIMPLE = f"/{INDEX}/+simple/"
 _LEGACY = "application/json"  # of NAME/json, which pip-compile asks for
 _VARY = ("Vary", "Accept, Accept-Encoding, Authorization")
+_LONGEST_NAME = 128  # characters; whatever is asked for upstream is a way out of the boundary (contract 7)
 _log = logging.getLogger(__name__)
 
 
@@ -77,7 +78,7 @@ class IndexDoor:
     def _page(
         self, environ: Mapping[str, Any], requester: Requester, asked: str, kind: str, *, is_folder: bool = True
     ) -> Answer:
-        if "/" in asked:
+        if "/" in asked or len(asked) > _LONGEST_NAME:
             return problem(HTTPStatus.NOT_FOUND, "there is no such page", title="Not found")
         if not is_normalized_name(asked) or not is_folder:
             return _moved(environ, asked, kind)

@@ -6,7 +6,7 @@ from typing import Any
 
 from waitress.buffers import ReadOnlyFileBasedBuffer
 
-from devpi_noegress.waiting import WaitingChannel
+from devpi_noegress.channel import Connection
 
 _WHOLE = 1 << 15  # bytes; a smaller body is cheaper copied together with its headers
 _GONE = frozenset({errno.ECONNRESET, errno.ENOTCONN, errno.ESHUTDOWN, errno.ECONNABORTED, errno.EPIPE, errno.EBADF})
@@ -54,7 +54,7 @@ class _OnDisk(ReadOnlyFileBasedBuffer):  # type: ignore[misc]  # as above
         self.remain -= numbytes
 
 
-class Channel(WaitingChannel):
+class Channel(Connection):
     """One connection."""
 
     def write_soon(self, data: Any) -> int:

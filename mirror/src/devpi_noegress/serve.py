@@ -15,6 +15,7 @@ from types import FrameType
 from waitress.server import create_server
 
 from devpi_noegress import stage
+from devpi_noegress.channel import end_idle_ones
 from devpi_noegress.control_server import ControlServer
 from devpi_noegress.counted import counted
 from devpi_noegress.errors import MirrorError
@@ -30,7 +31,7 @@ from noegress.errors import UsageError
 
 _log = logging.getLogger(__name__)
 _HEADER_BYTES = 1 << 15  # of one request; the longest that clients send is a tenth of it
-_CONNECTIONS = 1200  # open at a time; uv opens 50
+_CONNECTIONS = 4000  # open at a time; uv opens 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,7 @@ def serve(
             url_scheme=listen.scheme,
         )
         server.channel_class = Channel if listen.certificate is None else tls_channel(listen.certificate.context)
+        end_idle_ones(server)
         control, maintenance = ControlServer(mirror), Maintenance(mirror, certificate=listen.certificate)
         control.start()
         maintenance.start()

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from waitress.server import create_server
 
+from devpi_noegress.channel import end_idle_ones
 from devpi_noegress.folder import Folder
 from devpi_noegress.osv import MAX_REQUEST
 from devpi_noegress.replica import Replica
@@ -34,6 +35,7 @@ def serve_replica(folder: Folder, listen: Listen, replication: Replication, *, a
                 max_request_body_size=MAX_REQUEST,
             )
             server.channel_class = Channel
+            end_idle_ones(server)
             socket.listen(1024)
             end_on_signals()
             host, port = socket.getsockname()[:2]

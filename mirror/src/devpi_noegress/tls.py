@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from devpi_noegress.channel import Connection
 from devpi_noegress.errors import MirrorError
-from devpi_noegress.waiting import WaitingChannel
 
 _log = logging.getLogger(__name__)
 
@@ -53,12 +53,10 @@ class Certificate:
         return seen
 
 
-def tls_channel(context: ssl.SSLContext) -> Callable[..., WaitingChannel | None]:
+def tls_channel(context: ssl.SSLContext) -> Callable[..., Connection | None]:
     """What makes waitress' channel for a new connection."""
 
-    def channel(
-        server: Any, connection: socket.socket, address: Any, settings: Any, **more: Any
-    ) -> WaitingChannel | None:
+    def channel(server: Any, connection: socket.socket, address: Any, settings: Any, **more: Any) -> Connection | None:
         try:
             connection.setblocking(False)
             secured = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
@@ -70,7 +68,7 @@ def tls_channel(context: ssl.SSLContext) -> Callable[..., WaitingChannel | None]
     return channel
 
 
-class _Channel(WaitingChannel):
+class _Channel(Connection):
     """One connection. The handshake runs with the first reads; a slow one keeps nobody else waiting."""
 
     socket: ssl.SSLSocket

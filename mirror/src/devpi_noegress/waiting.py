@@ -11,11 +11,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from waitress.channel import HTTPChannel
-from waitress.task import WSGITask
-
 T = TypeVar("T")
-_KEY = "noegress.waiting"
+KEY = "noegress.waiting"
 
 
 class PutAside(BaseException):
@@ -55,7 +52,7 @@ class Waiting:
 
 def waiting_of(environ: Mapping[str, Any]) -> Waiting:
     """The waiting of a request; under a server that puts nothing aside it fails."""
-    found: Waiting = environ[_KEY]
+    found: Waiting = environ[KEY]
     return found
 
 
@@ -90,31 +87,3 @@ class Aside:
                     self._changed.wait(self._clock[0][0] - time.monotonic() if self._clock else None)
                 _until, _number, once = heapq.heappop(self._clock)
             once()
-
-
-_ASIDE = Aside()
-
-
-class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
-    """One handling of a request."""
-
-    def get_environment(self) -> dict[str, Any]:
-        """What the application is told; how long the request has waited is kept with the request."""
-        environ: dict[str, Any] = super().get_environment()
-        if not hasattr(self.request, _KEY):
-            setattr(self.request, _KEY, Waiting())
-        environ[_KEY] = getattr(self.request, _KEY)
-        return environ
-
-
-class WaitingChannel(HTTPChannel):  # type: ignore[misc]  # as above
-    """One connection, whose requests may wait."""
-
-    task_class = _Task
-
-    def service(self) -> None:
-        """Handle the next request; one that waits is handled again later, and takes no thread meanwhile."""
-        try:
-            super().service()
-        except PutAside as found:
-            _ASIDE.put(found, lambda: self.server.add_task(self))
