@@ -14,6 +14,8 @@ from noegress_guard.policy import GuardPolicy, PolicyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from noegress_guard.cli import Options
     from noegress_guard.kernel.machine import Machine
     from noegress_guard.kernel.reporter import Reporter
@@ -110,9 +112,9 @@ def _run_supervised(
         except OSError as error:
             raise RunError(f"{arguments.observe} cannot be written: {error.strerror or error}") from error
     program = Program(command, environment, frozenset(arguments.keep_fd))
-    supervise = _Supervision(found, policies, reports, mode)
+    supervision = _Supervision(found, policies, reports, mode)
     try:
-        status = launch(found, program, supervise.serve)
+        status = launch(found, program, supervision.prepare)
     except LaunchError as error:
         raise RunError(f"{error} (--python-only guards Python code alone, and is no boundary)") from error
     if arguments.observe is not None:
@@ -122,13 +124,19 @@ def _run_supervised(
 
 
 class _Supervision:
-    """What the supervisor's thread builds once the program exists, and not before: no thread survives a fork."""
+    """What the supervisor's thread builds once the program's process exists: no thread survives a fork."""
 
     def __init__(self, machine: Machine, policies: tuple[GuardPolicy, ...], reports: Reporter, mode: str) -> None:
         self.machine = machine
         self.policies = policies
         self.reports = reports
         self.mode = mode
+
+    def prepare(self) -> Callable[[Listener, int], None]:
+        """Load all that will be needed; afterwards, the program may have written what would be loaded."""
+        for name in ("atexit", "fnmatch", "json", "noegress_guard.kernel.supervisor"):
+            __import__(name)
+        return self.serve
 
     def serve(self, listener: Listener, keeper: int) -> None:
         """Serve the tree below the keeper."""

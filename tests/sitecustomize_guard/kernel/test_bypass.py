@@ -294,3 +294,28 @@ os.execv(sys.argv[1], sys.argv[1:])
     done = supervised.guarded.execute(*PLAIN, "-c", code, *command)
     assert done.status == 0, done.err
     assert "tun" not in done.out
+
+
+SHADOWS = ("json", "re", "fnmatch", "atexit", "traceback", "enum", "linecache", "contextlib", "encodings/idna")
+
+
+def test_the_supervisor_runs_no_code_that_the_program_wrote(supervised: Supervised, listener: Listener) -> None:
+    """It is started by `-m`, which looks for modules in the working folder first, where the program writes some."""
+    hostile = f"import socket; socket.create_connection(('127.0.0.1', {listener.port}))"
+    code = f"""
+import os, socket
+os.makedirs("encodings")
+for name in {SHADOWS!r}:
+    with open(name + ".py", "w") as file: file.write({hostile!r})
+for attempt in (("127.0.0.1", 9), ("127.0.0.9", 1), ("secret.example", 80)):
+    try: socket.create_connection(attempt)
+    except OSError: print("refused")
+try: socket.socket(socket.AF_UNIX).connect("/proc/self/cwd/s.sock")
+except OSError: print("refused")
+"""
+    policy = supervised.guarded.write({"allow": ["unix:/run/*/s.sock"]})
+    command = (str(supervised.guarded.python), "-m", "noegress_guard.cli", "run", "--policy", str(policy), "--")
+    done = supervised.guarded.execute(*command, *PLAIN, "-c", code)
+    assert done.out.split() == ["refused"] * 4, done.err
+    assert listener.arrived == []
+    assert len(done.err.splitlines()) >= 2  # events, which are JSON

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import stat
+import sys
 
 from noegress_guard.kernel import machine as m
 
@@ -129,6 +130,12 @@ def _kernel_folders() -> list[bytes]:
             elif kind == b"proc" and root == b"/":
                 found.append(point.rstrip(b"/") + b"/sys")
     return found
+
+
+def load_no_more() -> None:
+    """Keep this process, which stands outside of the filter, from loading code that the tree may have written by now."""
+    sys.meta_path.clear()
+    sys.path.clear()
 
 
 def inherited_descriptors(named: frozenset[int]) -> tuple[list[int], list[int]]:

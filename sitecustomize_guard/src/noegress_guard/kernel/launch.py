@@ -20,6 +20,7 @@ from noegress_guard.kernel import tree
 from noegress_guard.kernel.confinement import (
     drop_capabilities,
     inherited_descriptors,
+    load_no_more,
     restrict_with_landlock,
     shut_kernel_settings,
 )
@@ -70,8 +71,11 @@ class LaunchError(Exception):
     """The program cannot be started under the kernel layer; the message says why."""
 
 
-def launch(machine: m.Machine, program: Program, supervise: Callable[[Listener, int], None]) -> int:
-    """Run the program and return its exit status; `supervise` serves the listener in a thread of its own."""
+def launch(machine: m.Machine, program: Program, prepare: Callable[[], Callable[[Listener, int], None]]) -> int:
+    """Run the program and return its exit status.
+
+    `prepare` loads what is needed while the program gets ready, and returns what serves the listener in a thread.
+    """
     closing, refusing = inherited_descriptors(program.kept_descriptors)
     if refusing:
         raise LaunchError(f"descriptor {refusing[0]} is a network socket; allow it with --keep-fd {refusing[0]}")
@@ -88,6 +92,8 @@ def launch(machine: m.Machine, program: Program, supervise: Callable[[Listener, 
     os.close(theirs)
     os.close(alive_read)
     os.set_inheritable(alive_write, False)
+    supervise = prepare()
+    load_no_more()
     started, listener = _receive_listener(ours)
     _protect()
     stack_size(256 * 1024)
@@ -160,6 +166,7 @@ def _keep(machine: m.Machine, program: Program, control: int, alive: int, mask: 
             os.close(alive)
             m.prctl(m.PR_SET_DUMPABLE, 1)  # the supervisor has to read our memory
             _become(machine, program, control, mask)
+        load_no_more()
         os.close(control)
         start_new_thread(_end_with_supervisor, (alive,))
         while True:

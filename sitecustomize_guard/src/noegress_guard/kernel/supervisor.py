@@ -75,11 +75,8 @@ class Supervisor:
         """Do something for a call; whatever goes wrong, the call is refused."""
         try:
             work()
-        except Exception:  # noqa: BLE001 -- the outer edge, fails closed: one broken call must not end the others
-            sys.stderr.write("noegress-guard: a call was refused after an error in the supervisor\n")
-            import traceback
-
-            traceback.print_exc()
+        except Exception as error:  # noqa: BLE001 -- the outer edge, fails closed: one broken call must not end the others
+            _tell(error)
             with contextlib.suppress(OSError):  # it may have been answered before the error
                 self._listener.answer(call, code=errno.EACCES)
 
@@ -269,3 +266,12 @@ class Supervisor:
         else:
             self._broker.connect(inode, relay)
         return code
+
+
+def _tell(error: Exception) -> None:
+    """Write where an error came from; `traceback` would have to be loaded, and the tree may have written one."""
+    place, where = error.__traceback__, ""
+    while place is not None:
+        where = f" at {place.tb_frame.f_code.co_filename}:{place.tb_lineno}"
+        place = place.tb_next
+    sys.stderr.write(f"noegress-guard: a call was refused after {type(error).__name__}: {error}{where}\n")
