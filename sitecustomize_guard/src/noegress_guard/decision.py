@@ -68,13 +68,23 @@ class Gate:
         """Tell whether an address is listed at some port, so that its name may be asked for."""
         return address in self._learned or self._agree(policy.lists_address(address) for policy in self.policies)
 
-    def allows_socket(self, path: str) -> bool:
-        """Tell whether a Unix socket is listed: its path with every link resolved, or `@NAME`."""
-        return self._agree(any(_covers(entry, path) for entry in policy.sockets) for policy in self.policies)
+    def allows_socket(self, path: str, *, in_full: bool = False) -> bool:
+        """Tell whether a Unix socket is listed: its path with every link resolved, or `@NAME`.
+
+        `in_full` leaves out entries with a wildcard.
+        """
+        return self._agree(
+            any(_covers(entry, path) for entry in policy.sockets if not in_full or not _has_wildcard(entry.host))
+            for policy in self.policies
+        )
 
     def _agree(self, answers: Iterable[bool]) -> bool:
         """Tell whether every policy says yes; without a policy nothing is allowed."""
         return bool(self.policies) and all(answers)
+
+
+def _has_wildcard(text: str) -> bool:
+    return not set(text).isdisjoint("*?[")
 
 
 def _covers(entry: Destination, path: str) -> bool:
@@ -82,7 +92,7 @@ def _covers(entry: Destination, path: str) -> bool:
     if entry.covers_path(path) or entry.kind == "abstract":
         return entry.covers_path(path)
     folders, last = [], entry.host.split("/")
-    while len(last) > 1 and not set(last[0]) & set("*?["):
+    while len(last) > 1 and not _has_wildcard(last[0]):
         folders.append(last.pop(0))
     real = os.path.realpath("/".join(folders) or "/")
     return Destination("unix:" + os.path.join(real, *last)).covers_path(path)

@@ -296,6 +296,20 @@ os.execv(sys.argv[1], sys.argv[1:])
     assert "tun" not in done.out
 
 
+def test_no_folder_is_inherited_that_leads_round_the_read_only_settings(supervised: Supervised) -> None:
+    if not os.access("/proc/sys/kernel/core_pattern", os.W_OK):
+        pytest.skip("not root, or the settings of the kernel are read-only already")
+    code = """
+import os, sys
+os.dup2(os.open("/", os.O_RDONLY), 9); os.dup2(os.open("/proc/sys/kernel/core_pattern", os.O_WRONLY), 8)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+    command = (supervised.guard, "run", "--", "sh", "-c", "ls /proc/self/fd")
+    done = supervised.guarded.execute(*PLAIN, "-c", code, *command)
+    assert done.status == 0, done.err
+    assert not {"8", "9"} & set(done.out.split())
+
+
 SHADOWS = ("json", "re", "fnmatch", "atexit", "traceback", "enum", "linecache", "contextlib", "encodings/idna")
 
 

@@ -169,6 +169,42 @@ def test_a_listed_unix_socket_is_reached(supervised: Supervised, tmp_path: Path)
         assert supervised.python(code).status == 1
 
 
+@pytest.mark.parametrize("entry", ["listed.sock", "folder/*.sock"])
+def test_a_unix_socket_is_listed_under_the_name_that_its_server_gave_it(
+    supervised: Supervised, tmp_path: Path, entry: str
+) -> None:
+    """The tree may rename what it owns: another server's socket over the listed one, or into a listed folder."""
+    import socket
+
+    (tmp_path / "folder").mkdir()
+    moved = entry.replace("*", "outside")
+    with socket.socket(socket.AF_UNIX) as outside:
+        outside.bind(str(tmp_path / "outside.sock"))
+        outside.listen(5)
+        outside.setblocking(False)
+        code = f"""
+import os, socket
+os.rename("outside.sock", {moved!r}); socket.socket(socket.AF_UNIX).connect({moved!r})
+"""
+        done = supervised.python(code, allow=(f"unix:{tmp_path}/{entry}",))
+        assert "PermissionError" in done.err
+        assert events_of(done)[0]["destination"] == f"unix:{tmp_path}/outside.sock"
+        with pytest.raises(BlockingIOError):
+            outside.accept()
+
+
+def test_a_server_may_call_its_unix_socket_by_a_path_of_its_own(supervised: Supervised, tmp_path: Path) -> None:
+    """As one that changed its root or its folder does."""
+    server = "import os, socket, time; os.chdir({!r}); s = socket.socket(socket.AF_UNIX); s.bind('listed.sock'); s.listen(); print('ready', flush=True); time.sleep(60)"
+    with subprocess.Popen([*PLAIN, "-c", server.format(str(tmp_path))], stdout=subprocess.PIPE, env=CLEAN) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        code = f"import socket; socket.socket(socket.AF_UNIX).connect({str(tmp_path / 'listed.sock')!r})"
+        assert supervised.python(code, allow=(f"unix:{tmp_path}/listed.sock",)).status == 0
+        assert supervised.python(code, allow=(f"unix:{tmp_path}/*.sock",)).status == 0
+        process.kill()
+
+
 def test_datagrams_to_a_listed_unix_socket_arrive(supervised: Supervised, tmp_path: Path) -> None:
     import socket
 

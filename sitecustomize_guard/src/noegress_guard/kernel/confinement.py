@@ -133,7 +133,7 @@ def _kernel_folders() -> list[bytes]:
 
 
 def load_no_more() -> None:
-    """Keep this process, which stands outside of the filter, from loading code that the tree may have written by now."""
+    """Keep this process, which stands outside of the filter, from loading what the tree may have written by now."""
     sys.meta_path.clear()
     sys.path.clear()
 
@@ -142,7 +142,8 @@ def inherited_descriptors(named: frozenset[int]) -> tuple[list[int], list[int]]:
     """Return which inherited descriptors to close, and which standard ones make a start impossible.
 
     Sockets other than connected or listening Unix ones, rings of io_uring and devices that carry packets are ways out
-    that the supervisor did not open. `named` ones stay, on the word of whoever started us.
+    that the supervisor did not open; a folder leads round `shut_kernel_settings`, into the mounts as they were before.
+    `named` ones stay, on the word of whoever started us.
     """
     closing: list[int] = []
     refusing: list[int] = []
@@ -162,6 +163,8 @@ def _is_a_way_out(descriptor: int) -> bool:
         return False
     if "[io_uring]" in target or target in _DEVICES:
         return True
+    if stat.S_ISDIR(mode) or target.startswith(("/proc/", "/sys/")):
+        return os.access(_KERNEL_SETTING, os.W_OK)
     if not stat.S_ISSOCK(mode):
         return False
     import _socket

@@ -78,7 +78,9 @@ def launch(machine: m.Machine, program: Program, prepare: Callable[[], Callable[
     """
     closing, refusing = inherited_descriptors(program.kept_descriptors)
     if refusing:
-        raise LaunchError(f"descriptor {refusing[0]} is a network socket; allow it with --keep-fd {refusing[0]}")
+        raise LaunchError(
+            f"descriptor {refusing[0]} is a way out (a network socket, a folder); allow it with --keep-fd {refusing[0]}"
+        )
     for descriptor in closing:
         os.close(descriptor)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.valid_signals()) - _NOT_FORWARDED | {signal.SIGCHLD})

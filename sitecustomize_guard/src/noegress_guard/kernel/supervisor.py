@@ -219,15 +219,16 @@ class Supervisor:
         except OSError as error:
             self._listener.answer(call, code=error.errno or errno.EACCES)
             return None
-        if self._listener.is_waiting(call) and (
-            self._sockets.is_inside(target)
-            or self._judge.lets_socket(call.thread, target.name, listed=self._sockets.is_listed(target))
-        ):
+        if self._listener.is_waiting(call) and (self._sockets.is_inside(target) or self._is_let(call, target)):
             return target
         if target.pin is not None:
             os.close(target.pin)
         self._listener.answer(call, code=errno.EACCES)
         return None
+
+    def _is_let(self, call: Notification, target: Target) -> bool:
+        listed, name = self._sockets.is_listed(target)
+        return self._judge.lets_socket(call.thread, name, listed=listed)
 
     def _connect_datagram(self, call: Notification, inode: int, raw: bytes) -> None:
         """Connect an end of a pair: to the broker as a name server, or through it to what is listed."""

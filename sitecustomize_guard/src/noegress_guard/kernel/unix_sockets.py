@@ -15,15 +15,17 @@ from noegress_guard.kernel.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Final
 
 
 _NETLINK_SOCK_DIAG: Final = 4
-_SOCK_DIAG_BY_FAMILY, _REQUEST = 20, 1
+_SOCK_DIAG_BY_FAMILY, _REQUEST, _DUMP = 20, 1, 0x300
 _SHOW_NAME, _SHOW_VFS = 1, 2
 _NAME, _VFS = 0, 1  # attributes of the answer
 _HEADER: Final = struct.Struct("=IHHII")
 _QUERY: Final = struct.Struct("=BBHIIIII")
+_ANSWER: Final = struct.Struct("=BBBBIII")
 _MAX_LISTENERS: Final = 4096
 
 
@@ -73,18 +75,35 @@ class UnixSockets:
         inode = self._listening.get(target.identity)
         return inode is not None and query_bound(inode) == Bound(inode, target.identity)
 
-    def is_listed(self, target: Target) -> bool:
-        """Tell whether the policy lists it; a file with several names might be another one in disguise."""
+    def is_listed(self, target: Target) -> tuple[bool, str]:
+        """Tell whether the policy lists it, and under which name it is judged."""
         if target.pin is None:
-            return self._gate.allows_socket(target.name)
+            return self._gate.allows_socket(target.name), target.name
         found = os.fstat(target.pin)
+        # a file with several names might be another one in disguise
         if found.st_nlink != 1 or not self._gate.allows_socket(target.name):
-            return False
+            return False, target.name
         try:  # a mount namespace of the tree can show any file under any path; ours cannot be changed from there
             ours = os.stat(target.name, follow_symlinks=False)
         except OSError:
-            return False
-        return (ours.st_dev, ours.st_ino) == (found.st_dev, found.st_ino)
+            return False, target.name
+        if (ours.st_dev, ours.st_ino) != (found.st_dev, found.st_ino):
+            return False, target.name
+        for bound in bound_paths(target.identity):
+            if not self._may_be_called(bound, target.name):
+                return False, bound
+        return True, target.name
+
+    def _may_be_called(self, bound: str, name: str) -> bool:
+        """Tell whether a server that bound to one path may be reached at another; the tree can rename what it owns.
+
+        A server in another root, or with another idea of its folder, still calls its socket the same.
+        """
+        real = "/run/" + bound.removeprefix("/var/run/") if bound.startswith("/var/run/") else bound
+        if self._gate.allows_socket(real):
+            return True
+        same = os.path.basename(bound) == os.path.basename(name)
+        return same and (not bound.startswith("/") or self._gate.allows_socket(name, in_full=True))
 
 
 def resolve(thread: int, path: bytes) -> Target:
@@ -114,28 +133,51 @@ def resolve(thread: int, path: bytes) -> Target:
 
 def query_bound(inode: int) -> Bound | None:
     """Ask the kernel what a Unix socket is bound to (sock_diag(7)); None if it is gone or the kernel cannot tell."""
+    for number, identity, _ in _query(inode):
+        return None if identity is None else Bound(number, identity)
+    return None
+
+
+def bound_paths(identity: tuple[int, int, int] | str) -> list[str]:
+    """Return the paths that the sockets behind a file were bound to, as far as our network namespace shows them."""
+    return [path for _, found, path in _query(None) if found == identity and path]
+
+
+def _query(inode: int | None) -> Iterator[tuple[int, tuple[int, int, int] | str | None, str]]:
+    """Ask for one Unix socket or for all: inode, what it is bound to, the path that it gave. Nothing on an error."""
     try:
         descriptor = m.open_socket(m.AF_NETLINK, m.SOCK_RAW, _NETLINK_SOCK_DIAG)
     except OSError:
-        return None
+        return
     try:
-        unknown = 0xFFFFFFFF
-        query = _QUERY.pack(m.AF_UNIX, 0, 0, unknown, inode, _SHOW_NAME | _SHOW_VFS, unknown, unknown)
-        os.write(descriptor, _HEADER.pack(_HEADER.size + len(query), _SOCK_DIAG_BY_FAMILY, _REQUEST, 1, 0) + query)
-        message = os.read(descriptor, 8192)
+        unknown, flags = 0xFFFFFFFF, _REQUEST | (_DUMP if inode is None else 0)
+        query = _QUERY.pack(m.AF_UNIX, 0, 0, unknown, inode or 0, _SHOW_NAME | _SHOW_VFS, unknown, unknown)
+        os.write(descriptor, _HEADER.pack(_HEADER.size + len(query), _SOCK_DIAG_BY_FAMILY, flags, 1, 0) + query)
+        while True:
+            messages = os.read(descriptor, 65536)
+            while messages:
+                size, kind, *_ = _HEADER.unpack_from(messages)
+                if kind != _SOCK_DIAG_BY_FAMILY:
+                    return  # the end, or an error: there is no such socket
+                yield _read_socket(messages[_HEADER.size : size])
+                messages = messages[(size + 3) & ~3 :]
+            if inode is not None:
+                return
     except OSError:
-        return None
+        return
     finally:
         os.close(descriptor)
-    size, kind, *_ = _HEADER.unpack_from(message)
-    if kind != _SOCK_DIAG_BY_FAMILY:
-        return None  # an error: there is no such socket
-    attributes = dict(_attributes(message[_HEADER.size + 16 : size]))
+
+
+def _read_socket(message: bytes) -> tuple[int, tuple[int, int, int] | str | None, str]:
+    inode: int = _ANSWER.unpack_from(message)[4]
+    attributes = dict(_attributes(message[_ANSWER.size :]))
+    name = attributes.get(_NAME, b"")
     if _VFS in attributes:
         number, device = struct.unpack("=II", attributes[_VFS])
-        return Bound(inode, (device >> 20, device & 0xFFFFF, number))
-    name = attributes.get(_NAME, b"")
-    return Bound(inode, "@" + os.fsdecode(name[1:])) if name[:1] == b"\0" else None
+        path = os.fsdecode(name.partition(b"\0")[0])
+        return inode, (device >> 20, device & 0xFFFFF, number), path
+    return inode, "@" + os.fsdecode(name[1:]) if name[:1] == b"\0" else None, ""
 
 
 def _attributes(data: bytes) -> list[tuple[int, bytes]]:
