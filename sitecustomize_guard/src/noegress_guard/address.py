@@ -23,13 +23,15 @@ _PRIVATE_NETWORKS: Final = (
     (4, 0xC0A80000, 16),
     (4, 0xC6120000, 15),
     (4, 0xE0000000, 3),
-    (6, 0, 127),  # :: and ::1
+    (6, 0, 96),  # ::, ::1 and the IPv4-compatible ones of old
+    (6, 0x64FF9B0001 << 80, 48),  # translated to IPv4 by a network's own rules (RFC 8215)
     (6, 0xFC00 << 112, 7),
     (6, 0xFE80 << 112, 10),
     (6, 0xFEC0 << 112, 10),
     (6, 0xFF00 << 112, 8),
 )
-_NAT64 = (0x64FF9B << 96) >> 32  # 64:ff9b::/96 without its last 32 bits (RFC 6052)
+_NAT64: Final = (0x64FF9B << 96) >> 32  # 64:ff9b::/96 without its last 32 bits (RFC 6052)
+_6TO4: Final = 0x2002  # 2002::/16, the IPv4 address of a gateway behind it (RFC 3056)
 
 
 def format_address(address: Address) -> str:
@@ -58,6 +60,8 @@ def is_private(address: Address) -> bool:
     version, number = address
     if version == 6 and number >> 32 == _NAT64:
         version, number = 4, number & 0xFFFFFFFF
+    elif version == 6 and number >> 112 == _6TO4:
+        version, number = 4, number >> 80 & 0xFFFFFFFF
     bits = 32 if version == 4 else 128
     return any(
         version == of and number >> (bits - length) == base >> (bits - length) for of, base, length in _PRIVATE_NETWORKS

@@ -22,8 +22,9 @@ _NUMBER, _ARCH = 0, 4  # offsets in struct seccomp_data
 _LAST_REVIEWED: Final = 469  # file_setattr, Linux 6.17; a call that nobody looked at is not there (x32 neither)
 _MSG_FASTOPEN: Final = 0x20000000
 _FILTER_FLAG_NEW_LISTENER: Final = 1 << 3
-# ioctl(2): put keystrokes into the terminal, whose shell runs outside; attach to a network interface
-_TIOCSTI, _TIOCLINUX, _TUNSETIFF = 0x5412, 0x541C, 0x400454CA
+# ioctl(2): put keystrokes into the terminal, whose shell runs outside; attach to a network interface; be the network
+# of a virtual machine, which may reach the machine's own vsock servers; make a keyboard
+_TIOCSTI, _TIOCLINUX, _TUNSETIFF, _VHOST_SET_OWNER, _UI_DEV_CREATE = 0x5412, 0x541C, 0x400454CA, 0xAF01, 0x5501
 # setsockopt(2): options that route packets by way of other addresses (LSRR, segment routing), and the resolver's
 _SOL_IP, _SOL_IPV6, _SOL_SCTP = 0, 41, 132
 _IP_OPTIONS, _IP_RECVERR = 4, 11
@@ -97,7 +98,7 @@ def build_filter(machine: m.Machine) -> bytes:
     program.has_bits(_FILTER_FLAG_NEW_LISTENER, "not permitted 2", "allow 2")  # it would hear our calls in our place
     program.label("ioctl")
     program.load_argument(1)
-    for request in (_TIOCSTI, _TIOCLINUX, _TUNSETIFF):
+    for request in (_TIOCSTI, _TIOCLINUX, _TUNSETIFF, _VHOST_SET_OWNER, _UI_DEV_CREATE):
         program.equal(request, "not permitted 2")
     program.answer(_ALLOW)
     _setsockopt_rules(program)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from _thread import allocate_lock
@@ -71,7 +72,7 @@ class Reporter:
                 ],
             }
         partial = path + ".part"
-        with open(partial, "w", encoding="utf-8") as file:
+        with open(_create(partial), "w", encoding="utf-8") as file:
             file.write(json.dumps(report, indent=2) + "\n")
         os.replace(partial, path)
 
@@ -110,5 +111,12 @@ def check_writable(path: str) -> None:
     if os.path.isdir(path):
         raise IsADirectoryError(f"{path} is a folder")
     partial = path + ".part"
-    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    os.close(_create(partial))
     os.unlink(partial)
+
+
+def _create(path: str) -> int:
+    """Open a file anew; the tree may have left a link in its place, and we may write more than it may."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

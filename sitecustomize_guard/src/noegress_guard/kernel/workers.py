@@ -26,13 +26,18 @@ class Workers:
         self._queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
     def submit(self, work: Callable[[], None]) -> None:
-        """Have something done; it handles its own errors."""
+        """Have something done; it handles its own errors. Not done if there is no thread for it, and none to be had."""
         with self._lock:
             if self._idle:
                 self._idle -= 1
             elif self._threads < self._most:
-                self._threads += 1
-                start_new_thread(self._run, ())
+                try:
+                    start_new_thread(self._run, ())
+                except RuntimeError:  # the tree has taken all the threads there are
+                    if not self._threads:
+                        return
+                else:
+                    self._threads += 1
         self._queue.put(work)
 
     def _run(self) -> None:
