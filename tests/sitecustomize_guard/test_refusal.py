@@ -139,6 +139,11 @@ def test_an_event_holds_what_a_log_needs(guarded: Guarded, libraries: Path) -> N
     assert event["policy"] == [str(guarded.folder / "guard.json")]
 
 
+def test_a_variable_that_is_unset_afterwards_hides_nothing(guarded: Guarded) -> None:
+    code = "import os; del os.environ['NOEGRESS_GUARD_EVENTS']\n" + REPEAT.format(times=1)
+    assert json.loads(guarded.run(code, policy={"allow": []}, NOEGRESS_GUARD_EVENTS="fd:1").out)["count"] == 1
+
+
 def test_events_go_to_a_descriptor(guarded: Guarded) -> None:
     done = guarded.run(REPEAT.format(times=1), policy={"allow": []}, NOEGRESS_GUARD_EVENTS="fd:1")
     assert json.loads(done.out)["count"] == 1

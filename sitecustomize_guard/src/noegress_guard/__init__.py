@@ -27,21 +27,16 @@ ANCHOR: "Final" = "/etc/noegress/guard.json"
 TREE: "Final" = "NOEGRESS_GUARD_TREE"
 """Set to the process in which the guarded tree begins; what is bound inside the tree may be connected from inside."""
 
+EVENTS: "Final" = "NOEGRESS_GUARD_EVENTS"
+"""A path, or `fd:N`; unset, events are raised as errors and not recorded."""
+
 STARTED_AT: "Final" = "_noegress_started_at"
 _MOST_PLACES: "Final" = 100
-_LATER: "Final" = (
-    "address",
-    "attribution",
-    "decision",
-    "events",
-    "link",
-    "lookup",
-    "network",
-    "refusal",
-    "tree",
-)
+_RESOLVER_VARIABLES: "Final" = frozenset({b"LOCALDOMAIN", b"HOSTALIASES"})
+"""With these the C library asks for other names than it was given."""
 
-_started: "list[tuple[GuardPolicy, ...]]" = []
+_started: "list[list[tuple[dict[str, Any], str]]]" = []
+"""Content and path of each policy, to be shown; what is enforced is built from them apart."""
 
 
 def start() -> None:
@@ -51,18 +46,19 @@ def start() -> None:
     """
     if _started:
         return
+    load = _private_importer()
     try:
-        policies = find_policies(os.environ)
+        policies = find_policies(os.environ, read=lambda path: load("noegress_guard.policy").read_policy(path))
     except Exception as error:
         # fails closed: nothing runs unguarded because a policy could not be read
         if type(error).__name__ != "PolicyError":
             raise
         _give_up(str(error))
-    _started.append(policies)
+    _started.append([(policy.content, policy.path) for policy in policies])
     for policy in reversed(policies):  # where two differ, the first (the anchor) wins
         os.environ.update(policy.kill_switches)
     os.environ.setdefault(TREE, str(os.getpid()))
-    hook = _make_hook(policies)
+    hook = _make_hook(policies, load, os.environ.get(EVENTS, ""))
     sys.addaudithook(hook)
     if sys.version_info < (3, 12):
         _watch_threads()
@@ -71,11 +67,22 @@ def start() -> None:
 
 
 def active_policies() -> "tuple[GuardPolicy, ...] | None":
-    """Return the policies of this interpreter, None if the guard was not started in it; empty allows nothing."""
-    return _started[0] if _started else None
+    """Return the policies of this interpreter, None if the guard was not started in it; empty allows nothing.
+
+    They are copies: nothing that is done to them changes what is enforced.
+    """
+    if not _started:
+        return None
+    from noegress_guard.policy import GuardPolicy
+
+    return tuple(GuardPolicy(content, path) for content, path in _started[0])
 
 
-def find_policies(environ: "MutableMapping[str, str]", anchor: str | None = None) -> "tuple[GuardPolicy, ...]":
+def find_policies(
+    environ: "MutableMapping[str, str]",
+    anchor: str | None = None,
+    read: "Callable[[str], GuardPolicy] | None" = None,
+) -> "tuple[GuardPolicy, ...]":
     """Return the policies that all have to allow a destination (contract 4); if there is none, nothing is allowed.
 
     The variable is made absolute, so that a child that changes its folder still finds the same file.
@@ -92,9 +99,11 @@ def find_policies(environ: "MutableMapping[str, str]", anchor: str | None = None
             paths.append(absolute)
     if not paths:
         return ()
-    from noegress_guard.policy import read_policy
+    if read is None:
+        from noegress_guard.policy import read_policy
 
-    return tuple(map(read_policy, paths))
+        read = read_policy
+    return tuple(map(read, paths))
 
 
 def _exists(path: str) -> bool:
@@ -108,7 +117,40 @@ def _exists(path: str) -> bool:
     return True
 
 
-def _make_hook(policies: "tuple[GuardPolicy, ...]") -> "Hook":
+def _private_importer() -> "Callable[[str], Any]":
+    """Return what loads our modules for the hook alone, with functions that are theirs alone.
+
+    `import noegress_guard.network` gives everybody else another copy, so that nobody changes ours by setting an
+    attribute, nor by giving `all` another meaning.
+    """
+    import builtins
+    from _frozen_importlib_external import PathFinder  # what `import` uses; `importlib` may not be loaded
+
+    everybody: Any = builtins.__import__
+    own = dict(vars(builtins))
+    loaded: dict[str, Any] = {}
+
+    def load(name: str) -> "Any":
+        module = loaded.get(name)
+        if module is None:
+            if not sys.meta_path:
+                raise ImportError("nothing is loaded any more")
+            spec: Any = PathFinder.find_spec(name, __path__)
+            module = loaded[name] = type(sys)(name)
+            vars(module).update(__builtins__=own, __file__=spec.origin, __package__=__name__, __spec__=spec)
+            exec(spec.loader.get_code(name), vars(module))  # noqa: S102 -- as the import system does
+        return module
+
+    def import_(name: str, space: "Any" = None, inner: "Any" = None, found: "Any" = (), level: int = 0) -> "Any":
+        if found and name.startswith("noegress_guard.") and name != "noegress_guard.errors":
+            return load(name)
+        return everybody(name, space, inner, found, level)
+
+    own["__import__"] = import_
+    return load
+
+
+def _make_hook(policies: "tuple[GuardPolicy, ...]", load: "Callable[[str], Any]", events: str) -> "Hook":
     """Build the hook around variables that no module attribute reaches."""
     # frozen: the most frequent way through the hook is one look into this set
     watched = frozenset(
@@ -124,6 +166,7 @@ def _make_hook(policies: "tuple[GuardPolicy, ...]") -> "Hook":
             "socket.getnameinfo",
             "_thread.start_new_thread",
             "_thread.start_joinable_thread",  # since 3.13
+            "os.putenv",
         }
     )
     handle: Hook | None = None
@@ -132,16 +175,13 @@ def _make_hook(policies: "tuple[GuardPolicy, ...]") -> "Hook":
         nonlocal handle
         if event not in watched or (event == "import" and args[0] != "_socket"):
             return
+        if event == "os.putenv" and args[0] not in _RESOLVER_VARIABLES:
+            return
         if event.startswith("_thread."):
             _note_starter(args[0], sys._getframe(1))  # noqa: SLF001 -- the documented way to the stack
             return
         if handle is None:
-            # what somebody put there in the meantime is not what we import
-            for name in _LATER:
-                sys.modules.pop(f"noegress_guard.{name}", None)
-            from noegress_guard.network import make_handler
-
-            handle = make_handler(policies)
+            handle = load("noegress_guard.network").make_handler(policies, events)
         handle(event, args)
 
     return hook

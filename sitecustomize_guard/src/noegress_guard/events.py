@@ -10,12 +10,12 @@ import os
 import sys
 import time
 
+from noegress_guard import EVENTS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
-VARIABLE: Final = "NOEGRESS_GUARD_EVENTS"
-"""A path, or `fd:N`; unset, events are raised as errors and not recorded."""
 MAX_KINDS: Final = 1000  # different attempts that are counted apart; what comes after them is counted together
 _INTERVAL_SECONDS: Final = 60.0
 
@@ -33,14 +33,25 @@ class _Count:
 
 
 _counts: dict[tuple[object, ...], _Count] = {}
+_target: str | None = None
 _owner = 0
 _complained = False
+
+
+def send_to(target: str) -> None:
+    """Say where events go, empty for nowhere, whatever becomes of the variable."""
+    global _target  # noqa: PLW0603 -- once, before the first event
+    _target = target
+
+
+def _destination() -> str:
+    return os.environ.get(EVENTS, "") if _target is None else _target
 
 
 def record(event: dict[str, Any]) -> None:
     """Count an event, and write it if it is its turn."""
     global _owner  # noqa: PLW0603 -- a fork starts to count anew
-    if VARIABLE not in os.environ:
+    if not _destination():
         return
     if _owner != os.getpid():
         import atexit  # only where something was refused
@@ -89,7 +100,7 @@ def _write(count: _Count) -> None:
         count=count.total,
     )
     count.pending = 0
-    target = os.environ.get(VARIABLE, "")
+    target = _destination()
     try:
         if target.startswith("fd:"):
             os.write(int(target[3:]), line)
@@ -110,7 +121,7 @@ def _complain(target: str, error: Exception, line: bytes) -> None:
     try:
         if not _complained:
             _complained = True
-            os.write(2, f"noegress-guard: {VARIABLE}={target!r}: {error}; events go to standard error\n".encode())
+            os.write(2, f"noegress-guard: {EVENTS}={target!r}: {error}; events go to standard error\n".encode())
         os.write(2, line)
     except OSError:
         return  # nowhere left to say it; the attempt itself stays refused

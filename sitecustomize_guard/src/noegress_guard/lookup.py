@@ -146,7 +146,8 @@ def port_number(port: object) -> int | None:
 
 
 def _is_loopback(address: Address) -> bool:
-    return address == (6, 1) or (address[0] == 4 and address[1] >> 24 == 127)
+    """Tell whether this is the address that has the name localhost; the name server is asked for its neighbours."""
+    return address in {(6, 1), (4, 0x7F000001)}
 
 
 def shown(value: object) -> str:

@@ -11,11 +11,13 @@ import os
 import sys
 from _thread import get_ident
 
-from noegress_guard import link
 from noegress_guard.address import format_address
 from noegress_guard.decision import Gate
+from noegress_guard.errors import EgressRefused
+from noegress_guard.events import send_to
+from noegress_guard.link import NAME, asking, is_supervised
 from noegress_guard.lookup import Resolver, port_number, read_host, shown
-from noegress_guard.refusal import Attempt, EgressRefused, refuse
+from noegress_guard.refusal import Attempt, refuse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +36,9 @@ _TYPE_MASK: Final = 0xF if sys.platform == "linux" else 0xFFFF  # without SOCK_N
 _importing: list[bool] = []
 
 
-def make_handler(policies: Iterable[GuardPolicy]) -> Hook:
-    """Build what the audit hook calls for the events that it watches."""
+def make_handler(policies: Iterable[GuardPolicy], events: str) -> Hook:
+    """Build what the audit hook calls for the events that it watches; `events` is where refusals are recorded."""
+    send_to(events)
     # while a supervisor observes, it is asked about everything; without one, this allows nothing
     gate = Gate(() if "NOEGRESS_GUARD_OBSERVE" in os.environ else policies)
     guarded: list[tuple[Any, Resolver]] = []
@@ -67,6 +70,7 @@ def make_handler(policies: Iterable[GuardPolicy]) -> Hook:
         "socket.gethostbyname": lambda host: guarded[0][1].check_name("gethostbyname", host),
         "socket.gethostbyaddr": lambda host: guarded[0][1].check_reverse("gethostbyaddr", host),
         "socket.getnameinfo": lambda address: guarded[0][1].check_reverse("getnameinfo", address[0]),
+        "os.putenv": lambda name, _: _refuse_variable(gate, name),
     }
 
     def handle(event: str, args: tuple[Any, ...]) -> None:
@@ -74,6 +78,12 @@ def make_handler(policies: Iterable[GuardPolicy]) -> Hook:
         checks[event](*args)
 
     return handle
+
+
+def _refuse_variable(gate: Gate, name: bytes) -> None:
+    """Refuse to change what the C library makes of a name before it asks: what it appends would leave the machine."""
+    why = "lookups of listed names would carry what it holds"
+    refuse(Attempt(operation="putenv", host=name.decode("ascii"), port=None, why=why, fix=""), gate)
 
 
 def _check_new(gate: Gate, family: int, kind: int, protocol: int) -> None:
@@ -142,8 +152,10 @@ def _check_unix(gate: Gate, operation: str, address: object) -> None:
     else:
         refuse(Attempt(operation=operation, host=f"unix:{shown(address)}", port=None), gate)
         return
-    if path == link.NAME and get_ident() in link.asking:
-        return
+    if path == NAME:
+        if get_ident() in asking or is_supervised():
+            return
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "no supervisor stands above this process")
     if path[:1] == b"\0":
         real = "@" + os.fsdecode(path[1:])
     elif not path:

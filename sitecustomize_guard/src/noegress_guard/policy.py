@@ -43,6 +43,7 @@ class GuardPolicy:
         "allow",
         "allow_observe",
         "allow_python_only",
+        "content",
         "digest",
         "kill_switches",
         "names",
@@ -61,6 +62,7 @@ class GuardPolicy:
             raise ValueError(f"the key {unknown[0]!r} is unknown to this guard")
         if content.get("format") != FORMAT or isinstance(content["format"], bool):
             raise ValueError(f"'format' must be {FORMAT}, not {content.get('format')!r}")
+        self.content = dict(content)
         self.path = path
         self.source = _typed(content, "source", str, "") or "noegress.toml"
         """The file that a new destination has to be added to."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 
 from noegress_guard.attribution import Origin, find_origin
+from noegress_guard.errors import EgressRefused
 from noegress_guard.events import record
 from noegress_guard.link import ask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from noegress_guard.decision import Gate
 
 
@@ -44,13 +43,6 @@ class Attempt:
         """The destination in the grammar of the allowlist, without a port where none is known."""
         scheme = "udp://" if self.protocol == "udp" and not self.host.startswith("unix:") else ""
         return f"{scheme}{self.host}" + ("" if self.port is None else f":{self.port}")
-
-
-class EgressRefused(PermissionError):  # noqa: N818 -- reads as what happened, like ConnectionRefusedError
-    """A connection, datagram or lookup that the guard policy does not allow."""
-
-    noegress: dict[str, Any]
-    """The event that was recorded for it (format 1)."""
 
 
 def refuse(attempt: Attempt, gate: Gate) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _socket  # noqa: F401 -- first: the hook loads its part with it, and both then share the same modules
 import os
 import sys
 from _thread import start_new_thread
@@ -101,9 +100,7 @@ def _run_supervised(
     found = machine.this_machine()
     if found is None:
         raise RunError(f"the kernel layer does not know {os.uname().machine}; --python-only guards Python code alone")
-    os.environ.setdefault(events.VARIABLE, arguments.events or "fd:2")
-    if arguments.events:
-        os.environ[events.VARIABLE] = arguments.events
+    events.send_to(arguments.events or os.environ.get(noegress_guard.EVENTS) or "fd:2")
     mode = ENFORCE if arguments.observe is None else DENY if arguments.deny else OBSERVE
     reports = reporter.Reporter()
     if arguments.observe is not None:
