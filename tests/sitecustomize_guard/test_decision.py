@@ -101,3 +101,31 @@ def test_a_socket_is_judged_by_its_real_path(tmp_path: Path) -> None:
     assert not gate([f"unix:{real}/x.sock"]).allows_socket(str(real / "y.sock"))
     assert gate(["unix:@app"]).allows_socket("@app")
     assert not gate(["unix:@app"]).allows_socket("/app")
+
+
+def test_one_entry_of_several_lists_a_unix_socket() -> None:
+    several = gate(["unix:/run/a.sock", "unix:/run/b/*.sock", "unix:@abstract", "a.example:80"])
+    for path in ("/run/a.sock", "/run/b/x.sock", "@abstract"):
+        assert several.allows_socket(path)
+    for path in ("/run/c.sock", "/run/b/c/x.sock", "/abstract", "abstract", "@other"):
+        assert not several.allows_socket(path)
+    assert several.allows_socket("/run/a.sock", in_full=True)
+    assert not several.allows_socket("/run/b/x.sock", in_full=True)
+
+
+def test_links_in_the_folders_of_an_entry_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    linked = gate([f"unix:{tmp_path}/link/a.sock", f"unix:{tmp_path}/link/x*/b.sock"])
+    assert linked.allows_socket(f"{tmp_path}/real/a.sock")
+    assert linked.allows_socket(f"{tmp_path}/real/x1/b.sock")
+    assert not linked.allows_socket(f"{tmp_path}/real/b.sock")
+
+
+def test_an_address_is_listed_by_itself_or_by_a_name_that_led_to_it() -> None:
+    both = gate(["a.example:443", "10.0.0.0/8:*"])
+    assert both.lists_address(PRIVATE)
+    assert not both.lists_address(PUBLIC)
+    both.learn("a.example", PUBLIC)
+    assert both.lists_address(PUBLIC)
+    assert not both.lists_address((4, 0x08080809))

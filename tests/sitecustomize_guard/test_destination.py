@@ -147,3 +147,51 @@ def test_public_addresses_are_not_private(address: str) -> None:
 )
 def test_a_name_is_public_unless_its_last_label_is_special(name: str, public: bool) -> None:  # noqa: FBT001
     assert is_public_name(name) is public
+
+
+def test_lengths_are_those_of_the_standards() -> None:
+    longest = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61])
+    assert parse_name(longest) == longest
+    assert parse_name("e" + longest) is None
+    assert parse_name("a" * 63 + ".example") is not None
+    assert parse_name("a" * 64 + ".example") is None
+    for bad in ("-a.example", "a-.example", "0x", "a.0xf", "a.0x0"):
+        assert parse_name(bad) is None
+    for good in ("a.0xg", "xn--a.example", "a.0y1"):
+        assert parse_name(good) == good
+
+
+def test_ports_are_bounded_on_both_sides() -> None:
+    every = Destination("10.0.0.0/8:*")
+    assert [every.covers_port("tcp", port) for port in (-1, 0, 1, 65535, 65536)] == [False, True, True, True, False]
+    some = Destination("a.example:5-7")
+    assert [some.covers_port("tcp", port) for port in (4, 5, 7, 8)] == [False, True, True, False]
+    assert Destination("a.example:1-65535").high == 65535
+    with pytest.raises(ValueError, match="whole number up to 65535"):
+        Destination("a.example:1-65536")
+
+
+def test_networks_cover_their_addresses_and_no_name_covers_one() -> None:
+    six = Destination("[2001:db8::]/32:1")
+    assert six.covers_address((6, 0x20010DB8 << 96))
+    assert six.covers_address((6, (0x20010DB9 << 96) - 1))
+    assert not six.covers_address((6, (0x20010DB8 << 96) - 1))
+    assert not six.covers_address((6, 0x20010DB9 << 96))
+    assert not Destination("a.example:1").covers_address((4, 0))
+    assert not Destination("unix:/run/x").covers_address((0, 0))
+    assert Destination("[::ffff:10.0.0.0]/104:1").covers_address((4, 0x0AFFFFFF))
+    assert Destination("[::ffff:0:0]/96:1").covers_address((4, 0xFFFFFFFF))
+    assert not Destination("[::ffff:10.0.0.0]/104:1").covers_address((4, 0x0B000000))
+    assert Destination("unix:@a").host == "a"
+
+
+@pytest.mark.parametrize(
+    "text", ["1:::2", "1::2::3", ":1::2", "1::2:", "1:2:3:4:5:6:7::8:9", "1..2.3", "1.2.3.", ".1.2.3"]
+)
+def test_what_is_nearly_an_address_is_none(text: str) -> None:
+    assert parse_address(text) is None
+
+
+def test_a_gap_stands_for_one_group_or_more() -> None:
+    assert parse_address("1:2:3:4:5:6:7::") == (6, 0x00010002000300040005000600070000)
+    assert parse_address("1:2:3:4::5:6:7:8") is None

@@ -7,7 +7,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 from noegress_guard.address import format_address
-from noegress_guard.kernel.addresses import family_of, from_packed, parse_ip, spell_out, to_raw, unix
+from noegress_guard.kernel.addresses import MAX_SIZE, family_of, from_packed, parse_ip, spell_out, to_raw, unix
 
 PORTS = st.integers(0, 65535)
 V4 = st.ip_addresses(v=4) | st.just(ipaddress.ip_address("0.0.0.0"))
@@ -87,3 +87,32 @@ def test_the_address_of_a_unix_socket_holds_its_path(path: bytes) -> None:
     raw = unix(path)
     assert family_of(raw) == socket.AF_UNIX
     assert raw[2:] == (path if path[:1] == b"\0" else path + b"\0")
+
+
+LOOPBACK_4, LOOPBACK_6 = b"\x7f\0\0\1", bytes(15) + b"\1"
+MAPPED = bytes(10) + b"\xff\xff"
+HEAD_4, HEAD_6 = struct.pack("=H", socket.AF_INET) + b"\x12\x34", struct.pack("=H", socket.AF_INET6) + b"\x12\x34flow"
+
+
+def test_the_unspecified_address_is_spelled_out_and_nothing_beside_it_changes() -> None:
+    assert spell_out(HEAD_4 + bytes(4) + b"restrest") == HEAD_4 + LOOPBACK_4 + b"restrest"
+    assert spell_out(HEAD_4 + bytes(4)) == HEAD_4 + LOOPBACK_4
+    for scope in (b"", b"scop"):
+        assert spell_out(HEAD_6 + bytes(16) + scope) == HEAD_6 + LOOPBACK_6 + scope
+        assert spell_out(HEAD_6 + MAPPED + bytes(4) + scope) == HEAD_6 + MAPPED + LOOPBACK_4 + scope
+    for kept in (HEAD_4 + b"\0\0\0\1", HEAD_4 + b"\1\0\0\0", HEAD_4 + bytes(3), HEAD_6 + b"\1" + bytes(15)):
+        assert spell_out(kept) == kept
+
+
+def test_addresses_for_the_kernel_are_these_bytes() -> None:
+    assert to_raw((4, 0x01020304), 0x1234) == HEAD_4 + b"\1\2\3\4" + bytes(8)
+    assert to_raw((6, 1), 0x1234) == HEAD_6[:4] + bytes(4) + LOOPBACK_6 + bytes(4)
+    assert from_packed(b"\1\2\3\4") == (4, 0x01020304)
+
+
+def test_an_address_is_read_from_its_shortest_length_on() -> None:
+    assert parse_ip(HEAD_4 + b"\1\2\3\4" + bytes(8)) == ((4, 0x01020304), 0x1234)
+    assert parse_ip(HEAD_4 + b"\1\2\3\4" + bytes(7)) is None
+    assert parse_ip(HEAD_6 + LOOPBACK_6) == ((6, 1), 0x1234)
+    assert parse_ip(HEAD_6 + LOOPBACK_6[1:]) is None
+    assert MAX_SIZE == 128

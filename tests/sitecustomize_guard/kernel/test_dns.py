@@ -58,3 +58,89 @@ def test_an_answer_to_another_question_is_refused(identity: int) -> None:
     other = dns.query(identity, "b.example", dns.A)
     with pytest.raises(ValueError, match=r"not an answer|another question"):
         dns.parse_answers(dns.answer(dns.parse_question(other), dns.NOERROR), sent)
+
+
+QUERY = bytes.fromhex("1234 0100 0001 0000 0000 0000 01 61 02 6263 00 0001 0001".replace(" ", ""))
+"""Recursive, one question: `a.bc`, A, IN."""
+POINTER, RECORD = b"\xc0\x0c", struct.Struct("!HHIH")
+
+
+def reply(*records: bytes, head: str = "1234 8180 0001", count: int | None = None) -> bytes:
+    number = len(records) if count is None else count
+    return bytes.fromhex(head.replace(" ", "")) + struct.pack("!HHH", number, 0, 0) + QUERY[12:] + b"".join(records)
+
+
+def record(kind: int, seconds: int, data: bytes, *, family: int = 1) -> bytes:
+    return POINTER + RECORD.pack(kind, family, seconds, len(data)) + data
+
+
+def test_a_query_and_an_answer_are_these_bytes() -> None:
+    assert dns.query(0x1234, "a.bc", dns.A) == QUERY
+    assert dns.query(0xFEDC, "a.bc", dns.AAAA) == b"\xfe\xdc" + QUERY[2:-4] + b"\x00\x1c\x00\x01"
+    question = dns.parse_question(QUERY)
+    assert (question.id, question.name, question.kind, question.section) == (0x1234, "a.bc", 1, QUERY[12:])
+    one, other = b"\x01\x02\x03\x04", b"\x05\x06\x07\x08"
+    mixed = dns.answer(question, dns.NOERROR, (one, bytes(16), other), 77)
+    assert mixed == reply(record(1, 77, one), record(1, 77, other))
+    assert dns.answer(question, dns.NXDOMAIN) == reply(head="1234 8183 0001")
+    assert dns.answer(question, dns.SERVFAIL) == reply(head="1234 8182 0001")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        QUERY[:11],
+        QUERY[:-1],
+        QUERY[:2] + b"\x81\x00" + QUERY[4:],  # an answer
+        QUERY[:2] + b"\x09\x00" + QUERY[4:],  # another operation
+        *(QUERY[:at] + b"\0\2" + QUERY[at + 2 :] for at in (4, 6, 8)),
+        QUERY[:-1] + b"\3",  # another class
+        QUERY[:12] + b"\xc0\x0c" + QUERY[-4:],  # a pointer
+        QUERY[:12] + b"\x40" + bytes(64) + QUERY[-4:],
+        QUERY[:12] + (b"\x3f" + b"a" * 63) * 3 + b"\x3e" + b"a" * 62 + b"\0" + QUERY[-4:],  # 256 bytes
+    ],
+)
+def test_what_is_no_question_is_a_value_error(message: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        dns.parse_question(message)
+
+
+def test_a_name_of_255_bytes_is_read() -> None:
+    labels = ["a" * 63] * 3 + ["b" * 61]
+    assert dns.parse_question(dns.query(1, ".".join(labels), dns.A)).name == ".".join(labels)
+
+
+def test_an_answer_is_read_with_its_shortest_time() -> None:
+    alias, other = record(5, 20, b"\xc0\x0c"), record(16, 1, b"x")
+    found = dns.parse_answers(
+        reply(
+            alias, other, record(1, 30, b"\1\2\3\4"), record(28, 2, bytes(16)), record(1, 3, b"\5\6\7\x08", family=3)
+        ),
+        QUERY,
+    )
+    assert found == dns.Answers(dns.NOERROR, False, (b"\1\2\3\4",), 20)
+    assert dns.parse_answers(reply(head="1234 8383 0001"), QUERY) == dns.Answers(dns.NXDOMAIN, True, (), 86400)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        reply()[:11],
+        reply(head="1235 8180 0001"),
+        reply(head="0034 8180 0001"),
+        reply(head="1234 0180 0001"),
+        reply(head="1234 8180 0002"),
+        reply(count=1),
+        reply(record(1, 1, bytes(4))[:-1]),
+        reply(record(1, 1, bytes(4))[:11]),
+        reply(b"\x05ab", count=1),
+    ],
+)
+def test_what_is_no_answer_is_a_value_error(message: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        dns.parse_answers(message, QUERY)
+
+
+def test_a_pointer_leads_anywhere_in_the_message() -> None:
+    far = reply(record(16, 9, b"\0" * 300), b"\xc1\x20" + RECORD.pack(1, 1, 8, 4) + b"\1\2\3\4")
+    assert dns.parse_answers(far, QUERY).addresses == (b"\1\2\3\4",)
