@@ -1,6 +1,8 @@
 """`noegress-guard status` tells the truth about an interpreter."""
 
 import json
+import shutil
+import sys
 
 from tests.sitecustomize_guard.environment import Guarded
 from tests.sitecustomize_guard.supervised import Supervised
@@ -44,6 +46,19 @@ def test_a_file_that_runs_before_the_guard_is_named(guarded: Guarded) -> None:
     finally:
         earlier.unlink()
     assert "0_earlier.pth runs: it sorts before" in report
+
+
+def test_a_pth_that_nobody_reads_is_not_said_to_start_the_guard(guarded: Guarded) -> None:
+    """In a `--target` folder on PYTHONPATH it is our sitecustomize that does."""
+    site = next(guarded.python.parent.parent.glob("lib/*/site-packages"))
+    target = guarded.folder / "target"
+    shutil.copytree(site / "noegress_guard", target / "noegress_guard")
+    shutil.copy(site / "0_noegress_guard.pth", target)
+    path = f"{target}/noegress_guard/pythonpath:{target}"
+    command = (sys.executable, "-m", "noegress_guard.cli", "status", "--json")
+    report = json.loads(guarded.execute(*command, PYTHONPATH=path).out)
+    assert report["python_layer"]["started_by"] == f"{target}/noegress_guard/pythonpath/sitecustomize.py"
+    assert any("-I or -E" in gap for gap in report["not_protected"])
 
 
 def test_under_a_supervisor_the_kernel_layer_is_said_to_be_active(supervised: Supervised) -> None:

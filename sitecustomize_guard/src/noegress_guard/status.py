@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import site
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,7 +74,7 @@ def _site_folder() -> Path:
 def _started_by() -> str | None:
     """Name the file that starts the guard in a new interpreter of this environment."""
     found = _site_folder() / PTH
-    if found.is_file():
+    if found.is_file() and _site_folder() in _folders_of_site():
         return str(found)
     customize = importlib.util.find_spec("sitecustomize")
     if customize and customize.origin and Path(customize.origin).parent.name == "pythonpath":
@@ -81,11 +82,20 @@ def _started_by() -> str | None:
     return None
 
 
+def _folders_of_site() -> set[Path]:
+    """Return the folders whose .pth files are read; a `--target` folder on PYTHONPATH is none of them."""
+    folders = site.getsitepackages() + ([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])
+    return {Path(folder).resolve() for folder in folders}
+
+
 def _activation_gaps() -> list[str]:
     """Say what could keep the guard from starting first, or slow it down."""
     gaps = []
     folder = _site_folder()
-    if _started_by() is None:
+    started_by = _started_by()
+    if started_by is not None and not started_by.endswith(".pth"):
+        gaps.append("Python started with -I or -E, or without the PYTHONPATH of this process")
+    if started_by is None:
         gaps.append(f"new interpreters: neither {folder / PTH} nor our sitecustomize is there to start the guard")
     earlier = [path.name for path in sorted(folder.glob("*.pth")) if path.name < PTH]
     gaps += [f"what {folder / name} runs: it sorts before {PTH}" for name in earlier]
