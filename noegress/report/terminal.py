@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, TextIO
 
 from noegress.report.interface import Judged, Report
-from noegress.report.text import printable, text_report
+from noegress.report.text import ORDER, printable, text_report
 from noegress.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _STYLES = {Verdict.REFUSED: "bold red", Verdict.UNDECIDED: "bold yellow", Verdict.ADMITTED: "green"}
-_ORDER = (Verdict.REFUSED, Verdict.UNDECIDED, Verdict.ADMITTED)
 
 
 def show_on_terminal(report: Report, stream: TextIO) -> bool:
@@ -41,7 +40,7 @@ def _table(report: Report) -> "Table":
     from rich.text import Text  # noqa: PLC0415
 
     table = Table("file", "verdict", "findings", "calls", title=None)
-    for item in sorted(report.artifacts, key=lambda item: _ORDER.index(item.decision.verdict)):
+    for item in sorted(report.artifacts, key=lambda item: ORDER.index(item.decision.verdict)):
         verdict = item.decision.verdict
         table.add_row(
             Text(printable(item.result.subject.filename), overflow="fold"),
@@ -55,5 +54,5 @@ def _table(report: Report) -> "Table":
 def _counts(item: Judged) -> str:
     """How many findings are refused and undecided, of all."""
     verdicts = [judgement.verdict for judgement in item.decision.judgements]
-    hard = [f"{verdicts.count(verdict)} {verdict}" for verdict in _ORDER[:2] if verdict in verdicts]
+    hard = [f"{verdicts.count(verdict)} {verdict}" for verdict in ORDER[:2] if verdict in verdicts]
     return ", ".join([*hard, f"{len(verdicts)} in all"]) if verdicts else ""

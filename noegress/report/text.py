@@ -1,13 +1,19 @@
-"""The report as plain text for people: verdict first, then why, where, the switch and what to do."""
+"""The report as plain text for people: verdict first, then why, where, the switch and what to do.
+
+What decides is told in full and first; what the policy only tells of is one line for each destination.
+"""
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import TypeVar
 
 from noegress.finding import Basis, Category, Finding
 from noegress.report.interface import Judged, Report
 from noegress.verdict import Judgement, Verdict
 
+Item = TypeVar("Item")
+Key = TypeVar("Key", bound=Hashable)
 WHEN = {
     "import": "on import",
     "first-use": "on first use",
@@ -17,9 +23,16 @@ WHEN = {
 }
 
 
+ORDER = (Verdict.REFUSED, Verdict.UNDECIDED, Verdict.ADMITTED)
+TOLD_IN_FULL = 2
+"""Findings of one category that are admitted, up to which each is told in full."""
+
+
 def text_report(report: Report) -> str:
     """Plain lines, no control characters, the same on a terminal and in a file."""
-    lines = [line for item in report.artifacts for line in _artifact(item)]
+    artifacts = sorted(report.artifacts, key=lambda item: ORDER.index(item.decision.verdict))
+    lines = _overview(report, artifacts) if len(artifacts) > 1 else []
+    lines += [line for item in artifacts for line in _artifact(item)]
     if report.is_environment and report.artifacts:
         lines += environment(report)
     return joined([*lines, *summary(report)])
@@ -59,15 +72,59 @@ def summary(report: Report) -> list[str]:
     return [f"{files}: {told}{unread}; policy: {report.policy or 'the defaults, no file found'}"]
 
 
+def _overview(report: Report, artifacts: list[Judged]) -> list[str]:
+    """For many files: how many got which verdict, then each that does not enter with its first reason."""
+    stopped = [item for item in artifacts if item.decision.verdict is not Verdict.ADMITTED]
+    return [*summary(report), *map(_stopped, stopped), ""]
+
+
+def _stopped(item: Judged) -> str:
+    first, *more = item.decision.reasons
+    also = f"; {len(more)} more reason{'s' if len(more) > 1 else ''}" if more else ""
+    return f"  {item.decision.verdict}: {item.result.subject.filename}: {first}{also}"
+
+
 def _artifact(item: Judged) -> Iterator[str]:
     yield f"{item.result.subject.filename}: {item.decision.verdict}"
-    order = [Verdict.REFUSED, Verdict.UNDECIDED, Verdict.ADMITTED]
-    for judgement in sorted(item.decision.judgements, key=lambda judgement: order.index(judgement.verdict)):
-        yield from _judgement(judgement)
-    told = {judgement.finding.message for judgement in item.decision.judgements}
+    judgements = item.decision.judgements
+    for verdict in ORDER[:-1]:
+        for judgement in judgements:
+            if judgement.verdict is verdict:
+                yield from _judgement(judgement)
+    told = {judgement.finding.message for judgement in judgements}
     yield from (f"  undecided: {sentence}" for sentence in item.decision.undecided if sentence not in told)
+    if item.decision.kill_switches:
+        yield f"  admitted only with: {', '.join(map(str, item.decision.kill_switches))}"
+    admitted = [judgement for judgement in judgements if judgement.verdict is Verdict.ADMITTED]
+    for category, those in _by(admitted, lambda judgement: judgement.finding.category).items():
+        if len(those) > TOLD_IN_FULL and category is not Category.INTEGRITY:
+            yield from _category(category, those)
+        else:
+            yield from (line for judgement in those for line in _judgement(judgement))
     if item.result.egress:
         yield f"  calls: {', '.join(item.result.egress)}"
+
+
+def _category(category: Category, judgements: list[Judgement]) -> Iterator[str]:
+    """Many findings of one category that are admitted: a line for each destination, each switch and remedy once."""
+    yield f"  {Verdict.ADMITTED}: {category}, {len(judgements)} findings"
+    findings = [judgement.finding for judgement in judgements]
+    for host, those in _by(findings, lambda finding: finding.host).items():
+        first = max(those, key=lambda finding: finding.default_on)
+        more = f" and {len(those) - 1} more" if len(those) > 1 else ""
+        default = "" if first.default_on else ", off by default"
+        yield f"    {host or 'decided at run time'}: {WHEN[first.when]}{default}, {place(first)}{more}"
+    switches = {str(switch): switch for finding in findings for switch in finding.kill_switches}
+    yield from (f"    switch: {switch} ({switch.basis}, {switch.source})" for switch in switches.values())
+    yield from (f"    remedy: {remedy}" for remedy in dict.fromkeys(finding.remedy for finding in findings))
+
+
+def _by(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
+    """Items in groups, both in the order in which they come."""
+    groups: dict[Key, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
 
 
 def _judgement(judgement: Judgement) -> Iterator[str]:

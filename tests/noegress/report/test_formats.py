@@ -153,3 +153,33 @@ def test_the_exit_status_is_that_of_the_worst_file(
     assert make_report(undecided, refused, admitted).exit_status == 1
     unread = (Unread(target="x", problem="x", fix="y"),)
     assert replace(make_report(refused), unread=unread).exit_status == 2
+
+
+def test_text_of_many_files_begins_with_what_does_not_enter(report: Report) -> None:
+    first, refused, undecided, *_ = FORMATS["text"](replace(report, artifacts=report.artifacts[::-1])).splitlines()
+    assert first.startswith("3 files: 1 admitted, 1 refused, 1 undecided")
+    assert refused.startswith("  refused: acme-1.0-py3-none-any.whl: ")
+    assert undecided.startswith("  undecided: broken-")
+
+
+def test_text_tells_many_admitted_findings_of_a_category_by_destination(
+    make_report: Any, result: Any, finding: Any
+) -> None:
+    places = [("a.example", 1), ("a.example", 2), ("b.example", 3)]
+    found = tuple(
+        finding(category=Category.CDN_ASSET, host=host, place=Place(file="acme/a.py", line=line))
+        for host, line in places
+    )
+    text = FORMATS["text"](make_report(result(findings=found)))
+    assert "  admitted: cdn-asset, 3 findings\n" in text
+    assert "    a.example: on import, acme/a.py:1 (host from acme/hosts.py:1) and 1 more\n" in text
+    assert "    b.example: on import, acme/a.py:3 (host from acme/hosts.py:1)\n" in text
+    assert text.count("remedy: ") == 1
+
+
+def test_text_tells_every_refused_finding_in_full(make_report: Any, result: Any, finding: Any) -> None:
+    found = tuple(
+        finding(category=Category.REMOTE_CODE, place=Place(file="acme/a.py", line=line)) for line in range(1, 6)
+    )
+    text = FORMATS["text"](make_report(result(findings=found)))
+    assert text.count("\n    at acme/a.py:") == 5
