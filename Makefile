@@ -42,7 +42,7 @@ soak-mirror: .venv  ## kill -9 in a loop, a full disk, a failing upstream, jumpi
 	$(BIN)/python -m pytest -n 0 -s -m slow tests/mirror
 
 matrix: .venv build/front-ends/.stamp  ## real builds: front ends × surfaces × indexes (about ten minutes)
-	$(BIN)/python -m pytest -n 2 -m slow tests/hatch_plugin/test_matrix.py
+	$(BIN)/python -m pytest -n 2 -m slow tests/hatch_plugin/test_matrix.py tests/hatch_plugin/test_tox.py
 
 conformance: .venv  ## the TUF client against a checkout of theupdateframework/tuf-conformance: SUITE=DIR
 	PYTHONPATH=$(SUITE) $(BIN)/python -m pytest -q -c /dev/null --rootdir $(SUITE) -p no:cacheprovider \

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.scan.program import Module, is_aside
+from noegress.scan.program import Module
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 from noegress.scan.sites import SHELLS, Site
@@ -135,7 +135,9 @@ def _judge(scene: Scene, site: Site) -> tuple[float, bool]:
 def _is_unpacked(scene: Scene) -> bool:
     """Whether the file makes something executable anywhere, or unpacks or copies what came from outside."""
     names: set[str] = set().union(*(module.tails for module in scene.program.active))
-    waiting = [facts.source for path, facts in scene.files.items() if facts.python is None and not is_aside(path)]
+    waiting = [
+        facts.source for path, facts in scene.files.items() if facts.python is None and path not in scene.program.aside
+    ]
     return any(
         names & wanted or any(f".{name}(".encode() in source for source in waiting for name in wanted)
         for wanted in (_MAKES_RUNNABLE, _UNPACKS)

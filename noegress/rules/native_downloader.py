@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from noegress.finding import Category, Severity
 from noegress.scan.facts import Facts, Mention
-from noegress.scan.program import is_aside
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 
@@ -52,7 +51,7 @@ class NativeDownloader(Rule):
             if (
                 facts.reader != "native"
                 or _LIBRARY.search(path)
-                or is_aside(path)
+                or path in scene.program.aside
                 or not {"http", "downloads"} <= set(facts.marks)
             ):
                 continue

@@ -5,16 +5,14 @@ from collections import defaultdict
 
 from noegress.finding import When
 from noegress.scan.evaluation import Evaluator, dotted_of
-from noegress.scan.executed_files import EXECUTED
-from noegress.scan.facts import Call, Expression, Facts
+from noegress.scan.facts import Call, Expression
 from noegress.scan.importers import Importers
-from noegress.scan.program import Module, Program, is_aside, module_name, tail_of
+from noegress.scan.program import Module, Program, module_name, runs_by_itself, tail_of
 
 _COMMON = {"get", "post", "run", "call", "main", "__init__", "", "open", "send", "update", "start", "close", "setup", "init", "execute", "load", "read", "write", "items", "add", "set", "pop", "append", "format", "join", "put", "request", "fetch", "process", "check", "build", "create", "invoke", "forward", "__call__"}  # fmt: skip
 _COMMAND = re.compile(
     r"(^|\.)(command|group|callback|app\.command|cli)$|(^|\.)\w*(cli|app|main|typer)\w*\.(command|callback|group)$"
 )
-_ENTRY = re.compile(r"^([\w.-]+)\s*=\s*([\w.]+)(?::([\w.]+))?")
 MAX_HOPS = 6
 MAX_CALLERS = 40
 
@@ -25,7 +23,7 @@ class CallGraph:
     def __init__(self, program: Program, evaluator: Evaluator) -> None:
         self.program = program
         self.evaluator = evaluator
-        self.entries = _entry_points(program.files)
+        self.entries = program.entries
         self._uses: dict[str, list[tuple[Module, Call]]] = defaultdict(list)
         for module in program.active:
             uses = self._uses
@@ -46,7 +44,7 @@ class CallGraph:
                         uses[node[2]].append((module, call))
         active = {module.path for module in program.active}
         self._importers = Importers(
-            program.files, [path for path in program.files if path in active or not is_aside(path)]
+            program.files, [path for path in program.files if path in active or path not in program.aside]
         )
         self._swept = {
             module.path.rpartition("/")[0] + "/"
@@ -68,7 +66,8 @@ class CallGraph:
                 package
                 or "." not in name
                 or last == "__main__"
-                or _runs_by_itself(path, self.program.files[path])
+                or runs_by_itself(path, self.program.files[path])
+                or path in self.program.aside.taken_in
                 or any(path.startswith(folder) for folder in self._swept)
                 or any(target == name for target, _, _ in self.entries)
                 or self._importers.is_imported(last, path)
@@ -182,32 +181,6 @@ class CallGraph:
         return False
 
 
-def _runs_by_itself(path: str, facts: Facts) -> bool:
-    """Start-up files, scripts, and files that other code executes by their path."""
-    return facts.reader == "startup" or ".data/scripts/" in path or path.startswith("../") or EXECUTED in facts.marks
-
-
 def _knows(used: Module, module: Module) -> bool:
     top = module.name.rpartition(".")[0] or module.name
     return any(reference.startswith(top) for reference in used.references)
-
-
-def _entry_points(files: dict[str, Facts]) -> list[tuple[str, str, bool]]:
-    """Module, function and whether it is a console script."""
-    found = []
-    for path, facts in files.items():
-        if path.endswith(".start"):  # PEP 829: one entry point a line, run when Python starts
-            for _, line in facts.lines:
-                target, _, function = line.strip().partition(":")
-                found.append((target, function, False))
-            continue
-        if not path.endswith("entry_points.txt"):
-            continue
-        console = False
-        for _, line in facts.lines:
-            text = line.strip()
-            if text.startswith("["):
-                console = text in ("[console_scripts]", "[gui_scripts]")
-            elif match := _ENTRY.match(text):
-                found.append((match[2], match[3] or "", console))
-    return found

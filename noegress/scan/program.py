@@ -1,22 +1,13 @@
 """The modules of one file, linked by name: what a dotted name means, who imports whom, which modules nothing ever loads."""
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+from noegress.scan.aside import Aside, short_path
+from noegress.scan.entry_points import entry_points
+from noegress.scan.executed_files import EXECUTED
 from noegress.scan.facts import Binding, Call, Expression, Facts, Import, PythonFacts
 from noegress.scan.python_reader import read_python
-
-_ROOT = re.compile(r"\A[^/]+\.data/(purelib|platlib|data/[Ll]ib(64)?/(python[^/]*/)?site-packages)/|\Asrc/|\Alib/")
-_ASIDE = re.compile(
-    r"(\A|/)(tests?|testing|test_?utils?|testing_utils?|test_suite|_tests?|examples?|docs?|doc|benchmarks?|samples?|fixtures|testdata|"
-    r"conftest\.py|test_[^/]*\.py|[^/]*_test\.py|cookiecutter\.[^/]*|demos?|tutorials?)(/|\Z)|\{\{|/node_modules/"
-)
-
-
-def is_aside(path: str) -> bool:
-    """Tests, documentation, examples and templates: not what the installed package runs."""
-    return bool(_ASIDE.search(path))
 
 
 @dataclass(slots=True, eq=False)
@@ -82,52 +73,62 @@ class Symbol:
 class Program:
     """All Python modules of a file; those that were set aside at first are parsed when a name leads to them."""
 
-    def __init__(self, files: dict[str, Facts]) -> None:
+    def __init__(self, files: dict[str, Facts], name: str = "") -> None:
         self.files = files
+        self.aside = Aside(files, name)
+        self.entries = entry_points(files)
         self.paths: dict[str, str] = {}
         self.modules: dict[str, Module | None] = {}
         for path, facts in files.items():
             if facts.reader in ("python", "startup") or (facts.reader == "broken" and path.endswith((".py", ".pyw"))):
-                name, package = module_name(path)
-                if package or name not in self.paths:  # a package goes before a module of its name
-                    self.paths[name] = path
-        self.tops = {name.partition(".")[0] for name in self.paths}
-        for name, path in self.paths.items():
-            if files[path].python is not None and not is_aside(path):
-                self.module(name)
+                dotted, package = module_name(path)
+                if package or dotted not in self.paths:  # a package goes before a module of its name
+                    self.paths[dotted] = path
+        self.tops = {dotted.partition(".")[0] for dotted in self.paths}
+        for dotted, path in self.paths.items():
+            if files[path].python is not None and (path not in self.aside or runs_by_itself(path, files[path])):
+                self.module(dotted)
         self.active = [module for module in self.modules.values() if module is not None]
         self._follow()
 
     def _follow(self) -> None:
-        """Take in what lies among tests, examples or documentation and is imported by what is not."""
-        waiting = [*self.active, *self._leading_aside()]
+        """Take in what lies among tests, examples or documentation and is loaded by what does not."""
+        names = {dotted for dotted, path in self.paths.items() if path in self.aside}
+        if not any(self.files[self.paths[dotted]].python is not None for dotted in names):
+            return
+        for target, _, _ in self.entries:
+            self._take_in(names & set(_above(target)))
+        waiting = [*self.active, *self._leading_aside(names)]
         while waiting:
-            for reference in sorted(waiting.pop().references):
-                path = self.paths.get(reference)
-                if path is not None and reference not in self.modules and self.files[path].python is not None:
-                    module = self.module(reference)
-                    if module is not None:
-                        self.active.append(module)
-                        waiting.append(module)
+            module = waiting.pop()
+            wanted = module.references | {_absolute(module, text.text) for text in module.facts.texts if not text.idle}
+            waiting += self._take_in(names & {name for each in wanted & names for name in _above(each)})
 
-    def _leading_aside(self) -> list[Module]:
-        """Modules that were not parsed, and whose import lines hold a word of a path that was set aside and calls out."""
-        words = {
-            match[2]
-            for path, facts in self.files.items()
-            if facts.python is not None
-            for match in _ASIDE.finditer(path)
-            if match[2]
-        }
-        words = {word.removesuffix(".py") for word in words}
+    def _take_in(self, names: set[str]) -> list[Module]:
+        """Modules that were not known to be loaded."""
+        found = []
+        for name in sorted(names):
+            module = self.module(name) if self.paths[name] in self.aside else None
+            self.aside.take_in(self.paths[name])
+            if module is not None:
+                self.active.append(module)
+                found.append(module)
+        return found
+
+    def _leading_aside(self, names: set[str]) -> list[Module]:
+        """Modules that were not parsed, and that name a folder or a module that was set aside."""
+        words = {self.aside.word(self.paths[name]) for name in names} - {""}
+        quoted = {word: tuple(f".{word}{end}".encode() for end in "./\"'") for word in words}
         found = []
         for name, path in self.paths.items():
             facts = self.files[path]
-            if words and facts.python is None and not is_aside(path) and any(map(facts.may_import, words)):
-                parts = {part for word in facts.imports for part in word.split(".")}
-                module = self.module(name) if parts & words else None
-                if module is not None:
-                    found.append(module)
+            if facts.python is None and path not in self.aside:
+                held = [word for word in words if facts.may_import(word)]
+                parts = {part for word in facts.imports for part in word.split(".")} if held else set()
+                if any(word in parts or any(text in facts.source for text in quoted[word]) for word in held):
+                    module = self.module(name)
+                    if module is not None:
+                        found.append(module)
         return found
 
     def module(self, name: str) -> Module | None:
@@ -191,9 +192,26 @@ class Program:
 
 def module_name(path: str) -> tuple[str, bool]:
     """The dotted name of a member and whether it is a package."""
-    stem = _ROOT.sub("", path).removesuffix(".pyw").removesuffix(".py")
+    stem = short_path(path).removesuffix(".pyw").removesuffix(".py")
     package = stem.endswith("/__init__") or stem == "__init__"
     return stem.removesuffix("__init__").rstrip("/").replace("/", "."), package
+
+
+def _above(name: str) -> list[str]:
+    """A module and the packages that are loaded before it."""
+    parts = name.split(".")
+    return [".".join(parts[:cut]) for cut in range(1, len(parts) + 1)]
+
+
+def _absolute(module: Module, text: str) -> str:
+    """A text as the name of a module; one that begins with a dot is meant from the package of who says it."""
+    package = module.name if module.package else module.name.rpartition(".")[0]
+    return package + text if text[:1] == "." else text
+
+
+def runs_by_itself(path: str, facts: Facts) -> bool:
+    """Start-up files, scripts, and files that other code executes by their path."""
+    return facts.reader == "startup" or ".data/scripts/" in path or path.startswith("../") or EXECUTED in facts.marks
 
 
 def _link(path: str, facts: PythonFacts) -> Module:

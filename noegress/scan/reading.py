@@ -21,6 +21,7 @@ MAX_ASIDE = 256_000  # bytes of a file that could be code under another name; lo
 MAX_LINES = 5000  # of a start-up or metadata file that are kept
 OPAQUE = "opaque"
 UNCHECKED = "unchecked"
+TOO_LONG = "it is too long to be parsed"
 OVERFLOW = "it overflows the parser, or the memory that a scan may have"
 _STARTUP = re.compile(r"(\A|/)(sitecustomize|usercustomize)(/__init__)?\.py\Z|\.(pth|start)\Z")
 _SOURCE = re.compile(rb"^[ \t]*(?:import|from)[ \t]+\w|__import__|import_module", re.MULTILINE)
@@ -137,7 +138,7 @@ def read_source(content: bytes, *, whole: bool) -> Facts:
     if not whole and not executing and not matters(plain):
         return Facts("python", source=content)
     if len(content) > MAX_SOURCE:
-        return read_opaque_source(content, f"it has {len(content)} bytes, and sources over {MAX_SOURCE} are not parsed")
+        return read_opaque_source(content, f"{TOO_LONG}, {len(content)} bytes of at most {MAX_SOURCE}")
     try:
         tree = parse_python(content)
         if not executing:

@@ -12,7 +12,7 @@ from noegress.scan.arguments import ArgumentFinder
 from noegress.scan.callgraph import CallGraph
 from noegress.scan.evaluation import Evaluator
 from noegress.scan.facts import Call, Facts, Mention
-from noegress.scan.program import Module, Program, is_aside
+from noegress.scan.program import Module, Program
 from noegress.scan.sites import CLIENTS, Site, SiteFinder
 from noegress.scan.switches import SwitchFinder
 from noegress.scan.vendors import VendorData, vendor_data
@@ -89,7 +89,7 @@ class Scene:
         self.kind = kind
         self.name = name
         self.version = version
-        self.program = Program(files)
+        self.program = Program(files, name)
         self.evaluator = Evaluator(self.program)
         self.graph = CallGraph(self.program, self.evaluator)
         self.arguments = ArgumentFinder(self.evaluator, self.graph)
@@ -119,7 +119,7 @@ class Scene:
     def mentions(self, *readers: str) -> Iterator[tuple[str, Facts, Mention]]:
         """Addresses in members that are no Python, by the readers that found them; tests and documentation are left out."""
         for path, facts in self.files.items():
-            if facts.reader in readers and facts.mentions and not is_aside(path):
+            if facts.reader in readers and facts.mentions and path not in self.program.aside:
                 for mention in facts.mentions:
                     yield path, facts, mention
 
@@ -182,7 +182,7 @@ class Scene:
         """By a package and a module in it, last names: the files whose import lines name both."""
         found: dict[tuple[str, str], set[str]] = {}
         for path, facts in self.files.items():
-            if is_aside(path):
+            if path in self.program.aside:
                 continue
             words = set(facts.imports)
             if facts.python is not None:
@@ -270,7 +270,7 @@ class Scene:
         return bool(function) and any(
             facts.source.count(word) > facts.source.count(b"def " + word)
             for path, facts in self.files.items()
-            if path != module.path and not is_aside(path)
+            if path != module.path and path not in self.program.aside
         )
 
     def is_own_host(self, host: str) -> bool:

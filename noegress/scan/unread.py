@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from noegress.finding import Category, Confidence, Finding, Place, Severity, When
 from noegress.scan.carried import HIDDEN
 from noegress.scan.facts import Facts
-from noegress.scan.program import is_aside, module_name
-from noegress.scan.reading import OVERFLOW, UNCHECKED
+from noegress.scan.program import module_name
+from noegress.scan.reading import OVERFLOW, TOO_LONG, UNCHECKED
 from noegress.scan.scene import Scene
 
 SOURCE_RULE, HIDDEN_RULE, BYTECODE_RULE = "unreadable-source", "hidden-code", "sourceless-bytecode"
@@ -36,8 +36,8 @@ def unread(scene: Scene) -> list[Finding]:
 
 def _unparsed(scene: Scene, path: str, problem: str) -> Finding:
     # what was too much for this interpreter may be little to the one that runs it, whoever imports it there
-    is_loaded = scene.graph.is_loaded_path(path) or problem.startswith(OVERFLOW)
-    serious = problem not in _NEVER_RUN and _is_importable(path) and is_loaded
+    is_loaded = scene.graph.is_loaded_path(path) or problem.startswith((OVERFLOW, TOO_LONG))
+    serious = problem not in _NEVER_RUN and _is_importable(scene, path) and is_loaded
     why = _NEVER_RUN.get(problem, problem)
     return _finding(
         SOURCE_RULE,
@@ -54,7 +54,7 @@ def _hidden(scene: Scene, path: str, facts: Facts) -> Iterator[Finding]:
             line, why = mark.removeprefix(HIDDEN).split(":", 1)
             is_active = any(module.path == path for module in scene.program.active)
             is_run = is_active and scene.graph.is_loaded_path(path)
-            serious = is_run or (facts.reader == "pickle" and not is_aside(path))
+            serious = is_run or (facts.reader == "pickle" and path not in scene.program.aside)
             message = f"{path} {why}, so what that code does is not known."
             yield _finding(HIDDEN_RULE, path, int(line), message, serious=serious)
 
@@ -98,10 +98,12 @@ def _finding(rule: str, path: str, line: int, message: str, *, serious: bool) ->
     )
 
 
-def _is_importable(path: str) -> bool:
+def _is_importable(scene: Scene, path: str) -> bool:
     name, _ = module_name(path)
     if path.endswith((".pth", ".start")):
         return True
     return (
-        path.endswith((".py", ".pyw")) and not is_aside(path) and all(part.isidentifier() for part in name.split("."))
+        path.endswith((".py", ".pyw"))
+        and path not in scene.program.aside
+        and all(part.isidentifier() for part in name.split("."))
     )

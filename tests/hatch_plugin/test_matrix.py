@@ -34,7 +34,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 OTHERS = REPOSITORY / "build/front-ends/bin"
 if (OTHERS / "tox").exists():
     COMMANDS |= {
-        "tox": (str(OTHERS / "tox"), "run", "-q"),
+        # tox-uv takes the default for itself
+        "tox": (str(OTHERS / "tox"), "run", "-q", "--runner", "virtualenv"),
         "tox by uv": (str(OTHERS / "tox"), "run", "-q", "--runner", "uv-venv-runner"),
         "poetry": (str(OTHERS / "poetry"), "build", "-q", "-f", "wheel", "-o", "../out"),
         "pdm": (str(OTHERS / "pdm"), "build", "-q", "--no-sdist", "-d", "../out"),

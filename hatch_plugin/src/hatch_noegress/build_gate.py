@@ -5,6 +5,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from hatch_noegress.refused import mark_environment, refuse_marked_environment, refused
 from noegress.errors import NoegressError, PolicyError
 from noegress.policy import FoundPolicy, find_policy
 from noegress.run.namespace import enter_network_namespace
@@ -36,9 +37,11 @@ def _check(root: Path) -> FoundPolicy:
         found = policy_of_build(root)
         report = _judge(root, found)
     except NoegressError as error:
-        raise SystemExit(refusal(error)) from None
+        raise refused(refusal(error)) from None
     if report.errors:
-        raise SystemExit(_message(report, found))
+        mark_environment()
+        raise refused(_message(report, found))
+    refuse_marked_environment()
     return found
 
 
@@ -67,9 +70,9 @@ def check_project(root: Path) -> FoundPolicy:
         found = policy_of_build(root)
         report = gate(root, found, this_machine(), front_ends=_INSTALLERS).within(Scope.PROJECT)
     except NoegressError as error:
-        raise SystemExit(refusal(error)) from None
+        raise refused(refusal(error)) from None
     if report.errors:
-        raise SystemExit(_message(report, found))
+        raise refused(_message(report, found))
     return found
 
 

@@ -12,6 +12,7 @@ from hatchling.metadata.plugin.interface import MetadataHookInterface
 from hatchling.plugin import hookimpl
 
 from hatch_noegress.build_gate import check_build, cut_network
+from hatch_noegress.refused import refused
 
 # keys of a build hook's table that hatchling itself reads
 _HATCHLING_KEYS = frozenset({"dependencies", "enable-by-default", "require-runtime-dependencies"}) | {
@@ -83,7 +84,7 @@ def _refuse_options(table: str, config: dict[str, Any], *, known: frozenset[str]
     """The tables take no option: what is allowed is the policy's business, never the project's."""
     unknown = sorted(set(config) - known)
     if unknown:
-        raise SystemExit(
+        raise refused(
             f"\nnoegress: build refused: pyproject.toml: [{table}] {unknown[0]} is not an option\n"
             "    fix: remove it; the policy (noegress.toml) holds every setting\n"
         )

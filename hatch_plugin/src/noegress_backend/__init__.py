@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hatch_noegress.build_gate import check_build
+from hatch_noegress.refused import refused
 
 from noegress_backend.sdist import add_policy
 
@@ -60,4 +61,4 @@ def _wrapped() -> Any:
 
 
 def _refused(problem: str, fix: str) -> SystemExit:
-    return SystemExit(f"\nnoegress: build refused: {problem}\n    fix: {fix}\n")
+    return refused(f"\nnoegress: build refused: {problem}\n    fix: {fix}\n")
