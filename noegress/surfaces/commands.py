@@ -7,12 +7,12 @@ from noegress.surfaces.inspection import Inspection, Origin
 from noegress.surfaces.installers import assigned_violations, command_violations, installer_of
 from noegress.surfaces.machine import Command
 from noegress.surfaces.places import place_of_variable
-from noegress.surfaces.shell_words import assignment, simple_commands, split_words
+from noegress.surfaces.shell_words import assignment, is_unknown, simple_commands, split_words
 from noegress.surfaces.violation import Violation
 
 _PREFIXES = frozenset(
     {"sudo", "exec", "env", "command", "nice", "run", "call", "-", "@", "cmd", "entrypoint", "onbuild", "if", "while"}
-) | {"then", "do", "else"}
+) | {"then", "do", "else", "!"}
 _SETTERS = frozenset({"export", "arg", "set", "setx", "setenv", "declare", "typeset", "readonly", "local"})
 _TALKERS = frozenset(
     {"echo", "printf", "grep", "git", "curl", "wget", "twine", "sed", "awk", "cat", "which", "from"}
@@ -20,20 +20,58 @@ _TALKERS = frozenset(
     "complete",
     "compdef",
     "compgen",
+    "info",
+    "warning",
+    "error",
+    "log",
+    "warn",
+    "die",
+    "fail",
+    "usage",
+    "throw",
+    "description",
+    "write-host",
+    "write-output",
+    "write-error",
+    "write-warning",
 }
 """Programs whose words are about something: an installer among them is not run."""
 _VARIABLE_FILES = re.compile(r"GITHUB_ENV|BASH_ENV|/etc/environment|\.env\b|\.\w*rc\b|profile\b|activate\b")
 """Where a line that is only printed becomes a variable of what runs later."""
 _SET_BY_PRINTING = re.compile(r"task\.setvariable variable=(\w+)[^\]]*\]\s*(\S+)")
-_INDEX_OPTION = re.compile(r"(--(extra-index-url|index-url|find-links|default-index|index)[=\s]|-[if])\s*\S*://")
+_SET_IN_NET = re.compile(r"SetEnvironmentVariable\(\s*[\"'](\w+)[\"']\s*,\s*[\"']([^\"']+)[\"']")
+_HANDED_ON = re.compile(r"\b(tee|add-content|out-file|set-content)\b|^\s*[\"'][^\"']*[\"']\s*>>", re.IGNORECASE)
+_PAIR = re.compile(r"(?<![\w-])([A-Za-z_]\w*)=([^\s\"']+)")
+_FED = re.compile(
+    r"\b(?:pip[\d.]*|uv)\b.*<\(\s*(?:curl|wget)\b[^)]*?(?P<read>[a-z]+://[^\s)\"']+)"
+    r"|\b(?:curl|wget)\b[^|]*?(?P<piped>[a-z]+://[^\s|\"']+)[^|]*\|[^|]*\b(?:pip[\d.]*|uv)\b[^|]*(?:/dev/stdin|-r\s*-(?!\S)|-c\s*-(?!\S))"
+    r"|\b(?:curl|wget|aria2c|invoke-webrequest|iwr|^\s*add)\b.*?(?P<wheel>[a-z]+://[^\s\"']+\.whl)(?![\w.])",
+    re.IGNORECASE,
+)
+"""Requirements and wheels that a line takes from the network for an installer to find."""
+_INDEX_OPTION = re.compile(r"(?<!\S)(--(extra-index-url|index-url|find-links|default-index|index)[=\s]|-[if])\s*\S*://")
 _NESTING = ("eval", "ssh", "su", "watch", "nohup", "docker", "podman")
 """Programs that run a word which holds a whole command."""
 
 
 def text_violations(inspection: Inspection, text: str, origin: Origin, *, surface: str) -> Iterator[Violation]:
     """One line of shell."""
+    yield from _whole_line(inspection, text, origin, surface)
     for words in simple_commands(text):
         yield from words_violations(inspection, words, origin, surface=surface)
+
+
+def _whole_line(inspection: Inspection, text: str, origin: Origin, surface: str) -> Iterator[Violation]:
+    """What several commands of a line open together."""
+    pairs = _SET_IN_NET.findall(text)
+    if _HANDED_ON.search(text) and _VARIABLE_FILES.search(text):
+        pairs += [pair for pair in _PAIR.findall(text) if place_of_variable(pair[0])]
+    for name, value in pairs:
+        yield from value_violations(inspection, name, value, origin, surface=surface)
+    found = None if text.lstrip(" @-").startswith("echo ") else _FED.search(text)
+    url = next((group for group in found.groups() if group), "") if found else ""
+    if url and not is_unknown(url):
+        yield from inspection.direct(surface, origin, url=url, text=text)
 
 
 def words_violations(
@@ -77,7 +115,7 @@ def value_violations(
 ) -> Iterator[Violation]:
     """One variable: what it opens by its name, or because it keeps options or a command for later."""
     yield from assigned_violations(inspection, name, value, origin, surface=surface)
-    if is_index_option(value):
+    if is_index_option(value) or (value.startswith("-") and _INDEX_OPTION.search(value)):
         yield from options_violations(inspection, split_words(value), origin, surface=surface)
     elif name.startswith("CIBW_"):
         yield from text_violations(inspection, value, origin, surface=surface)
@@ -86,10 +124,13 @@ def value_violations(
 def _program(inspection: Inspection, rest: list[str], origin: Origin, surface: str) -> Iterator[Violation]:
     program = _bare(rest[0])
     for previous, word in zip(["", *rest], rest, strict=False):
-        name, equals, value = re.sub(r"^(-e|--[a-z-]+=)(?=\w+=)", "", word).partition("=")
+        name, equals, value = re.sub(r"^(-e|--[a-z_-]+=)(?=\w+=)", "", word).partition("=")
         if equals and place_of_variable(name):  # make A=b, docker build --build-arg A=b
             yield from assigned_violations(inspection, name, value, origin, surface=surface)
-        if " " in word and (re.fullmatch(r"-\w*c", previous) or program in _NESTING):
+        if previous == "-c" and program.startswith("python") and "pip" in word:  # python -c "pip.main([…])"
+            called = Command(tool="pip", arguments=tuple(re.findall(r"[\"']([^\"']+)[\"']", word)))
+            yield from command_violations(inspection, called, origin, surface=surface)
+        elif " " in word and (re.fullmatch(r"-\w*c", previous) or program in _NESTING):
             yield from text_violations(inspection, word, origin, surface=surface)  # sh -c "…"
     for position in range(len(rest)):
         command = installer_of(rest[position:])

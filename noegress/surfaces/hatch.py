@@ -28,7 +28,9 @@ def hatch_violations(inspection: Inspection, toml: Toml, *prefix: str) -> Iterat
     for hook in toml.table(*prefix, "build", "hooks"):
         yield from _array(inspection, toml, *prefix, "build", "hooks", hook, "dependencies")
     for target in toml.table(*prefix, "build", "targets"):
-        yield from _array(inspection, toml, *prefix, "build", "targets", target, "dependencies")
+        built = (*prefix, "build", "targets", target)
+        for table in (built, *((*built, "hooks", hook) for hook in toml.table(*built, "hooks"))):
+            yield from _array(inspection, toml, *table, "dependencies")
     yield from _sources(inspection, toml, *prefix, "sources")
     for name in toml.table(*prefix, "envs"):
         yield from _environment(inspection, toml, *prefix, "envs", name)
@@ -93,6 +95,8 @@ def _disabled(inspection: Inspection, toml: Toml, *prefix: str) -> Iterator[Viol
 
 
 def _environment(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Violation]:
+    for inside in _overrides(toml, *path):
+        yield from _overridden(inspection, toml, *path, "overrides", *inside)
     for table in (path, *((*path, "overrides", *inside) for inside in _overrides(toml, *path))):
         for key in _DEPENDENCIES:
             yield from _array(inspection, toml, *table, key)
@@ -109,6 +113,26 @@ def _environment(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Vio
             for command, line in toml.strings(*table, *key.split("/", 1)):
                 origin = Origin(file=toml.path, line=line)
                 yield from text_violations(inspection, command, origin, surface=SURFACE)
+
+
+def _overridden(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Violation]:
+    """Options of an override as only it writes them: ``set-…``, ``NAME=value``, ``{ value = …, if = [...] }``."""
+    for option, written in toml.table(*path).items():
+        name = option.removeprefix("set-")
+        for position, item in enumerate(written if isinstance(written, list) else [written]):
+            at: KeyPath = (*path, option, position) if isinstance(written, list) else (*path, option)
+            origin = Origin(file=toml.path, line=toml.line(*at))
+            value = item.get("value") if isinstance(item, dict) else item
+            if not isinstance(value, str) or (name == option and name in _DEPENDENCIES and item is value):
+                continue  # a plain array of requirements is read like any other
+            if name == "env-vars":
+                key, _, rest = value.partition("=")
+                key, rest = (str(item["key"]), value) if isinstance(item, dict) and "key" in item else (key, rest)
+                yield from variable_violations(inspection, key, rest, origin, surface=SURFACE)
+            elif name in _DEPENDENCIES:
+                yield from inspection.requirement(SURFACE, origin, value, base=toml.path.parent)
+            elif name in (*_COMMANDS, "scripts"):
+                yield from text_violations(inspection, value.partition("=")[2] or value, origin, surface=SURFACE)
 
 
 def _arguments(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Violation]:

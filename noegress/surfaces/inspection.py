@@ -145,7 +145,9 @@ class Inspection:
         base: Path | None = None,
     ) -> Iterator[Violation]:
         """A direct reference: a file of the mirror, or a source tree of the project itself."""
-        if self.mirror.covers(url) or self.is_own_tree(url, base or self.directory):
+        # what a script installs may be built before; what a project requires was never admitted
+        is_file = origin.weight is Weight.ERROR and url.partition("#")[0].lower().endswith(_ARCHIVES)
+        if self.mirror.covers(url) or (not is_file and self.is_own_tree(url, base or self.directory)):
             return
         allows = f"{describe(url)} to be installed without the mirror"
         fix = f"require it by name and have it admitted at the mirror ({self.mirror.url})"

@@ -26,6 +26,8 @@ _REQUIRING = {
     "pdm": ("add",),
     "pipenv": ("install",),
     "easy_install": (),
+    "pex": (),
+    "shiv": (),
 }
 """Subcommands whose arguments may be requirements; their paths are the caller's own."""
 _RUNNING: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -112,6 +114,8 @@ _TOOLS = {
     "pip-sync": _merged(_PIP, {"pip-args": Place.REFERENCE}),
     "piptools": _merged(_PIP, {"pip-args": Place.REFERENCE}),
     "easy_install": _PIP,
+    "pex": _merged(_PIP, {"index": Place.EXTRA, "repo": Place.EXTRA}),
+    "shiv": _PIP,
     "uv": _UV,
     "uvx": _UV,
     "pipx": _PIPX,
@@ -141,6 +145,8 @@ def command_violations(
     """The options and arguments of one installer; values that only the run will know are not judged."""
     tool = _TOOLS[command.tool]
     own, program = _split(command, tool.grammar)
+    if next((word for word in own if not word.startswith("-")), "") == "publish":
+        return  # what is named there is uploaded to
     nested = installer_of(program) if program else None
     if nested is not None:
         yield from command_violations(inspection, nested, origin, surface=surface)
@@ -157,7 +163,7 @@ def command_violations(
                 place = tool.places[name]
                 yield from place_violations(inspection, place, value, origin, written=written, surface=surface)
             if name in _FILES:
-                _mention(inspection, value, origin, _FILES[name])
+                mention(inspection, value, origin, _FILES[name])
     yield from _settings(inspection, command.tool, arguments, origin, surface)
     yield from _arguments(inspection, command.tool, arguments, origin, surface)
 
@@ -201,7 +207,7 @@ def assigned_violations(
     yield from variable_violations(inspection, name, value, origin, surface=surface)
     if name in _FILE_VARIABLES:
         for file in value.split():
-            _mention(inspection, file, origin, _FILE_VARIABLES[name])
+            mention(inspection, file, origin, _FILE_VARIABLES[name])
 
 
 def _settings(
@@ -225,7 +231,7 @@ def _settings(
             yield from place_violations(inspection, place, value, origin, written=written, surface=surface)
 
 
-def _mention(inspection: Inspection, name: str, origin: Origin, judge: Judge) -> None:
+def mention(inspection: Inspection, name: str, origin: Origin, judge: Judge) -> None:
     """Leave a file of the project that a command names, from its root or from the script's folder, to the gate."""
     folders = [inspection.directory, *([origin.file.parent] if isinstance(origin.file, Path) else [])]
     if name and "://" not in name and "\0" not in name:

@@ -84,7 +84,7 @@ PIP = Grammar(
         "no-index prefer-binary require-hashes pre no-deps upgrade isolated user no-cache-dir quiet verbose dry-run "
         "no-build-isolation use-pep517 no-use-pep517 force-reinstall ignore-installed ignore-requires-python compile "
         "no-compile no-warn-script-location no-warn-conflicts no-input debug disable-pip-version-check no-color "
-        "check-build-dependencies no-clean break-system-packages require-virtualenv version help"
+        "check-build-dependencies no-clean global site break-system-packages require-virtualenv version help"
     ),
     short=_PIP_SHORT,
     abbreviates=True,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from noegress.surfaces.built_folders import without_built
 from noegress.surfaces.commands import (
     is_index_option,
     options_violations,
@@ -12,12 +13,14 @@ from noegress.surfaces.commands import (
     words_violations,
 )
 from noegress.surfaces.document import UnreadableError, read_text
+from noegress.surfaces.handed_files import mounted_file
 from noegress.surfaces.inspection import Inspection, Origin
-from noegress.surfaces.installers import installer_of
+from noegress.surfaces.installers import installer_of, mention
 from noegress.surfaces.places import place_of_variable
 from noegress.surfaces.requirements import line_violations, requirements_violations
 from noegress.surfaces.script_lines import logical_lines
 from noegress.surfaces.script_variables import Literals
+from noegress.surfaces.scripts import script_violations
 from noegress.surfaces.shell_words import assignment, split_words
 from noegress.surfaces.violation import Violation, Weight
 from noegress.surfaces.yaml_document import Path as KeyPath
@@ -30,7 +33,7 @@ _NAMES = re.compile(
     r"(docker-)?compose.*\.ya?ml|\.?devcontainer\.json|\.pre-commit-(config|hooks)\.ya?ml|\.?woodpecker.*\.ya?ml|"
     r"taskfile.*\.ya?ml|action\.ya?ml|\.?pipelines?\.ya?ml|package\.json|tasks\.json|snapcraft\.ya?ml|render\.ya?ml|"
     r"app\.(json|ya?ml)|skaffold\.ya?ml|\.?copier\.ya?ml|\.gitpod\.ya?ml|\.semaphore\.ya?ml|codeship-.*\.ya?ml|"
-    r"playbook.*\.ya?ml|dvc\.ya?ml|MLproject|nixpacks\.json",
+    r"playbook.*\.ya?ml|dvc\.ya?ml|MLproject|nixpacks\.json|vercel\.json|devbox\.json|cog\.ya?ml",
     re.IGNORECASE,
 )
 _FOLDERS = frozenset(
@@ -41,10 +44,11 @@ _FORMS = ("issue_template", "discussion_template", "pull_request_template")
 _PROSE = frozenset(
     {"name", "description", "desc", "title", "displayname", "label", "help", "summary", "message", "if", "placeholder"}
 ) | {"about", "notes", "comment", "usage", "when", "subject", "body", "text", "id", "uses", "image", "repo", "url"}
-_NAMES_OF_VARIABLES = ("name", "key", "variable", "envvar")
+NAMES_OF_VARIABLES = ("name", "key", "variable", "envvar")
 _VALUES = ("value", "default", "defaultvalue")
 _REQUIREMENTS = "additional_dependencies"  # pre-commit hands them to pip install
-_CONSULTED = ("requirements", "requirement", "constraint", "env_file")
+_CONSULTED = ("requirements", "requirement", "constraint")
+_ENVIRONMENT_FILES = frozenset({"env_file", "envfile", "dotenv"})
 
 
 def is_pipeline(path: Path, directory: Path) -> bool:
@@ -56,36 +60,30 @@ def is_pipeline(path: Path, directory: Path) -> bool:
     return (is_kept and path.suffix in (".yml", ".yaml", ".json")) or _NAMES.fullmatch(path.name) is not None
 
 
-def is_manifest(path: Path) -> bool:
-    """Whether a file may at least set variables for what runs: any YAML, an editor's settings."""
-    return path.suffix in (".yml", ".yaml") or (path.suffix == ".json" and path.parent.name == ".vscode")
-
-
 def pipeline_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
     """The commands of a pipeline, and the variables that it sets for them."""
-    scalars, literals = _read(path)
+    scalars, literals = read_document(path)
+    yield from without_built(inspection, flat_text(scalars), _pipeline(inspection, path, scalars, literals))
+
+
+def _pipeline(inspection: Inspection, path: Path, scalars: list[Scalar], literals: Literals) -> Iterator[Violation]:
     for scalar in scalars:
         if scalar.key.lower() not in _PROSE:
-            for number, text in _command_lines(scalar):
+            for number, text in command_lines(scalar):
                 origin = Origin(file=path, line=number, weight=Weight.WARNING)
                 for reading in literals.readings(text):
                     yield from _command(inspection, scalar, reading, origin)
-    yield from _variables(inspection, path, scalars, literals)
-    yield from _sequences(inspection, path, scalars)
+    yield from variables(inspection, path, scalars, literals)
+    yield from sequences(inspection, path, scalars)
 
 
-def manifest_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
-    """The variables that some YAML file sets; what else stands in it is nobody's command."""
-    scalars, literals = _read(path)
-    addressed = [scalar for scalar in scalars if "/" in scalar.value or scalar.key.lower() in _NAMES_OF_VARIABLES]
-    yield from _variables(inspection, path, addressed, literals)
-    for scalar in scalars:
-        if scalar.key == "extra_args" and is_index_option(scalar.value):  # Ansible's pip module
-            origin = Origin(file=path, line=scalar.line, weight=Weight.WARNING)
-            yield from options_violations(inspection, split_words(scalar.value), origin, surface=SURFACE)
+def flat_text(scalars: list[Scalar]) -> str:
+    """The keys and values of a document, one below another."""
+    return "\n".join(f"{scalar.key}: {scalar.value}" for scalar in scalars)
 
 
-def _read(path: Path) -> tuple[list[Scalar], Literals]:
+def read_document(path: Path) -> tuple[list[Scalar], Literals]:
+    """The scalars of a file and what its keys are set to; nothing of a file in an encoding that no tool reads."""
     try:
         scalars = read_yaml(read_text(path))
     except UnreadableError:
@@ -97,7 +95,8 @@ def _read(path: Path) -> tuple[list[Scalar], Literals]:
     return scalars, literals
 
 
-def _command_lines(scalar: Scalar) -> list[tuple[int, str]]:
+def command_lines(scalar: Scalar) -> list[tuple[int, str]]:
+    """The logical lines of a scalar, each with its line in the file."""
     if len(scalar.lines) == 1:
         number, text = scalar.lines[0]
         return [(number, line.text) for line in logical_lines(text) if not line.is_configuration]
@@ -108,24 +107,28 @@ def _command_lines(scalar: Scalar) -> list[tuple[int, str]]:
 
 
 def _command(inspection: Inspection, scalar: Scalar, text: str, origin: Origin) -> Iterator[Violation]:
+    if mounted := mounted_file(text):
+        mention(inspection, mounted[0], origin, mounted[1])
     if _REQUIREMENTS in scalar.path:
         yield from line_violations(inspection, text, origin, base=inspection.directory, surface=SURFACE)
     elif is_index_option(text):
         yield from options_violations(inspection, split_words(text), origin, surface=SURFACE)
+    elif scalar.key.lower() in _ENVIRONMENT_FILES or (scalar.key == "path" and _ENVIRONMENT_FILES & set(scalar.path)):
+        mention(inspection, text.strip(), origin, script_violations)
     elif scalar.key in _CONSULTED and isinstance(origin.file, Path):
         file = inspection.directory / text
-        if "\0" not in text and scalar.key != "env_file" and file.is_file() and inspection.holds(file):
+        if "\0" not in text and file.is_file() and inspection.holds(file):
             inspection.mentioned.append((requirements_violations, file))
     else:
         yield from text_violations(inspection, text.strip(), origin, surface=SURFACE)
 
 
-def _variables(inspection: Inspection, path: Path, scalars: list[Scalar], literals: Literals) -> Iterator[Violation]:
+def variables(inspection: Inspection, path: Path, scalars: list[Scalar], literals: Literals) -> Iterator[Violation]:
     """``NAME: value``, ``NAME: {value: …}``, ``{name: NAME, value: …}`` and ``- NAME=value``."""
     named = {
         (scalar.path[:-1], scalar.value)
         for scalar in scalars
-        if scalar.key.lower() in _NAMES_OF_VARIABLES and place_of_variable(scalar.value)
+        if scalar.key.lower() in NAMES_OF_VARIABLES and place_of_variable(scalar.value)
     }
     names: dict[KeyPath, str] = dict(named)
     for scalar in scalars:
@@ -146,7 +149,9 @@ def _variable(scalar: Scalar, names: dict[KeyPath, str]) -> tuple[str, str]:
     return assignment(value) or ("", "")
 
 
-def _sequences(inspection: Inspection, path: Path, scalars: list[Scalar]) -> Iterator[Violation]:
+def sequences(
+    inspection: Inspection, path: Path, scalars: list[Scalar], *, are_options: bool = True
+) -> Iterator[Violation]:
     """Commands that are written as a list of words, and options in a list with their values."""
     lists: dict[KeyPath, list[Scalar]] = {}
     for scalar in scalars:
@@ -161,5 +166,10 @@ def _sequences(inspection: Inspection, path: Path, scalars: list[Scalar]) -> Ite
             if word and " " not in word and installer_of(words[position:]) is not None:
                 yield from words_violations(inspection, words[position:], origin, surface=SURFACE)
                 break
-            if word.startswith("--") and "=" not in word and is_index_option(" ".join(words[position : position + 2])):
+            if (
+                are_options
+                and word.startswith("--")
+                and "=" not in word
+                and is_index_option(" ".join(words[position : position + 2]))
+            ):
                 yield from options_violations(inspection, words[position : position + 2], origin, surface=SURFACE)

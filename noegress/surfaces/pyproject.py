@@ -9,6 +9,7 @@ from noegress.surfaces.cibuildwheel import cibuildwheel_violations
 from noegress.surfaces.document import Toml, UnreadableError, read_toml
 from noegress.surfaces.hatch import gate_switch_violations, hatch_violations
 from noegress.surfaces.inspection import Inspection, Origin
+from noegress.surfaces.option_tables import tool_table_violations
 from noegress.surfaces.pdm import pdm_violations
 from noegress.surfaces.pixi import pixi_violations
 from noegress.surfaces.poetry import poetry_violations
@@ -47,6 +48,7 @@ def pyproject_violations(inspection: Inspection, path: Path) -> Iterator[Violati
     yield from cibuildwheel_violations(inspection, toml)
     yield from pixi_violations(inspection, toml, "tool", "pixi")
     yield from task_violations(inspection, toml)
+    yield from tool_table_violations(inspection, toml)
     yield from _elders(inspection, toml)
     try:
         yield from tables_violations(inspection, toml, "tool", "tox")

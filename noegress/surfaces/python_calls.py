@@ -39,6 +39,8 @@ def python_violations(inspection: Inspection, path: Path) -> Iterator[Violation]
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             yield from _call(inspection, path, node, literals)
+        elif isinstance(node, ast.Dict):
+            yield from _actions(inspection, path, node, literals)
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
             yield from _assigned(inspection, path, node.targets[0].slice, node.value, literals)
 
@@ -59,6 +61,8 @@ def literals_of(tree: ast.Module) -> dict[str, ast.expr]:
             found |= {target.id: node.value for target in node.targets if isinstance(target, ast.Name)}
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
             found[node.target.id] = node.value
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "pip":
+            found |= {alias.asname or alias.name: ast.Name(id="pip") for alias in node.names}
     return found
 
 
@@ -102,6 +106,8 @@ def _call(inspection: Inspection, path: Path, node: ast.Call, literals: dict[str
         if keyword.arg in ("env", "environ") and isinstance(keyword.value, ast.Dict):
             for key, value in zip(keyword.value.keys, keyword.value.values, strict=True):
                 yield from _assigned(inspection, path, key, value, literals)
+    if name == "update":  # os.environ.update(NAME=…) and .update({"NAME": …})
+        yield from _updated(inspection, path, node, literals)
     if name in ("setdefault", "putenv", "setenv") and len(node.args) > 1:
         yield from _assigned(inspection, path, node.args[0], node.args[1], literals)
     if name in _NOX and isinstance(node.func, ast.Attribute):
@@ -109,13 +115,45 @@ def _call(inspection: Inspection, path: Path, node: ast.Call, literals: dict[str
         options = [word for channel in channels for word in ("--channel", channel)]
         words = [*_NOX[name], *options, *_arguments(node, literals)]
         yield from words_violations(inspection, words, origin, surface=SURFACE)
-    elif name in _RUNNERS and node.args:
+    elif (name in _RUNNERS or _is_pip(node.func, literals)) and node.args:
         words = words_of(node.args[0], literals) or _arguments(node, literals)
+        words = ["pip", *words] if _is_pip(node.func, literals) else words
         if len(words) == 1:
             for line in words[0].splitlines():
                 yield from text_violations(inspection, line, origin, surface=SURFACE)
         else:
             yield from words_violations(inspection, words, origin, surface=SURFACE)
+
+
+def _actions(inspection: Inspection, path: Path, node: ast.Dict, literals: dict[str, ast.expr]) -> Iterator[Violation]:
+    """The commands of a task of doit, each a text or a list of words."""
+    for key, value in zip(node.keys, node.values, strict=True):
+        if isinstance(key, ast.Constant) and key.value == "actions" and isinstance(value, ast.List | ast.Tuple):
+            for action in value.elts:
+                origin = Origin(file=path, line=action.lineno, weight=Weight.WARNING)
+                words = words_of(action, literals)
+                if words:
+                    yield from words_violations(inspection, words, origin, surface=SURFACE)
+                else:
+                    yield from text_violations(inspection, text_of(action, literals), origin, surface=SURFACE)
+
+
+def _is_pip(called: ast.expr, literals: dict[str, ast.expr]) -> bool:
+    """Whether a function is pip's own ``main``, which takes the words of its command line."""
+    while isinstance(called, ast.Attribute):
+        called = called.value
+    name = getattr(called, "id", "")
+    return name == "pip" or getattr(literals.get(name), "id", "") == "pip"
+
+
+def _updated(inspection: Inspection, path: Path, node: ast.Call, literals: dict[str, ast.expr]) -> Iterator[Violation]:
+    for keyword in node.keywords:
+        if keyword.arg:
+            yield from _assigned(inspection, path, ast.Constant(value=keyword.arg), keyword.value, literals)
+    for argument in node.args:
+        if isinstance(argument, ast.Dict):
+            for key, value in zip(argument.keys, argument.values, strict=True):
+                yield from _assigned(inspection, path, key, value, literals)
 
 
 def _arguments(node: ast.Call, literals: dict[str, ast.expr]) -> list[str]:

@@ -6,10 +6,13 @@ from pathlib import Path
 from noegress.surfaces.conda import conda_file_violations, is_conda_file
 from noegress.surfaces.hatch import hatch_file_violations
 from noegress.surfaces.inspection import Judge
+from noegress.surfaces.manifests import is_manifest, manifest_violations
+from noegress.surfaces.option_tables import FILES as OPTION_FILES
+from noegress.surfaces.option_tables import option_file_violations
 from noegress.surfaces.pdm import CONFIGURATION, pdm_configuration_violations
 from noegress.surfaces.pdm_lock import pdm_lock_violations
 from noegress.surfaces.pip import pip_file_violations
-from noegress.surfaces.pipelines import is_manifest, is_pipeline, manifest_violations, pipeline_violations
+from noegress.surfaces.pipelines import is_pipeline, pipeline_violations
 from noegress.surfaces.pipenv import pipfile_lock_violations, pipfile_violations
 from noegress.surfaces.pixi import LOCKS, conda_lock_violations, pixi_file_violations
 from noegress.surfaces.poetry_lock import poetry_lock_violations
@@ -21,6 +24,7 @@ from noegress.surfaces.requirements import is_requirements_file, requirements_vi
 from noegress.surfaces.script_metadata import is_python_script, script_metadata_violations
 from noegress.surfaces.scripts import is_script, script_violations
 from noegress.surfaces.setuptools import setup_cfg_violations, setup_py_violations
+from noegress.surfaces.starlark import build_file_violations, is_build_file
 from noegress.surfaces.task_tables import FILES as TASK_FILES
 from noegress.surfaces.task_tables import task_file_violations
 from noegress.surfaces.tox import tox_ini_violations, tox_toml_violations
@@ -40,11 +44,15 @@ _BY_NAME: dict[str, Judge] = {
     "tox.ini": tox_ini_violations,
     "tox.toml": tox_toml_violations,
     "setup.cfg": setup_cfg_violations,
+    ".pydistutils.cfg": setup_cfg_violations,
+    "pydistutils.cfg": setup_cfg_violations,
+    "distutils.cfg": setup_cfg_violations,
     "pip.conf": pip_file_violations,
     "pip.ini": pip_file_violations,
     "pixi.toml": pixi_file_violations,
     **dict.fromkeys(CONFIGURATION, pdm_configuration_violations),
     **dict.fromkeys(TASK_FILES, task_file_violations),
+    **dict.fromkeys(OPTION_FILES, option_file_violations),
 }
 ONLY_CHECKED: tuple[Judge, ...] = (
     script_violations,
@@ -57,6 +65,8 @@ ONLY_CHECKED: tuple[Judge, ...] = (
     manifest_violations,
     python_violations,
     task_file_violations,
+    option_file_violations,
+    build_file_violations,
     pixi_file_violations,
     conda_lock_violations,
 )
@@ -89,6 +99,8 @@ def judges_of(path: Path, directory: Path) -> tuple[Judge, ...]:
         return (uv_lock_violations,)
     if LOCKS.fullmatch(path.name):
         return (conda_lock_violations,)
+    if is_build_file(path):
+        return (build_file_violations,)
     if is_requirements_file(path):
         return (requirements_violations,)
     return _of_text(path, directory)

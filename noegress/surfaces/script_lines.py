@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _COMMENT = re.compile(r"\s*(#|//|::|@?rem\s)", re.IGNORECASE)
+_BLOCK_COMMENT = re.compile(r"^[ \t]*/\*.*?\*/", re.DOTALL | re.MULTILINE)
 _HERE = re.compile(r"(?<!<)<<[-~]?\s*[\"']?([A-Za-z_]\w*)[\"']?")
 _SHELL = re.compile(r"\b(ba|da|z|k|a)?sh\b|^\s*run\s+<<|^\s*(su|ssh)\b", re.IGNORECASE)
 _WRITES = re.compile(r"\b(cat|tee)\b|^\s*copy\s", re.IGNORECASE)
@@ -13,7 +14,11 @@ CONFIGURATION = re.compile(
     r"\b(pip\.(conf|ini)|uv\.toml|pdm\.toml|condarc|pydistutils\.cfg)\b|\bpdm/config\.toml|requirements\S*\.txt"
 )
 """A configuration file that a script may write."""
-_TALKS = re.compile(r"\s*@?(echo|printf|cat|die|log|fail|error|warn|info|usage|read)\b")
+_TALKS = re.compile(
+    r"\s*(?:[@!-]\s*)*(?:(?:echo|printf|cat|die|log|fail|error|warn|info|usage|read|e?grep|rg|sed|awk|write-\w+)\b"
+    r"|\$\((?:info|warning|error)\s)",
+    re.IGNORECASE,
+)
 _MAX_JOINED = 200  # lines of one command or quotation
 
 
@@ -25,6 +30,16 @@ class Line:
     text: str
     is_configuration: bool = False
     """Whether it is a line of a configuration file that a here document writes."""
+
+
+def is_talk(text: str) -> bool:
+    """Whether a line prints, or looks for, what stands behind its first word."""
+    return _TALKS.match(text) is not None
+
+
+def without_comments(text: str) -> str:
+    """A text of Groovy, HCL or Nix without its block comments, line by line where it was."""
+    return _BLOCK_COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
 
 
 def logical_lines(text: str, *, continuation: str = "\\") -> Iterator[Line]:
@@ -88,7 +103,8 @@ def _judged(command: str, body: list[tuple[int, str]], start: int) -> list[Line]
     before = command.partition("<<")[0]
     if CONFIGURATION.search(command):
         return [Line(number=number, text=text, is_configuration=True) for number, text in body]
-    is_run = _TO_SHELL.search(command) or (_SHELL.search(before + "<<") and not _WRITES.search(before))
+    is_script = bool(body) and body[0][1].lstrip().startswith("#!")
+    is_run = is_script or _TO_SHELL.search(command) or (_SHELL.search(before + "<<") and not _WRITES.search(before))
     if not is_run or not body:
         return []
     lines = logical_lines("\n".join(text for _, text in body))

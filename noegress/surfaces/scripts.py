@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from noegress.surfaces.built_folders import without_built
 from noegress.surfaces.commands import text_violations, value_violations
 from noegress.surfaces.document import UnreadableError, read_text
+from noegress.surfaces.handed_files import put_files, variable_files
 from noegress.surfaces.inspection import Inspection, Origin
+from noegress.surfaces.installers import mention
 from noegress.surfaces.places import place_of_variable
-from noegress.surfaces.script_lines import CONFIGURATION, Line, logical_lines
+from noegress.surfaces.script_lines import CONFIGURATION, Line, is_talk, logical_lines, without_comments
 from noegress.surfaces.script_variables import Literals
 from noegress.surfaces.shell_words import is_unknown
 from noegress.surfaces.violation import Violation, Weight
@@ -16,7 +19,8 @@ from noegress.surfaces.violation import Violation, Weight
 SURFACE = "script"
 _NAMES = re.compile(
     r"(.*[.-])?(dockerfile|containerfile)([.-].*)?|earthfile|(gnu)?makefile|.*\.mk|\.?justfile|.*\.just|jenkinsfile(\..*)?|"
-    r".*\.(sh|bash|zsh|fish|csh|ksh|ps1|psm1|bat|cmd|groovy|jenkinsfile|hcl)|procfile(\..*)?|vagrantfile|\.envrc|"
+    r".*\.(sh|bash|zsh|fish|csh|ksh|ps1|psm1|bat|cmd|groovy|jenkinsfile|hcl|tf|nix|cmake|bazelrc)|procfile(\..*)?|"
+    r"vagrantfile|\.envrc|\.bazelrc|cmakelists\.txt|"
     r"\.env(\.(?!example|sample|template|dist|tmpl).*)?|(?!example|sample).+\.env",
     re.IGNORECASE,
 )
@@ -33,14 +37,14 @@ _JOINED = re.compile(
 """As a shell writes it."""
 _DEFAULTED = re.compile(r"\$\{(\w+):?=([^{}]*)\}")
 _CALLED = re.compile(
-    r"(?<![\"'])\b(?:sh|bat|powershell|pwsh|inline|run|shell)\b[^\"']*?"
+    r"(?<![\"'])\b(?:sh|bat|powershell|pwsh|inline|run|shell|script\s*:)(?!\w)[^\"']*?"
     r"(?P<quote>'''|\"\"\"|'|\")(?P<text>.+?)(?P=quote)"
 )
 _PAIR = re.compile(r"[\"']([A-Za-z_]\w*)=([^\"']+)[\"']")
 _SETTING = re.compile(
     r"(?:(?<![\w-])|(?<=\\n))((?:extra[-_])?index[-_]url|find[-_]links|url)\s*[=:]\s*[\"']?(?P<value>[^\s\"'\\]+)"
 )
-_HOST_LANGUAGES = (".groovy", ".jenkinsfile", ".hcl")
+_HOST_LANGUAGES = (".groovy", ".jenkinsfile", ".hcl", ".tf")
 
 
 def is_script(path: Path) -> bool:
@@ -56,24 +60,40 @@ def script_violations(inspection: Inspection, path: Path) -> Iterator[Violation]
         text = read_text(path)
     except UnreadableError:
         return  # no tool of ours reads it: a script in another encoding is no statement about an index
-    lines = list(logical_lines(text, continuation=_continuation(path)))
-    literals = Literals()
-    for line in lines:
-        for name, value in _assigned(line.text):
-            literals.note(name, value)
+    yield from without_built(inspection, text, _script(inspection, path, text))
+
+
+def _script(inspection: Inspection, path: Path, text: str) -> Iterator[Violation]:
     is_hosted = _is_hosted(path)
+    lines = list(logical_lines(without_comments(text) if is_hosted else text, continuation=_continuation(path)))
+    literals = Literals()
+    assigned = [pair for line in lines for pair in _assigned(line.text)]
+    for name, value in assigned:
+        literals.note(name, value)
     for line in lines:
         origin = Origin(file=path, line=line.number, weight=Weight.WARNING)
         for name, value in _assignments(line, literals):
             yield from value_violations(inspection, name, value, origin, surface=SURFACE)
+        for file, judge in put_files(line.text, assigned):
+            mention(inspection, file, origin, judge)
+        for file in variable_files(line.text):
+            mention(inspection, file, origin, script_violations)
         for reading in literals.readings(line.text):
             yield from _line(inspection, line, reading, origin, is_hosted=is_hosted)
 
 
 def _assigned(text: str) -> list[tuple[str, str]]:
     spaced = _SPACED.match(text)
-    found = [spaced] if spaced else _JOINED.finditer(text)
+    joined = [each for each in _JOINED.finditer(text) if not _is_said(text, each.start("name"))]
+    found = [spaced] if spaced else joined
     return [(each["name"], _unquoted(each["value"])) for each in found]
+
+
+def _is_said(text: str, position: int) -> bool:
+    """Whether what stands at a position is a part of a sentence: inside quotes, or printed."""
+    before = text[:position]
+    is_quoted = any(before.count(quote) % 2 and not before.endswith(quote) for quote in "\"'")
+    return is_quoted or is_talk(re.split(r"&&|[|;]", before)[-1])
 
 
 def _assignments(line: Line, literals: Literals) -> Iterator[tuple[str, str]]:
@@ -86,7 +106,7 @@ def _assignments(line: Line, literals: Literals) -> Iterator[tuple[str, str]]:
 
 
 def _line(inspection: Inspection, line: Line, text: str, origin: Origin, *, is_hosted: bool) -> Iterator[Violation]:
-    if line.is_configuration or (CONFIGURATION.search(text) and ">" in text):
+    if line.is_configuration or (CONFIGURATION.search(text) and re.search(r">|\btee\b", text)):
         yield from _configuration(inspection, text, origin)
     if line.is_configuration:
         return

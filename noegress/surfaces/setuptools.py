@@ -63,6 +63,9 @@ def setup_py_violations(inspection: Inspection, path: Path) -> Iterator[Violatio
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == "dependency_links":
             yield from _links(inspection, path, node.value, literals)
+            yield from _added(inspection, path, tree, node.value, literals)
+        elif isinstance(node, ast.Dict):
+            yield from _easy_install(inspection, path, node, literals)
         elif isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp):
             text = text_of(node, literals)
             if _DIRECT.match(text) and not is_unknown(text.partition("@")[2].strip()):
@@ -78,6 +81,32 @@ def _links(inspection: Inspection, path: Path, node: ast.expr, literals: dict[st
             yield from place_violations(
                 inspection, Place.EXTRA, child.value, origin, written="dependency_links ", surface=SURFACE
             )
+
+
+def _added(
+    inspection: Inspection, path: Path, tree: ast.Module, node: ast.expr, literals: dict[str, ast.expr]
+) -> Iterator[Violation]:
+    """What is put into a list later: ``LINKS += [...]``, ``LINKS.append(...)``, ``LINKS.extend(...)``."""
+    name = getattr(node, "id", "")
+    for child in ast.walk(tree) if name else ():
+        if isinstance(child, ast.AugAssign) and getattr(child.target, "id", "") == name:
+            yield from _links(inspection, path, child.value, literals)
+        elif isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute):
+            is_added = getattr(child.func.value, "id", "") == name and child.func.attr in ("append", "extend", "insert")
+            for argument in child.args if is_added else ():
+                yield from _links(inspection, path, argument, literals)
+
+
+def _easy_install(
+    inspection: Inspection, path: Path, node: ast.Dict, literals: dict[str, ast.expr]
+) -> Iterator[Violation]:
+    """The options of ``easy_install`` in the dictionary that ``setup(options=…)`` takes."""
+    for key, value in zip(node.keys, node.values, strict=True):
+        options = literals.get(value.id, value) if isinstance(value, ast.Name) else value
+        if key is not None and text_of(key, literals) == "easy_install" and isinstance(options, ast.Dict):
+            for option, setting in zip(options.keys, options.values, strict=True):
+                if option is not None and text_of(option, literals) in _EASY_INSTALL:
+                    yield from _links(inspection, path, setting, literals)
 
 
 def _lines(inspection: Inspection, ini: Ini, section: str, option: str) -> Iterator[Violation]:

@@ -16,7 +16,7 @@ OPENED: dict[str, tuple[str, str | bytes, list[int]]] = {
     "requirements, a bare URL": ("requirements.txt", f"{EVIL}six-1.0.tar.gz#egg=six\n", [1]),
     "requirements, a repository": ("requirements.txt", "-e git+ssh://git@evil.example/six.git#egg=six\n", [1]),
     "requirements, a path outside": ("requirements.txt", "../six\n", [1]),
-    "requirements, a wheel inside": ("requirements.txt", "./wheels/six-1.0-py3-none-any.whl\n", []),
+    "requirements, a wheel inside": ("requirements.txt", "./wheels/six-1.0-py3-none-any.whl\n", [1]),
     "requirements, another archive": ("requirements.txt", "/opt/six-1.0.zip --hash=sha256:00\n", [1]),
     "requirements, a remote file": ("requirements.txt", f"-r {EVIL}more.txt\n", [1]),
     "requirements, a variable": ("requirements.txt", "--index-url ${INDEX}/simple\n", [1]),
