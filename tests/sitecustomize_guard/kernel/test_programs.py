@@ -282,6 +282,24 @@ def test_signals_are_passed_on(supervised: Supervised, number: signal.Signals) -
         assert process.wait(10) == 42
 
 
+def test_a_socket_of_an_activation_is_the_program_s(supervised: Supervised) -> None:
+    """As systemd passes it on: descriptor 3, and the process id of the program that it started."""
+    starter = """
+import os, socket, sys
+server = socket.create_server(("127.0.0.1", 0)); os.dup2(server.fileno(), 3); os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+    program = """
+import os, socket
+server = socket.socket(fileno=3)
+print(os.environ["LISTEN_PID"] == str(os.getpid()), os.environ["LISTEN_FDS"], server.getsockopt(1, 30))
+"""
+    run = (supervised.guard, "run", "--keep-fd", "3", "--", *PLAIN, "-c", program)
+    done = supervised.guarded.execute(*PLAIN, "-c", starter, *run)
+    assert done.out == "True 1 1", done.err
+
+
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"

@@ -55,6 +55,7 @@ _NOT_FORWARDED: Final = {
     signal.SIGSYS,
     signal.SIGABRT,
 }
+_ACTIVATED: Final = "LISTEN_PID"
 _ROUNDS: Final = 200  # of killing what was forked while we killed
 
 
@@ -65,6 +66,8 @@ class Program(Record):
     environment: Mapping[str, str]
     kept_descriptors: frozenset[int] = frozenset()
     """Inherited sockets that the program may have, such as those of socket activation."""
+    activated: bool = False
+    """Whether sockets were passed to us for the program, which finds them by its own process id (sd_listen_fds(3))."""
 
 
 class LaunchError(Exception):
@@ -86,11 +89,12 @@ def launch(machine: m.Machine, program: Program, prepare: Callable[[], Callable[
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.valid_signals()) - _NOT_FORWARDED | {signal.SIGCHLD})
     ours, theirs = m.open_pair(m.SOCK_SEQPACKET)
     alive_read, alive_write = os.pipe()
+    activated = program.environment.get(_ACTIVATED) == str(os.getpid())
     keeper = os.fork()
     if keeper == 0:
         os.close(ours)
         os.close(alive_write)
-        _keep(machine, program, theirs, alive_read, mask)
+        _keep(machine, program._replace(activated=activated), theirs, alive_read, mask)
     os.close(theirs)
     os.close(alive_read)
     os.set_inheritable(alive_write, False)
@@ -236,8 +240,9 @@ def _become(machine: m.Machine, program: Program, control: int, mask: set[int]) 
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and programs expect to inherit the default
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    own = {_ACTIVATED: str(os.getpid())} if program.activated else {}
     try:
-        os.execvpe(program.command[0], program.command, program.environment)  # noqa: S606 -- what we were asked to run
+        os.execvpe(program.command[0], program.command, {**program.environment, **own})  # noqa: S606 -- what we were asked to run
     except OSError as error:
         status = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
         os.write(control, f"{status} {program.command[0]}: {error.strerror}".encode())
