@@ -26,6 +26,7 @@ _NAME, _VFS = 0, 1  # attributes of the answer
 _HEADER: Final = struct.Struct("=IHHII")
 _QUERY: Final = struct.Struct("=BBHIIIII")
 _ANSWER: Final = struct.Struct("=BBBBIII")
+_LISTENING: Final = 10  # TCP_LISTEN
 _MAX_LISTENERS: Final = 4096
 
 
@@ -58,6 +59,7 @@ class UnixSockets:
         """Take the gate that knows the listed sockets."""
         self._gate = gate
         self._listening: dict[tuple[int, int, int] | str, int] = {}
+        self._paths: dict[tuple[int, int, int] | str, tuple[int, str]] = {}
         self._lock = allocate_lock()
 
     def note_listening(self, inode: int) -> None:
@@ -89,10 +91,23 @@ class UnixSockets:
             return False, target.name
         if (ours.st_dev, ours.st_ino) != (found.st_dev, found.st_ino):
             return False, target.name
-        for bound in bound_paths(target.identity):
-            if not self._may_be_called(bound, target.name):
-                return False, bound
+        bound = self._bound_path(target.identity)
+        if bound and not self._may_be_called(bound, target.name):
+            return False, bound
         return True, target.name
+
+    def _bound_path(self, identity: tuple[int, int, int] | str) -> str:
+        """Return the path that a file's socket was bound to, "" if our network namespace does not show it.
+
+        To look through all sockets takes time; a file is of one socket, which keeps its path for as long as it is open.
+        """
+        inode, path = self._paths.get(identity, (0, ""))
+        if not path or query_bound(inode) != Bound(inode, identity):
+            inode, path = find_bound(identity)
+            if len(self._paths) >= _MAX_LISTENERS:
+                self._paths = {}
+            self._paths[identity] = inode, path
+        return path
 
     def _may_be_called(self, bound: str, name: str) -> bool:
         """Tell whether a server that bound to one path may be reached at another; the tree can rename what it owns.
@@ -133,18 +148,20 @@ def resolve(thread: int, path: bytes) -> Target:
 
 def query_bound(inode: int) -> Bound | None:
     """Ask the kernel what a Unix socket is bound to (sock_diag(7)); None if it is gone or the kernel cannot tell."""
-    for number, identity, _ in _query(inode):
+    for number, identity, _, _ in _query(inode):
         return None if identity is None else Bound(number, identity)
     return None
 
 
-def bound_paths(identity: tuple[int, int, int] | str) -> list[str]:
-    """Return the paths that the sockets behind a file were bound to, as far as our network namespace shows them."""
-    return [path for _, found, path in _query(None) if found == identity and path]
+def find_bound(identity: tuple[int, int, int] | str) -> tuple[int, str]:
+    """Return inode and path of the socket behind a file, (0, "") if our network namespace does not show it."""
+    found = [(state != _LISTENING, inode, path) for inode, known, path, state in _query(None) if known == identity]
+    _, inode, path = min(found, default=(True, 0, ""))  # those that were accepted have its path, and come and go
+    return inode, path
 
 
-def _query(inode: int | None) -> Iterator[tuple[int, tuple[int, int, int] | str | None, str]]:
-    """Ask for one Unix socket or for all: inode, what it is bound to, the path that it gave. Nothing on an error."""
+def _query(inode: int | None) -> Iterator[tuple[int, tuple[int, int, int] | str | None, str, int]]:
+    """Ask for one Unix socket or for all: inode, what it is bound to, the path it gave, state. Nothing on an error."""
     try:
         descriptor = m.open_socket(m.AF_NETLINK, m.SOCK_RAW, _NETLINK_SOCK_DIAG)
     except OSError:
@@ -169,15 +186,15 @@ def _query(inode: int | None) -> Iterator[tuple[int, tuple[int, int, int] | str 
         os.close(descriptor)
 
 
-def _read_socket(message: bytes) -> tuple[int, tuple[int, int, int] | str | None, str]:
-    inode: int = _ANSWER.unpack_from(message)[4]
+def _read_socket(message: bytes) -> tuple[int, tuple[int, int, int] | str | None, str, int]:
+    _, _, state, _, inode, _, _ = _ANSWER.unpack_from(message)
     attributes = dict(_attributes(message[_ANSWER.size :]))
     name = attributes.get(_NAME, b"")
     if _VFS in attributes:
         number, device = struct.unpack("=II", attributes[_VFS])
         path = os.fsdecode(name.partition(b"\0")[0])
-        return inode, (device >> 20, device & 0xFFFFF, number), path
-    return inode, "@" + os.fsdecode(name[1:]) if name[:1] == b"\0" else None, ""
+        return inode, (device >> 20, device & 0xFFFFF, number), path, state
+    return inode, "@" + os.fsdecode(name[1:]) if name[:1] == b"\0" else None, "", state
 
 
 def _attributes(data: bytes) -> list[tuple[int, bytes]]:
