@@ -96,27 +96,36 @@ def _artifact(item: Judged) -> Iterator[str]:
     if item.decision.kill_switches:
         yield f"  admitted only with: {', '.join(map(str, item.decision.kill_switches))}"
     admitted = [judgement for judgement in judgements if judgement.verdict is Verdict.ADMITTED]
-    for category, those in _by(admitted, lambda judgement: judgement.finding.category).items():
-        if len(those) > TOLD_IN_FULL and category is not Category.INTEGRITY:
-            yield from _category(category, those)
+    for kind, those in _by(admitted, lambda judgement: _kind(judgement.finding)).items():
+        if len(those) > TOLD_IN_FULL:
+            yield from _many(kind, those)
         else:
             yield from (line for judgement in those for line in _judgement(judgement))
     if item.result.egress:
         yield f"  calls: {', '.join(item.result.egress)}"
 
 
-def _category(category: Category, judgements: list[Judgement]) -> Iterator[str]:
-    """Many findings of one category that are admitted: a line for each destination, each switch and remedy once."""
-    yield f"  {Verdict.ADMITTED}: {category}, {len(judgements)} findings"
+def _kind(finding: Finding) -> str:
+    return f"{finding.category}, {finding.rule}" if finding.category is Category.INTEGRITY else finding.category
+
+
+def _many(kind: str, judgements: list[Judgement]) -> Iterator[str]:
+    """Many findings of one kind that are admitted: a line for each destination or file, each switch and remedy once."""
+    yield f"  {Verdict.ADMITTED}: {kind}, {len(judgements)} findings"
     findings = [judgement.finding for judgement in judgements]
-    for host, those in _by(findings, lambda finding: finding.host).items():
+    for where, those in _by(findings, _where).items():
         first = max(those, key=lambda finding: finding.default_on)
         more = f" and {len(those) - 1} more" if len(those) > 1 else ""
         default = "" if first.default_on else ", off by default"
-        yield f"    {host or 'decided at run time'}: {WHEN[first.when]}{default}, {place(first)}{more}"
+        told = first.message if first.category is Category.INTEGRITY else f"{WHEN[first.when]}{default}, {place(first)}"
+        yield f"    {where}: {told}{more}"
     switches = {str(switch): switch for finding in findings for switch in finding.kill_switches}
     yield from (f"    switch: {switch} ({switch.basis}, {switch.source})" for switch in switches.values())
     yield from (f"    remedy: {remedy}" for remedy in dict.fromkeys(finding.remedy for finding in findings))
+
+
+def _where(finding: Finding) -> str:
+    return finding.place.file if finding.category is Category.INTEGRITY else finding.host or "decided at run time"
 
 
 def _by(items: Iterable[Item], key: Callable[[Item], Key]) -> dict[Key, list[Item]]:
