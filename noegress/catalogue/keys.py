@@ -125,7 +125,7 @@ def read_public_key(path: Path) -> SSlibKey:
         keyid = document.pop("keyid")
         key = SSlibKey.from_dict(keyid, document)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error}", fix="name the .pub file beside a key") from error
+        raise UsageError(f"{path}: cannot be read: {error}", fix="keep the .pub file beside its key") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: is no public key: {error}", fix="name the .pub file beside a key") from error
     return key

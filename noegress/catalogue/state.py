@@ -113,9 +113,9 @@ class CatalogueState:
         try:
             return path.read_bytes()
         except OSError as error:
-            raise StorageError(
-                f"{self.directory} holds no catalogue: {error}", fix="make one, or restore it from a backup"
-            ) from error
+            nested = self.directory / "catalogue"
+            fix = f"name {nested}" if (nested / METADATA).is_dir() else "make one, or restore it from a backup"
+            raise StorageError(f"{self.directory} holds no catalogue: {error}", fix=fix) from error
 
 
 def signed_bytes(signed: S, signer: Signer) -> bytes:

@@ -18,6 +18,9 @@ from devpi_noegress.waiving import add_waiver
 from noegress.errors import UsageError
 from noegress.policy.model import Advisories
 
+NAMED = 10
+"""Files of a project that are named one by one; a whole project has hundreds."""
+
 
 def revoke(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome:
     """Stop serving files from the next request on, and never admit them again."""
@@ -26,8 +29,7 @@ def revoke(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome
     changes = [_change(record, State.REVOKED, reason) for record in chosen if record.state is not State.REVOKED]
     mirror.settle(changes)
     _log(mirror, "revoke", arguments, reason)
-    names = sorted(mirror.store.files[change.path].file.filename for change in changes)
-    return Outcome(lines=tuple(f"{name}: revoked" for name in names) or ("nothing to revoke",), exit_status=0)
+    return Outcome(lines=_named(mirror, changes, "revoked") or ("nothing to revoke",), exit_status=0)
 
 
 def restore(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome:
@@ -36,10 +38,7 @@ def restore(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcom
     changes = [_change(record, State.KNOWN, "") for record in chosen if record.state is State.REVOKED]
     mirror.settle(changes)
     _log(mirror, "restore", arguments, arguments["reason"])
-    names = sorted(mirror.store.files[change.path].file.filename for change in changes)
-    return Outcome(
-        lines=tuple(f"{name}: not revoked any more" for name in names) or ("nothing was revoked",), exit_status=0
-    )
+    return Outcome(lines=_named(mirror, changes, "not revoked any more") or ("nothing was revoked",), exit_status=0)
 
 
 def rescan(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
@@ -119,6 +118,13 @@ def _chosen(mirror: Mirror, target: Requirement) -> list[Record]:
         if not record.is_replacement
         and (not target.specifier or target.specifier.contains(record.file.version, prereleases=True))
     ]
+
+
+def _named(mirror: Mirror, changes: list[Change], state: str) -> tuple[str, ...]:
+    """A line for each file that changed; of many the first ones, and how many more."""
+    names = sorted(mirror.store.files[change.path].file.filename for change in changes)
+    more = (f"and {len(names) - NAMED} more: {state}",) if len(names) > NAMED else ()
+    return (*(f"{name}: {state}" for name in names[:NAMED]), *more)
 
 
 def _change(record: Record, state: State, reason: str) -> Change:
