@@ -8,11 +8,11 @@ TESTS ?= tests
 PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG_FILE=/dev/null \
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo demo-airgap test check conformance matrix bench-build bench-bundle bench-guard bench-mirror bench-mirror-cold \
-	bench-scan bench-verify check-sdists soak-guard soak-mirror mutate format reference lock clean help
+.PHONY: demo demo-airgap test check wheels conformance matrix bench bench-build bench-bundle bench-guard bench-mirror \
+	bench-mirror-cold bench-scan bench-verify check-sdists soak-guard soak-mirror mutate format reference lock clean help
 
 help:  ## list the verbs
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 .venv: .venv/.stamp
 
@@ -22,11 +22,16 @@ help:  ## list the verbs
 	$(PIP) install --no-deps --no-build-isolation -e . -e mirror -e hatch_plugin
 	touch $@
 
-demo: .venv  ## the main job, end to end, on real packages from PyPI (three minutes at most)
+demo: .venv  ## the main job, end to end, on real packages from PyPI (a few minutes)
 	$(BIN)/python tools/demo.py
 
 demo-airgap: .venv  ## two sides of a gap: real wheels from PyPI, a folder, a network namespace without a way out
 	$(BIN)/python tools/airgap.py
+
+wheels: .venv  ## the wheels of the four distributions, into dist/
+	for folder in . mirror hatch_plugin sitecustomize_guard; do \
+		(cd $$folder && $(CURDIR)/$(BIN)/python -m hatchling build --target wheel --directory $(CURDIR)/dist) || exit 1; \
+	done
 
 test: .venv  ## every test that needs no internet: make test TESTS=tests/noegress
 	$(BIN)/python -m pytest -n 2 $(TESTS)
@@ -52,6 +57,9 @@ build/front-ends/.stamp: requirements/front-ends.txt
 	$(PYTHON) -m venv build/front-ends
 	$(PIP:$(BIN)%=build/front-ends/bin%) install --require-hashes -r requirements/front-ends.txt
 	touch $@
+
+bench: .venv  ## the short form of every bench; what lacks a program is passed over and said
+	$(BIN)/python tools/bench.py
 
 bench-build: .venv  ## what the plugin adds to a build
 	$(BIN)/python tools/bench_build.py

@@ -248,7 +248,9 @@ def main() -> None:
         sys.stdout.flush()
         if subprocess.run([*command, *arguments], check=False, env=environment).returncode:
             sys.exit(1)
-    print("both sides as expected")
+    print("\nBoth sides did as they must: files were asked for, approved, released by two of three people and carried;")
+    print("inside, without a network, a damaged volume was named, the rest verified, served and installed, and a file")
+    print("that was changed afterwards was found.")
 
 
 if __name__ == "__main__":
