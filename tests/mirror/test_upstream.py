@@ -140,7 +140,16 @@ def test_an_entry_that_must_not_be_used_is_skipped_and_counted(changed: dict[str
 
 @pytest.mark.parametrize(
     "told",
-    ["yesterday", "2020-01-01T00:00:00", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", 5, None, ""],
+    [
+        "yesterday",
+        "2020-01-01T00:00:00",
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-23:59",
+        "9999-12-31T23:59:59Z",
+        5,
+        None,
+        "",
+    ],
 )
 def test_an_upload_time_that_cannot_be_read_is_unknown(told: object) -> None:
     assert only_file(**{"upload-time": told}).upload_time is None

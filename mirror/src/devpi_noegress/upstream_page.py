@@ -14,6 +14,7 @@ from devpi_noegress.files import ACTIVE, IndexFile, parse_filename
 
 _MOST = 1 << 62  # bytes of a file that a database can count
 _LONGEST = 1000  # characters of a text that people read
+_LAST_YEAR = 9000  # a cooldown is added to a time, and there is no year 10000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -109,9 +110,10 @@ def _parse_time(value: object) -> datetime | None:
         return None
     try:
         time_ = datetime.fromisoformat(value)
-        return time_.astimezone(UTC) if time_.tzinfo else None
+        told = time_.astimezone(UTC) if time_.tzinfo else None
     except (ValueError, OverflowError):
         return None
+    return told if told is not None and told.year < _LAST_YEAR else None
 
 
 def _parse_yanked(value: object) -> str | None:
