@@ -23,7 +23,7 @@ from noegress.bundle.export import FileStore, Journey, plan_export
 from noegress.bundle.intake import Terms, import_bundle
 from noegress.bundle.store import ImportedStore
 from noegress.bundle.volumes import parse_size, write_index, write_volumes
-from noegress.catalogue import CatalogueEntry, Publication
+from noegress.catalogue import CatalogueEntry, Members, Publication, Scheme
 from noegress.catalogue.client import Trust
 from noegress.catalogue.install import install
 from noegress.catalogue.keys import generate_keys, load_signer
@@ -32,6 +32,7 @@ from noegress.catalogue.repository import CatalogueRepository
 from noegress.verdict import Verdict
 
 _PIECE = 256 << 20
+_MEMBERS = 5000
 
 
 def prepare(folder: Path, size: int) -> None:
@@ -56,11 +57,17 @@ def prepare(folder: Path, size: int) -> None:
             verdict=Verdict.ADMITTED,
             decided=datetime.now(UTC),
         )
-        publications.append(Publication(entry=entry))
+        publications.append(Publication(entry=entry, members=many_members(number)))
     repository.publish(publications)
     ceremony = propose_release(repository)
     ceremony.sign(load_signer(folder / "keys/release/operator.pem"))
     install(folder / "catalogue", ceremony, keys.signers[-1])
+
+
+def many_members(number: int) -> Members:
+    """As many as a large wheel has, each with its digest."""
+    files = tuple((Scheme.LIBRARY, f"big{number}/module{index:05}.py", f"{index:064x}") for index in range(_MEMBERS))
+    return Members(files=files)
 
 
 def hashing(folder: Path) -> None:

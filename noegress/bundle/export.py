@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,12 +13,12 @@ from noegress.bundle.manifest import PAYLOAD_TYPE, BundleError, Manifest, Part, 
 from noegress.bundle.sbom import SBOM, bill_of_materials
 from noegress.bundle.stream import BundleStream, read_head
 from noegress.bundle.volumes import VolumeReader, read_index
-from noegress.catalogue._tuf import Envelope, Metadata, Signer, TargetFile, Targets
+from noegress.catalogue._tuf import Envelope, Metadata, Signer, Targets
 from noegress.catalogue.entry import CatalogueEntry
 from noegress.catalogue.release import released_entries
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import ADMITTED, RELEASE, after
-from noegress.catalogue.state import meta_file, signed_bytes
+from noegress.catalogue.state import CatalogueState, meta_file, signed_bytes
 from noegress.catalogue.storage import write_whole, writing
 from noegress.errors import UsageError
 
@@ -98,12 +99,9 @@ def plan_export(
             raise BundleError(f"{folder} holds another bundle", fix="choose another folder, or empty this one")
         return Plan(envelope=kept.read_bytes(), manifest=manifest, small=small, files=files)
     parts: dict[str, tuple[int, str]] = {}
-    small_parts = {
-        **_metadata(repository, signer, journey.valid_days, now),
-        SBOM: bill_of_materials(entries, now=now),
-        **journey.extra,
-    }
-    for path, content in small_parts.items():
+    bill = (SBOM, bill_of_materials(entries, now=now))
+    # one at a time: together they are as large as the lists of everything that the wheels install
+    for path, content in chain(_metadata(repository, signer, journey.valid_days, now), (bill,), journey.extra.items()):
         sha256 = hashlib.sha256(content).hexdigest()
         write_whole(small / sha256, content)
         parts[path] = (len(content), sha256)
@@ -132,30 +130,36 @@ def manifest_of(bundle: Path) -> Manifest:
     return read_manifest(Envelope.from_dict(json.loads(envelope)).payload)
 
 
-def _metadata(repository: CatalogueRepository, signer: Signer, valid_days: int, now: datetime) -> dict[str, bytes]:
+def _metadata(
+    repository: CatalogueRepository, signer: Signer, valid_days: int, now: datetime
+) -> Iterator[tuple[str, bytes]]:
     """The catalogue as it travels: every root, everything current, and signatures that last for the journey."""
     repository.refresh(now=now)
     state = repository.state
     with writing(state.directory):
         snapshot, timestamp = state.snapshot(), state.timestamp()
-        content = {f"metadata/{path.name}": path.read_bytes() for path in state.root_paths()}
-        targets: dict[str, TargetFile] = {}
+        for path in state.root_paths():
+            yield f"metadata/{path.name}", path.read_bytes()
         for name, meta in snapshot.meta.items():
             role = name.removesuffix(".json")
             path = state.metadata_path(role, meta.version)
-            content[f"metadata/{path.name}"] = path.read_bytes()
+            content = path.read_bytes()
+            yield f"metadata/{path.name}", content
             if role == RELEASE or role.startswith(f"{ADMITTED}-"):
-                targets |= Metadata[Targets].from_bytes(path.read_bytes()).signed.targets
-        for path_of, target in sorted(targets.items()):
-            if not path_of.startswith("files/"):
-                file = state.target_file(target)
-                content[f"targets/{path_of.rpartition('/')[0]}/{file.name}"] = file.read_bytes()
+                yield from _documents(state, Metadata[Targets].from_bytes(content).signed)
     snapshot.expires = timestamp.expires = after(now, valid_days)
     carried = signed_bytes(snapshot, signer)
     timestamp.snapshot_meta = meta_file(snapshot.version, carried)
-    content[f"metadata/{snapshot.version}.snapshot.json"] = carried
-    content["metadata/timestamp.json"] = signed_bytes(timestamp, signer)
-    return content
+    yield f"metadata/{snapshot.version}.snapshot.json", carried
+    yield "metadata/timestamp.json", signed_bytes(timestamp, signer)
+
+
+def _documents(state: CatalogueState, targets: Targets) -> Iterator[tuple[str, bytes]]:
+    """What a role lists, besides the files themselves."""
+    for path, target in sorted(targets.targets.items()):
+        if not path.startswith("files/"):
+            file = state.target_file(target)
+            yield f"targets/{path.rpartition('/')[0]}/{file.name}", file.read_bytes()
 
 
 def _sha256(path: Path) -> str:

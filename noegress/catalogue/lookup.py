@@ -1,5 +1,6 @@
 """Finds admitted files of a catalogue's folder by what people call them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from packaging.utils import canonicalize_name, canonicalize_version
@@ -37,13 +38,12 @@ def _is_named(entry: CatalogueEntry, target: str) -> bool:
     return canonicalize_name(name) == entry.project and is_release
 
 
-def publications(state: CatalogueState) -> list[Publication]:
-    """Everything that is listed; reads every bin."""
+def publications(state: CatalogueState) -> Iterator[Publication]:
+    """Everything that is listed, one at a time: the members of all wheels together are large."""
     snapshot = state.snapshot()
-    found = []
     for name in sorted(snapshot.meta):
         if name.startswith(f"{ADMITTED}-"):
             targets = state.role(name.removesuffix(".json"), snapshot).signed.targets
-            wanted = [targets[path] for path in sorted(targets) if path.startswith("members/")]
-            found += [read_publication(state.target_file(target).read_bytes()) for target in wanted]
-    return found
+            for path in sorted(targets):
+                if path.startswith("members/"):
+                    yield read_publication(state.target_file(targets[path]).read_bytes())

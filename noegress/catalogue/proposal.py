@@ -10,6 +10,7 @@ from noegress.approval.check import Approved, trail_document
 from noegress.catalogue._tuf import DelegatedRole, Key, Metadata, Role, Root, TargetFile, Targets
 from noegress.catalogue.ceremony import Ceremony, CeremonyError, delegated_role, top_role
 from noegress.catalogue.keys import RoleKeys, owner_of
+from noegress.catalogue.lookup import publications
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import (
     ADMITTED,
@@ -37,7 +38,7 @@ def propose_release(
     snapshot = state.snapshot()
     known = frozenset[str]().union(*(item.dossier.request.files for item in approved or ()))
     released: dict[str, str] = {}
-    for publication in repository.entries():
+    for publication in publications(state):
         entry = publication.entry
         if entry.verdict is Verdict.ADMITTED and (approved is None or entry.sha256 in known):
             path = members_path(entry.sha256)

@@ -4,6 +4,7 @@ import json
 
 from noegress.approval.check import check_trail, people_of
 from noegress.catalogue.entry import CatalogueEntry
+from noegress.catalogue.lookup import publications
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import RELEASE, RELEASED_FILES, TRAIL
 from noegress.errors import NoegressError
@@ -28,7 +29,7 @@ def released_files(repository: CatalogueRepository) -> tuple[str, ...]:
 def released_entries(repository: CatalogueRepository) -> tuple[CatalogueEntry, ...]:
     """The entries of the released files; ``ReleaseError`` or ``ApprovalError`` where they count no more."""
     wanted = released_files(repository)
-    entries = {publication.entry.sha256: publication.entry for publication in repository.entries()}
+    entries = {publication.entry.sha256: publication.entry for publication in publications(repository.state)}
     lost = [sha256 for sha256 in wanted if sha256 not in entries or entries[sha256].verdict is not Verdict.ADMITTED]
     if lost:
         raise ReleaseError(

@@ -129,8 +129,8 @@ class CatalogueRepository:
         return None if target is None else read_publication(self.state.target_file(target).read_bytes())
 
     def entries(self) -> list[Publication]:
-        """Everything that is listed; reads every bin, for bundles and reports."""
-        return publications(self.state)
+        """Everything that is listed, members included; ``lookup.publications`` gives them one at a time."""
+        return list(publications(self.state))
 
     def _change(self, changes: dict[str, Publication], gone: frozenset[str], now: datetime) -> None:
         snapshot = self.state.snapshot()

@@ -100,7 +100,10 @@ def _release(args: Namespace) -> int:
 
 def _tell_waiting(repository: "CatalogueRepository", found: "Filed") -> None:
     """What is admitted and not approved is left out of a release, and said."""
-    admitted = [item.entry for item in repository.entries() if item.entry.verdict is Verdict.ADMITTED]
+    from noegress.catalogue.lookup import publications  # noqa: PLC0415  # python-tuf is an extra
+
+    listed = (item.entry for item in publications(repository.state))
+    admitted = [entry for entry in listed if entry.verdict is Verdict.ADMITTED]
     waiting = [entry.filename for entry in admitted if entry.sha256 not in found.files]
     if waiting:
         print(f"noegress: left out, for nobody approved them: {', '.join(waiting)}", file=sys.stderr)
