@@ -137,6 +137,8 @@ def _sign(args: Namespace) -> int:
     from noegress.catalogue.storage import write_whole
 
     dossier = read_dossier(args.dossier)
+    if not dossier.evidence:
+        raise UsageError(f"{args.dossier} has no evidence yet", fix="on the mirror: noegress approve evidence DOSSIER")
     signer = signer_of(args)
     signed = dossier.signed(signer, now=datetime.now(UTC), is_approved=args.refuse is None, reason=args.refuse or "")
     write_whole(args.dossier, signed.to_bytes())

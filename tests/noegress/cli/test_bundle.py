@@ -233,6 +233,8 @@ def test_a_changed_log_exits_1(run: Run, mirror: Path, capsys: pytest.CaptureFix
 def test_a_request_is_shown_listed_and_refused(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ask = "approve request demo==1.0 --reason needed --key mirror/keys/requester/{owner}.pem --to d.json "
     assert run(ask + CATALOGUE, owner="alice") == 0
+    assert run("approve sign d.json --key mirror/keys/approver/bob.pem") == 2
+    assert "has no evidence yet" in capsys.readouterr().err
     assert run(f"approve evidence d.json {CATALOGUE} --online mirror/keys/online.pem") == 0
     capsys.readouterr()
     assert run("approve show d.json") == 0
