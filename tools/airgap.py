@@ -217,6 +217,10 @@ def proved(folder: Path, venv: Path, noegress: Path, policy: Path) -> None:
         run(*verify)
         (file,) = venv.glob("lib/python*/site-packages/requests/api.py")
         told = run(noegress, "log", "prove", file, "--into", store, shown=40)
+        custody = store / "current/custody"
+        checked = ("--catalogue", store / "current", "--checkpoint", custody / "checkpoint.json")
+        run(noegress, "log", "verify", "--log", custody / "log.jsonl", *checked)
+        run(noegress, "log", "export", "--into", store, "--format", "html", "--output", folder / "custody.html")
         for step in ("fetched by mirror", "scanned by mirror", "admitted by mirror", "requested by alice"):
             expect(told, step)
         for step in ("approved by bob", "released by alice", "released by carol", "exported by dana", "imported by"):
