@@ -52,7 +52,7 @@ def sign_checkpoint(checkpoint: Checkpoint, signers: Sequence[Signer], envelope:
     signed = Envelope(checkpoint.text(), PAYLOAD_TYPE, {})
     if envelope is not None:
         signed = read_envelope(envelope)
-        if signed.payload != checkpoint.text():
+        if signed.payload_type != PAYLOAD_TYPE or signed.payload != checkpoint.text():
             raise CustodyError("the envelope is about another checkpoint", fix="sign the newest one")
     for signer in signers:
         signed.sign(signer)
@@ -65,6 +65,10 @@ def verify_checkpoint(envelope: bytes, keys: Sequence[Key], threshold: int) -> t
     Raises ``CustodyError`` where fewer than ``threshold`` owners of ``keys`` did; two keys of one owner count once.
     """
     signed = read_envelope(envelope)
+    if signed.payload_type != PAYLOAD_TYPE:
+        raise CustodyError(
+            f"is no checkpoint: it was signed as {signed.payload_type}", fix="take it from its holder again"
+        )
     owners = signers_of(signed, keys)
     if len(owners) < threshold:
         raise CustodyError(

@@ -167,6 +167,9 @@ def _identity(event: Event) -> tuple[str, ...]:
 def _line(event: Event, sequence: int, previous: str) -> bytes:
     if not _SHA256.fullmatch(event.sha256):
         raise ValueError(f"{event.name}: {event.sha256!r} is no sha256")
+    texts = (event.actor, event.name, event.policy, event.evidence, event.note)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"a text: {texts!r}")
     document = {
         "seq": sequence,
         "prev": previous,
@@ -181,7 +184,10 @@ def _line(event: Event, sequence: int, previous: str) -> bytes:
     }
     line = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
     if len(line) > _LINE_BYTES:
-        raise ValueError(f"{event.name}: a record of {len(line)} bytes")
+        raise CustodyError(
+            f"{event.name[:100]}: a record of {len(line)} bytes, {_LINE_BYTES} are the most",
+            fix="give a shorter reason",
+        )
     return line
 
 
@@ -203,8 +209,11 @@ def _read(line: bytes, sequence: int, previous: str, path: Path) -> Record:
             note=document["note"],
         )
         place_in_chain = document["seq"], document["prev"]
-    except (ValueError, KeyError, TypeError) as error:
+        is_canonical = place_in_chain != (sequence, previous) or _line(event, sequence, previous) == content
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CustodyError(f"{place}: is no record: {error}", fix=_FIX) from error
+    if not is_canonical:  # keys twice or unknown, numbers written otherwise: what two readers would read as two things
+        raise CustodyError(f"{place}: is not written as noegress writes a record", fix=_FIX)
     if place_in_chain != (sequence, previous):
         raise CustodyError(f"{place}: does not follow the record before it: the log was changed", fix=_FIX)
     return Record(sequence=sequence, previous=previous, event=event, line=content)

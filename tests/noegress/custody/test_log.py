@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from noegress.catalogue._tuf import Signer
+from noegress.catalogue._tuf import Envelope, Signer
 from noegress.catalogue.keys import generate_key
 from noegress.custody import Action, CustodyError, CustodyLog, Event
 from noegress.custody.checkpoint import check_log, checkpoint_of, sign_checkpoint, verify_checkpoint
@@ -149,3 +149,41 @@ def test_signatures_are_not_added_to_another_checkpoint(log: CustodyLog, signers
 def test_what_is_no_envelope_is_told(content: bytes, signers: list[Signer]) -> None:
     with pytest.raises(CustodyError):
         verify_checkpoint(content, [signers[0].public_key], 1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'"actor":"alice"', b'"actor":"mallory","actor":"alice"'),
+        (b'"seq":4', b'"seq":4.0'),
+        (b'"seq":4', b'"seq":4,"also":1'),
+        (b'"note":""', b'"note":null'),
+        (b'"note":""', b'"note": ""'),
+        (b'"actor":"alice"', b'"actor":"\\u0061lice"'),
+        (b'"actor":"alice"', '"actor":"\u00e9"'.encode()),
+        (b'"sha256":"0', b'"sha256":"X'),
+    ],
+)
+def test_a_record_that_two_readers_would_read_as_two_things(log: CustodyLog, before: bytes, after: bytes) -> None:
+    """The last record: no hash of a next one covers it yet."""
+    lines = log.path.read_bytes().splitlines(keepends=True)
+    assert before in lines[-1]
+    log.path.write_bytes(b"".join([*lines[:-1], lines[-1].replace(before, after, 1)]))
+    with pytest.raises(CustodyError, match=r"custody\.jsonl:5"):
+        list(log.records())
+
+
+def test_a_checkpoint_is_signed_as_one(log: CustodyLog, signers: list[Signer]) -> None:
+    """What people signed for another purpose is no checkpoint, whatever it says."""
+    keys = [signer.public_key for signer in signers]
+    envelope = Envelope(checkpoint_of(log, "lab").text(), "text/plain", {})
+    for signer in signers:
+        envelope.sign(signer)
+    with pytest.raises(CustodyError, match="was signed as text/plain"):
+        verify_checkpoint(json.dumps(envelope.to_dict()).encode(), keys, 2)
+
+
+def test_a_record_that_is_too_long_is_told(log: CustodyLog) -> None:
+    with pytest.raises(CustodyError, match="are the most"):
+        log.append([event(5, note="x" * 70_000)])
+    assert len(list(log.records())) == 5
