@@ -8,6 +8,7 @@ try:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from securesystemslib.dsse import Envelope
     from securesystemslib.exceptions import UnsupportedLibraryError, UnverifiedSignatureError, VerificationError
+    from securesystemslib.formats import encode_canonical
     from securesystemslib.signer import CryptoSigner, HSMSigner, Key, Signature, Signer, SSlibKey
     from tuf.api import exceptions
     from tuf.api.metadata import (
@@ -58,6 +59,7 @@ __all__ = [
     "Updater",
     "UpdaterConfig",
     "VerificationError",
+    "encode_canonical",
     "exceptions",
     "serialization",
     "urllib3",

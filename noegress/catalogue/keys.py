@@ -1,8 +1,10 @@
 """Signing keys: Ed25519 files that carry an owner, and the sets of them that hold the roles of a catalogue."""
 
+import hashlib
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from noegress.catalogue._tuf import (
     Signer,
     SSlibKey,
     UnverifiedSignatureError,
+    encode_canonical,
     serialization,
 )
 from noegress.catalogue.token import SCHEME, read_token, token_signer
@@ -42,12 +45,19 @@ class RoleKeys:
     threshold: int
 
     def __post_init__(self) -> None:
-        owners = [owner_of(key) for key in self.keys]
+        owners = [unicodedata.normalize("NFKC", owner_of(key)).casefold() for key in self.keys]
         twice = sorted({owner for owner in owners if owners.count(owner) > 1})
         if twice:
             raise UsageError(
                 f"{twice[0]} holds two keys of one role: a threshold counts people",
                 fix="give each role one key of each person",
+            )
+        publics = [_public(key) for key in self.keys]
+        shared = sorted(owner_of(key) for key in self.keys if publics.count(_public(key)) > 1)
+        if shared:
+            raise UsageError(
+                f"{' and '.join(shared)} hold the same key: a threshold counts people",
+                fix="have each person make a key of their own: noegress keys generate",
             )
         if not 1 <= self.threshold <= len(self.keys):
             raise UsageError(
@@ -83,17 +93,20 @@ def owner_of(key: Key) -> str:
 
 
 def signing_owners(signatures: Mapping[str, Signature], keys: Iterable[Key], signed: bytes) -> frozenset[str]:
-    """The owners of keys whose signatures hold: people, each once, however many keys they used."""
-    owners = set()
+    """The owners of keys whose signatures hold: people, each once, however many keys they used.
+
+    One key under two names is one person, whatever the metadata call the second.
+    """
+    owners: dict[str, str] = {}
     for key in keys:
         signature = signatures.get(key.keyid)
         try:
             if signature is not None:
                 key.verify_signature(signature, signed)
-                owners.add(owner_of(key))
+                owners.setdefault(_public(key), owner_of(key))
         except UnverifiedSignatureError:
             continue
-    return frozenset(owners)
+    return frozenset(owners.values())
 
 
 def generate_key(path: Path, *, owner: str, passphrase: bytes | None = None) -> Signer:
@@ -128,6 +141,11 @@ def read_public_key(path: Path) -> SSlibKey:
         raise UsageError(f"{path}: cannot be read: {error}", fix="keep the .pub file beside its key") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: is no public key: {error}", fix="name the .pub file beside a key") from error
+    if keyid != _keyid(key):
+        raise UsageError(
+            f"{path}: the keyid is not that of the key in it: in a catalogue it could take another key's place",
+            fix="have its holder send the .pub file again, over a channel that you trust",
+        )
     return key
 
 
@@ -203,6 +221,17 @@ def _check_owner(owner: str) -> None:
         raise UsageError(
             f"{owner!r} cannot name the owner of a key", fix="use a plain name or an address: --owner alice"
         )
+
+
+def _public(key: Key) -> str:
+    """What a key is, whatever it is called."""
+    return str(key.keyval.get("public", key.keyid)).strip()
+
+
+def _keyid(key: SSlibKey) -> str:
+    """The id that follows from a key (TUF specification, 4.2)."""
+    document = {"keytype": key.keytype, "scheme": key.scheme, "keyval": key.keyval}
+    return hashlib.sha256(str(encode_canonical(document)).encode()).hexdigest()
 
 
 def _public_document(public: Key) -> bytes:

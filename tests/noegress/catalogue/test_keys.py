@@ -3,7 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from noegress.catalogue.keys import RoleKeys, generate_key, generate_keys, load_signer, owner_of, public_path
+from noegress.catalogue._tuf import SSlibKey
+from noegress.catalogue.keys import (
+    OWNER,
+    RoleKeys,
+    generate_key,
+    generate_keys,
+    load_signer,
+    owner_of,
+    public_path,
+    read_public_key,
+    signing_owners,
+)
 from noegress.errors import UsageError
 
 
@@ -71,3 +82,31 @@ def test_what_is_no_public_key_is_named(tmp_path: Path, content: str) -> None:
     public_path(tmp_path / "a.pem").write_text(content)
     with pytest.raises(UsageError, match=r"a\.pem\.pub"):
         load_signer(tmp_path / "a.pem")
+
+
+def test_a_public_key_does_not_take_the_id_of_another(tmp_path: Path) -> None:
+    """Added to a role, it would stand in the place of the other's key."""
+    bob = generate_key(tmp_path / "bob.pem", owner="bob").public_key
+    generate_key(tmp_path / "mallory.pem", owner="mallory")
+    path = public_path(tmp_path / "mallory.pem")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "keyid": bob.keyid}))
+    with pytest.raises(UsageError, match="keyid is not that of the key"):
+        read_public_key(path)
+
+
+def test_one_key_under_two_names_is_one_person(tmp_path: Path) -> None:
+    alice = generate_key(tmp_path / "alice.pem", owner="alice")
+    document = {**alice.public_key.to_dict(), OWNER: "anna"}
+    anna = SSlibKey.from_dict("f" * 64, document)
+    with pytest.raises(UsageError, match="alice and anna hold the same key"):
+        RoleKeys(keys=(alice.public_key, anna), threshold=2)
+    signature = alice.sign(b"text")
+    signatures = {alice.public_key.keyid: signature, anna.keyid: signature}
+    assert len(signing_owners(signatures, [alice.public_key, anna], b"text")) == 1
+
+
+@pytest.mark.parametrize("name", ["Alice", "ALICE", "\uff41lice"])
+def test_one_person_in_two_spellings_is_one(tmp_path: Path, name: str) -> None:
+    keys = tuple(generate_key(tmp_path / f"{n}.pem", owner=o).public_key for n, o in enumerate(("alice", name)))
+    with pytest.raises(UsageError, match="alice holds two keys"):
+        RoleKeys(keys=keys, threshold=2)
