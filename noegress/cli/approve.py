@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from noegress.cli.command import Command
 from noegress.cli.secret import add_key_options, signer_of
 from noegress.errors import UsageError
+from noegress.report.text import printable
 
 if TYPE_CHECKING:
     from noegress.approval.check import People
@@ -117,16 +118,17 @@ def _show(args: Namespace) -> int:
     dossier = read_dossier(args.dossier)
     found = {sha256: statement for statement in dossier.evidence for sha256 in statement.files}
     request = dossier.request.predicate
-    print(f"request {dossier.id} of {request.get('time')}: {request.get('reason')}")
+    print(printable(f"request {dossier.id} of {request.get('time')}: {request.get('reason')}"))
     for subject in dossier.request.subjects:
         summary = found.get(subject.sha256)
         told = "no evidence" if summary is None else str(summary.predicate.get("verificationResult"))
         policy = policy_of(summary) if summary is not None else ""
-        print(f"  {subject.name} sha256:{subject.sha256}: {told}{f' under policy {policy[:12]}…' if policy else ''}")
+        under = f" under policy {policy[:12]}…" if policy else ""
+        print(printable(f"  {subject.name} sha256:{subject.sha256}: {told}{under}"))
     for approval in dossier.approvals:
         predicate = approval.predicate
         reason = f": {predicate['reason']}" if predicate.get("reason") else ""
-        print(f"{predicate.get('decision')} on {predicate.get('time')}{reason}")
+        print(printable(f"{predicate.get('decision')} on {predicate.get('time')}{reason}"))
     print("signatures are checked when it is filed: noegress approve file")
     return 0
 
@@ -171,7 +173,7 @@ def _list(args: Namespace) -> int:
         files = item.dossier.request.subjects
         print(f"{item.dossier.id[:12]}… asked for by {asked}, approved by {agreed}: {len(files)} files")
         for subject in files:
-            print(f"  {subject.name}")
+            print(printable(f"  {subject.name}"))
     for dossier, problem in found.lapsed:
         print(f"{dossier.id[:12]}… counts no more: {problem}")
     if args.statements is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from noegress.cli.command import Command
 from noegress.cli.output import write_output
 from noegress.errors import UsageError
+from noegress.report.text import printable
 
 if TYPE_CHECKING:
     from noegress.catalogue import Publication
@@ -93,7 +94,7 @@ def _show(args: Namespace) -> int:
             if args.name is None or args.name in event.name:
                 note = f" ({event.note})" if event.note else ""
                 when = f"{event.time:%Y-%m-%d %H:%M:%S}"
-                print(f"{record.sequence:6} {when} {event.actor} {event.action} {event.name}{note}")
+                print(printable(f"{record.sequence:6} {when} {event.actor} {event.action} {event.name}{note}"))
     return 0
 
 
@@ -115,7 +116,7 @@ def _prove(args: Namespace) -> int:
     for item in found:
         event = item.record.event
         note = f": {event.note}" if event.note else ""
-        print(f"{event.time:%Y-%m-%d %H:%M:%S} {event.action} by {event.actor}{note}")
+        print(printable(f"{event.time:%Y-%m-%d %H:%M:%S} {event.action} by {event.actor}{note}"))
         for what, digest in (("policy", event.policy), ("evidence", event.evidence)):
             if digest:
                 print(f"    {what} {digest}")
