@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,20 +10,20 @@ from typing import BinaryIO
 
 from noegress.bundle.authority import Authority
 from noegress.bundle.digest import Digest, write_fully
+from noegress.bundle.logbook import check_floor, import_events, write_down
 from noegress.bundle.manifest import BundleError, Manifest, Part
 from noegress.bundle.opened import SEND, Bundle, opened_bundle
 from noegress.bundle.store import ImportedStore
 from noegress.bundle.stream import Extent
 from noegress.catalogue import Publication
 from noegress.catalogue.client import Catalogue, Trust
-from noegress.catalogue.entry import CatalogueEntry, read_time, write_time
+from noegress.catalogue.entry import CatalogueEntry, write_time
 from noegress.catalogue.storage import sync, writing
-from noegress.custody.log import Action, CustodyLog, Event
+from noegress.custody.log import CustodyLog
 from noegress.verdict import Verdict
 
 _SPARE_BYTES = 64 << 20
 """Bytes that stay free on the disk besides what is imported."""
-_MADE = "bundle made "
 _EXPORT = "have it exported again"
 Judge = Callable[[Mapping[str, Path], Mapping[str, CatalogueEntry]], Mapping[str, tuple[Verdict, tuple[str, ...]]]]
 """Judges files again with the rules of the inside: by digest the verdict and its reasons."""
@@ -74,11 +74,13 @@ def _imported(source: Path | BinaryIO, store: ImportedStore, terms: Terms, now: 
     with writing(store.path), opened_bundle(source) as bundle:
         manifest = bundle.manifest
         previous = store.current
-        _check_floor(terms, manifest)
+        if terms.custody is not None:
+            check_floor(terms.custody, manifest)
         trust = replace(terms.trust, released_only=True)
         if previous is not None and previous.name == manifest.id:
             entries = _check_closure(store.catalogue(trust), manifest)
-            _write_down(terms, manifest, entries, now)
+            _check_objects(manifest.parts, store)
+            _write_down(terms, manifest, entries, store.differences(), now)
             return Imported(bundle=manifest.id, is_new=False, files=len(entries), signers=())
         _take_in(bundle, store)
         state = store.assemble(manifest)
@@ -103,23 +105,9 @@ def _imported(source: Path | BinaryIO, store: ImportedStore, terms: Terms, now: 
         }
         store.finish(state, report, visible)
         store.switch(state)
-        _write_down(terms, manifest, entries, now)
+        _write_down(terms, manifest, entries, differences, now)
         store.clean(previous)
     return Imported(bundle=manifest.id, is_new=True, files=len(entries), signers=signers, differences=differences)
-
-
-def _check_floor(terms: Terms, manifest: Manifest) -> None:
-    """The log of the inside remembers too: where its state was wiped, an older bundle is still a rollback."""
-    if terms.custody is None:
-        return
-    notes = (r.event.note for r in terms.custody.records() if r.event.action is Action.IMPORTED)
-    made = [read_time(note.removeprefix(_MADE)) for note in notes if note.startswith(_MADE)]
-    if made and manifest.created < max(made):
-        raise BundleError(
-            f"it was made on {write_time(manifest.created)}, and one of {write_time(max(made))} was imported before "
-            f"(rollback), says {terms.custody.path}",
-            fix="import a newer one",
-        )
 
 
 def _files(manifest: Manifest) -> tuple[Part, ...]:
@@ -128,12 +116,14 @@ def _files(manifest: Manifest) -> tuple[Part, ...]:
 
 def _take_in(bundle: Bundle, store: ImportedStore) -> None:
     """Bring the bytes of every carried part among the objects, each checked; what is there already is skipped."""
-    absent = [part for part in bundle.manifest.parts if not part.is_carried and not store.has(part)]
+    expected = [part for part in bundle.manifest.parts if not part.is_carried]
+    absent = [part for part in expected if not store.has(part)]
     if absent:
         raise BundleError(
             f"{len(absent)} parts are not carried and not here, the first is {absent[0].path}",
             fix=f"import the bundle {bundle.manifest.base[:12]}… first, or have a complete one exported",
         )
+    _check_objects(expected, store)
     need = sum(part.size for part in bundle.manifest.carried if not store.has(part)) + _SPARE_BYTES
     if (free := shutil.disk_usage(store.path).free) < need:
         raise BundleError(
@@ -141,8 +131,10 @@ def _take_in(bundle: Bundle, store: ImportedStore) -> None:
         )
     damaged: list[Extent] = []
     folders: set[Path] = set()
+    end = bundle.start
     for extent in bundle.extents():
-        is_there = store.has(extent.part)
+        end = extent.end
+        is_there = store.is_whole(extent.part)
         if is_there and bundle.can_skip:
             continue
         pieces = bundle.read(extent)
@@ -162,6 +154,18 @@ def _take_in(bundle: Bundle, store: ImportedStore) -> None:
             f"{len(damaged)} parts are damaged, the first is {damaged[0].part.path}"
             + (f": in {names}" if names else ""),
             fix=f"send {names} again and repeat the import; what is whole was kept" if names else SEND,
+        )
+    bundle.check_end(end)
+
+
+def _check_objects(parts: Iterable[Part], store: ImportedStore) -> None:
+    """What is here from earlier bundles is hashed again: a disk may have changed it since."""
+    rotten = [part for part in parts if not store.is_whole(part)]
+    if rotten:
+        raise BundleError(
+            f"{len(rotten)} parts that were imported before are damaged here, the first is {rotten[0].path}: "
+            f"{store.content(rotten[0].sha256)}",
+            fix="see to the disk, have a complete bundle exported (without --since) and import it",
         )
 
 
@@ -223,22 +227,13 @@ def _judged(
     return {sha256: entry for sha256, entry in entries.items() if entry.filename not in differences}, differences
 
 
-def _write_down(terms: Terms, manifest: Manifest, entries: dict[str, CatalogueEntry], now: datetime) -> None:
-    """Log the import, once: a crash after the switch leaves this to the next call."""
-    if terms.custody is None or any(record.event.evidence == manifest.id for record in terms.custody.records()):
-        return
-    carried = {part.sha256 for part in manifest.carried}
-    terms.custody.append(
-        Event(
-            time=now,
-            actor=terms.actor,
-            action=Action.IMPORTED,
-            sha256=sha256,
-            name=entry.filename,
-            policy=terms.policy_digest,
-            evidence=manifest.id,
-            note=f"{_MADE}{write_time(manifest.created)}",
-        )
-        for sha256, entry in sorted(entries.items())
-        if sha256 in carried
-    )
+def _write_down(
+    terms: Terms,
+    manifest: Manifest,
+    entries: Mapping[str, CatalogueEntry],
+    differences: Mapping[str, str],
+    now: datetime,
+) -> None:
+    if terms.custody is not None:
+        about = {"actor": terms.actor, "policy": terms.policy_digest}
+        write_down(terms.custody, import_events(manifest, entries, differences, **about, now=now))

@@ -18,6 +18,7 @@ _PATH = re.compile(
     r"custody/(log\.jsonl|checkpoint\.json)|advisories/all\.zip|sbom/bundle\.cdx\.json"
 )
 """Every place that a bundle may fill; nothing else is written."""
+_ROOT = re.compile(r"metadata/(\d+)\.root\.json")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -84,6 +85,9 @@ def _manifest(document: Mapping[str, object]) -> Manifest:
     parts = tuple(_part(row) for row in rows)
     if len({part.path for part in parts}) != len(parts):
         raise ValueError("one path twice")
+    roots = sorted(int(found[1]) for part in parts if (found := _ROOT.fullmatch(part.path)))
+    if roots != list(range(1, len(roots) + 1)):
+        raise ValueError(f"the chain of roots has a gap: {', '.join(map(str, roots))}")
     base = str(document["base"])
     if base and not _SHA256.fullmatch(base):
         raise ValueError(f"base {base!r}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from noegress.bundle.manifest import BundleError, Part
+from noegress.bundle.media import read_file
 from noegress.catalogue.storage import write_whole
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def read_manifest_blob(folder: Path) -> bytes:
         return _named(folder, manifest["config"])
     except OSError as error:
         raise BundleError(f"{folder} cannot be read: {error.strerror}", fix=_FIX) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BundleError(f"{folder} is no OCI layout of a bundle: {error}", fix=_FIX) from error
 
 
@@ -96,9 +97,7 @@ def _named(folder: Path, descriptor: Mapping[str, Any]) -> bytes:
 
 
 def _bounded(path: Path) -> bytes:
-    if path.stat().st_size > _BYTES:
-        raise BundleError(f"{path} is longer than {_BYTES} bytes", fix=_FIX)
-    return path.read_bytes()
+    return read_file(path, limit=_BYTES)
 
 
 def _put(folder: Path, content: bytes, media_type: str) -> dict[str, Any]:

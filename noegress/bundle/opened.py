@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 from noegress.bundle import oci
 from noegress.bundle.manifest import PAYLOAD_TYPE, BundleError, read_manifest
-from noegress.bundle.stream import CHUNK, Extent, head_length, layout, padded, read_head
+from noegress.bundle.media import open_file
+from noegress.bundle.stream import CHUNK, END, Extent, head_length, layout, padded, read_head
 from noegress.bundle.volumes import Volume, VolumeReader, read_index
 from noegress.catalogue._tuf import Envelope
 from noegress.errors import UsageError
@@ -31,18 +32,27 @@ class Bundle(ABC):
         self.envelope = envelope
         try:
             self.signed = Envelope.from_dict(json.loads(self.envelope))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BundleError(f"the manifest of the bundle is broken: {error}", fix="send it again") from error
         if self.signed.payload_type != PAYLOAD_TYPE:
             raise BundleError("is no bundle: its manifest is signed as something else", fix="name a bundle")
         self.manifest = read_manifest(self.signed.payload)
 
+    @property
+    def start(self) -> int:
+        """Where the first part begins."""
+        return head_length(self.envelope)
+
     def extents(self) -> Iterator[Extent]:
-        return layout(self.manifest.carried, start=head_length(self.envelope))
+        return layout(self.manifest.carried, start=self.start)
 
     @abstractmethod
     def read(self, extent: Extent) -> Iterator[bytes]:
         """The bytes of one part; to be called in the order of the stream."""
+
+    @abstractmethod
+    def check_end(self, end: int) -> None:
+        """See that it ends where the last part does and holds nothing else; to be called after the last part."""
 
     @abstractmethod
     def damaged(self, extents: list[Extent]) -> tuple[str, ...]:
@@ -71,7 +81,26 @@ class StreamBundle(Bundle):
                 raise BundleError("the bundle ends too early", fix=SEND)
             left -= len(piece)
             yield piece
-        self._read(padded(extent.part.size) - extent.part.size)
+        padding = padded(extent.part.size) - extent.part.size
+        if self._read(padding) != b"\0" * padding:
+            raise BundleError(f"the padding of {extent.part.path} is damaged", fix=SEND)
+
+    def check_end(self, end: int) -> None:
+        if self._volumes is not None:
+            self._stream.seek(end)
+        if self._read(len(END)) != END or self._read(1):
+            names = self._ending(end)
+            raise BundleError(
+                "the bundle does not end where its manifest says" + (f": damaged is {names}" if names else ""),
+                fix=f"send {names or 'it'} again and repeat the import; what is whole was kept",
+            )
+
+    def _ending(self, end: int) -> str:
+        """The names of the volumes after the last part that are not what the index says."""
+        if self._volumes is None:
+            return ""
+        last = self._volumes.volumes_of(end, end + len(END))
+        return ", ".join(volume.name for volume in last if not self._volumes.is_whole(volume))
 
     def damaged(self, extents: list[Extent]) -> tuple[str, ...]:
         if self._volumes is None:
@@ -94,13 +123,16 @@ class LayoutBundle(Bundle):
     def read(self, extent: Extent) -> Iterator[bytes]:
         path = oci.blob(self._folder, extent.part.sha256)
         try:
-            with path.open("rb", buffering=0) as file:
+            with open_file(path) as file:
                 if os.fstat(file.fileno()).st_size != extent.part.size:
                     raise BundleError(f"{path} has not the size of {extent.part.path}", fix=SEND)
                 while piece := file.read(CHUNK):
                     yield piece
         except OSError as error:
             raise BundleError(f"{path} cannot be read: {error.strerror}", fix=SEND) from error
+
+    def check_end(self, end: int) -> None:
+        """Blobs stand alone: what else lies in the folder is not read."""
 
     def damaged(self, extents: list[Extent]) -> tuple[str, ...]:
         return tuple(sorted({f"blobs/sha256/{extent.part.sha256}" for extent in extents}))

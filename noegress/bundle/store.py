@@ -5,6 +5,7 @@ states/ID/            one imported bundle: metadata, targets, custody, files by 
 current               a link to the state that counts; replacing it is the whole switch
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -63,6 +64,18 @@ class ImportedStore:
         path = self.content(part.sha256)
         return path.is_file() and path.stat().st_size == part.size
 
+    def is_whole(self, part: Part) -> bool:
+        """Whether they are there and still what they were."""
+        if not self.has(part):
+            return False
+        with self.content(part.sha256).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == part.sha256
+
+    def differences(self) -> dict[str, str]:
+        """What the inside said otherwise when the current state was imported: by file name."""
+        found = self.report().get("differences")
+        return {str(name): str(told) for name, told in found.items()} if isinstance(found, dict) else {}
+
     def assemble(self, manifest: Manifest) -> Path:
         """The state of a manifest, made of links to objects; nobody looks at it yet."""
         state = self.state(manifest.id)
@@ -99,6 +112,8 @@ class ImportedStore:
         for state in self.states():
             if state.name not in kept:
                 shutil.rmtree(state)
+        for leftover in self.path.glob(".rescan-*"):  # of an import that was killed while it judged
+            shutil.rmtree(leftover)
         for path in (self.path / "objects").glob("*/*"):
             if path.stat().st_nlink == 1:
                 path.unlink()
@@ -110,5 +125,7 @@ class ImportedStore:
 
 def _link(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.exists():
-        os.link(source, target)
+    if target.exists() and target.samefile(source):
+        return
+    target.unlink(missing_ok=True)
+    os.link(source, target)

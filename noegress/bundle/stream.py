@@ -125,7 +125,8 @@ def read_head(file: BinaryIO) -> bytes:
     if info.name != MANIFEST or info.size > _MANIFEST_BYTES or first != header_of(MANIFEST, info.size):
         raise BundleError("is no bundle: it does not begin with its manifest", fix="name a bundle")
     envelope = _exactly(file, info.size)
-    _exactly(file, padded(info.size) - info.size)
+    if _exactly(file, padded(info.size) - info.size).strip(b"\0"):
+        raise BundleError("the padding of its manifest is not empty", fix="send it again")
     return envelope
 
 

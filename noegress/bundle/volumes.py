@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from noegress.bundle.digest import Digest, write_fully
 from noegress.bundle.manifest import BundleError
+from noegress.bundle.media import open_file, read_file
 from noegress.bundle.stream import BundleStream
 from noegress.catalogue._tuf import Envelope, Key, Signer, UnverifiedSignatureError
 from noegress.catalogue.storage import write_whole
@@ -92,16 +93,14 @@ def read_index(folder: Path) -> tuple[Envelope, tuple[Volume, ...]]:
     """The index of a folder, not verified yet."""
     path = folder / INDEX
     try:
-        if path.stat().st_size > _INDEX_BYTES:
-            raise BundleError(f"{path} is longer than {_INDEX_BYTES} bytes", fix="send it again")
-        envelope = Envelope.from_dict(json.loads(path.read_bytes()))
+        envelope = Envelope.from_dict(json.loads(read_file(path, limit=_INDEX_BYTES)))
         document = json.loads(envelope.payload)
         volumes = tuple(_volume(row, number) for number, row in enumerate(document["volumes"]))
     except OSError as error:
         raise BundleError(
             f"{folder} holds no complete bundle: {error}", fix="wait for the export, or name its folder"
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BundleError(f"{path} is broken: {error}", fix="send it again") from error
     return envelope, volumes
 
@@ -179,7 +178,7 @@ class VolumeReader(io.RawIOBase):
                 self._file.close()
             path = self._folder / self._volumes[number].name
             try:
-                self._file = path.open("rb", buffering=0)
+                self._file = open_file(path)
             except OSError as error:
                 raise BundleError(f"{path} cannot be read: {error.strerror}", fix="send this volume again") from error
             self._number = number

@@ -1,0 +1,181 @@
+"""What was done to the media on the way, or to the disk inside: no byte that is read may be another than was written."""
+
+import os
+import random
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from noegress.approval import ApprovalError
+from noegress.bundle import BundleError
+from noegress.bundle.export import Journey, manifest_of
+from noegress.bundle.intake import import_bundle
+from noegress.bundle.manifest import Manifest, Part, read_manifest
+from noegress.bundle.store import ImportedStore
+from noegress.bundle.volumes import volume_names
+from noegress.catalogue.install import install
+from noegress.custody import Action, CustodyLog
+from noegress.verdict import Verdict
+
+Outside = Any  # the class of conftest; test modules do not import each other
+
+
+def refuses(source: Any, store: ImportedStore, terms: Any, match: str) -> None:
+    before = store.current
+    with pytest.raises(BundleError, match=match):
+        import_bundle(source, store, terms)
+    assert store.current == before
+
+
+def stream_of(bundle: Path) -> bytes:
+    return b"".join((bundle / name).read_bytes() for name in volume_names(bundle))
+
+
+def test_no_byte_of_a_volume_can_change(outside: Outside, bundle: Path, tmp_path: Path) -> None:
+    """Padding and the end of the archive too: whoever compares volumes and import must not be told two things."""
+    content = stream_of(bundle)
+    chosen = random.Random(7).sample(range(len(content)), 30)
+    paddings = [len(content) - 1, len(content) - 1024, content.index(b"\0" * 8, 600)]
+    for number, at in enumerate(sorted(chosen) + paddings):
+        (tmp_path / "stream").write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        store = ImportedStore(tmp_path / f"inside{number}")
+        with pytest.raises(BundleError):
+            import_bundle(tmp_path / "stream", store, outside.terms())
+        assert store.current is None
+
+
+@pytest.mark.parametrize("change", ["cut by one", "cut by a block", "longer", "twice"])
+def test_a_stream_ends_where_its_manifest_says(
+    outside: Outside, bundle: Path, store: ImportedStore, tmp_path: Path, change: str
+) -> None:
+    content = stream_of(bundle)
+    changed = {
+        "cut by one": content[:-1],
+        "cut by a block": content[:-512],
+        "longer": content + b"\0",
+        "twice": content * 2,
+    }
+    (tmp_path / "stream").write_bytes(changed[change])
+    refuses(tmp_path / "stream", store, outside.terms(), "does not end where its manifest says")
+
+
+def test_a_last_volume_that_was_cut_is_named(outside: Outside, bundle: Path, store: ImportedStore) -> None:
+    last = list(volume_names(bundle))[-1]
+    content = (bundle / last).read_bytes()
+    (bundle / last).write_bytes(content[:-1])
+    refuses(bundle, store, outside.terms(), last.replace(".", r"\."))
+    (bundle / last).write_bytes(content)
+    assert import_bundle(bundle, store, outside.terms()).is_new
+
+
+@pytest.mark.parametrize("name", ["bundle.00001", "index.json"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_no_file_is_not_read(
+    outside: Outside, bundle: Path, store: ImportedStore, name: str, kind: str
+) -> None:
+    """A pipe would be waited for without end."""
+    (bundle / name).unlink()
+    if kind == "pipe":
+        os.mkfifo(bundle / name)
+    elif kind == "device":
+        (bundle / name).symlink_to("/dev/zero")
+    else:
+        (bundle / name).mkdir()
+    refuses(bundle, store, outside.terms(), name.replace(".", r"\."))
+
+
+def rot(store: ImportedStore) -> Path:
+    """Change a byte of an imported wheel, as a failing disk does: its size stays."""
+    current = store.current
+    assert current is not None
+    path = next((current / "wheels").glob("other-*"))
+    content = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    return path
+
+
+def test_what_came_earlier_is_hashed_again(
+    outside: Outside, bundle: Path, store: ImportedStore, tmp_path: Path
+) -> None:
+    import_bundle(bundle, store, outside.terms())
+    good = stream_of(bundle)
+    rot(store)
+    outside.admit("third", "1.0")
+    outside.release()
+    increment = outside.export(tmp_path / "increment", journey=Journey(base=manifest_of(bundle)))
+    refuses(increment, store, outside.terms(), "imported before are damaged here")
+    refuses(bundle, store, outside.terms(), "imported before are damaged here")
+    complete = outside.export(tmp_path / "complete")
+    assert import_bundle(complete, store, outside.terms()).is_new
+    current = store.current
+    assert current is not None
+    assert next((current / "wheels").glob("other-*")).read_bytes() in good
+
+
+def test_a_folder_that_a_killed_import_left_goes(outside: Outside, bundle: Path, store: ImportedStore) -> None:
+    (store.path / ".rescan-x/file").mkdir(parents=True)
+    import_bundle(bundle, store, outside.terms())
+    assert not list(store.path.glob(".rescan-*"))
+
+
+def test_the_log_tells_what_the_inside_refused(
+    outside: Outside, bundle: Path, store: ImportedStore, tmp_path: Path
+) -> None:
+    def judge(_paths: Any, entries: Any) -> Any:
+        return {
+            sha256: (Verdict.REFUSED, ("calls home",)) if entry.project == "demo" else (Verdict.ADMITTED, ())
+            for sha256, entry in entries.items()
+        }
+
+    log = CustodyLog(tmp_path / "log" / "inside.jsonl")
+    for _ in range(2):
+        import_bundle(bundle, store, outside.terms(custody=log, judge=judge))
+    told = {record.event.name.partition("-")[0]: record.event for record in log.records()}
+    assert len(list(log.records())) == 3
+    assert told["demo"].action is Action.REFUSED
+    assert told["demo"].note == "refused: calls home"
+    assert told["other"].action is Action.IMPORTED
+
+
+def test_a_bundle_that_brings_no_file_is_logged_and_bounds_the_next(
+    outside: Outside, bundle: Path, store: ImportedStore, tmp_path: Path
+) -> None:
+    """A revocation alone: whoever wipes the state must not bring back what it took away."""
+    log = CustodyLog(tmp_path / "log" / "inside.jsonl")
+    import_bundle(bundle, store, outside.terms(custody=log))
+    second = outside.export(tmp_path / "second", journey=Journey(base=manifest_of(bundle)))
+    assert not [part for part in manifest_of(second).carried if part.path.startswith("files/")]
+    import_bundle(second, store, outside.terms(custody=log))
+    assert [r.event.name for r in log.records()][-1].startswith("bundle ")
+    shutil.rmtree(store.path)
+    refuses(bundle, store, outside.terms(custody=log), "rollback")
+
+
+def test_a_chain_of_roots_with_a_gap(bundle: Path) -> None:
+    parts = tuple(
+        Part(path=f"metadata/{version}.root.json", size=1, sha256="0" * 64, is_carried=True) for version in (1, 3)
+    )
+    manifest = manifest_of(bundle)
+    with pytest.raises(BundleError, match="the chain of roots has a gap: 1, 3"):
+        read_manifest(Manifest(created=manifest.created, base="", parts=parts).to_bytes())
+
+
+def test_a_file_under_another_name_than_it_was_approved_by(
+    outside: Outside, bundle: Path, store: ImportedStore, tmp_path: Path
+) -> None:
+    """Same bytes, other name: the mirror lists an approved file as another project's, and releasers sign the list."""
+    import_bundle(bundle, store, outside.terms())
+    listed = next(item for item in outside.repository.entries() if item.entry.project == "demo")
+    renamed = "wanted-1.0-py3-none-any.whl"
+    outside.repository.publish([replace(listed, entry=replace(listed.entry, filename=renamed))])
+    (outside.files / listed.entry.filename).rename(outside.files / renamed)
+    ceremony = outside.propose()
+    for owner in ("alice", "bob"):
+        ceremony.sign(outside.signer("release", owner))
+    install(outside.folder / "catalogue", ceremony, outside.online)
+    with pytest.raises(ApprovalError, match=r"approved under another name: demo-1\.0"):
+        import_bundle(outside.export(tmp_path / "renamed"), store, outside.terms())
