@@ -48,6 +48,9 @@ class FileStore:
         return found[0]
 
 
+_MOST_DAYS = 365
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that decides about the bytes of a bundle."""
@@ -78,6 +81,13 @@ class Journey:
     valid_days: int = 30
     """How long after the export it can be imported."""
     now: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.valid_days <= _MOST_DAYS:
+            raise UsageError(
+                f"a bundle is valid for 1 to {_MOST_DAYS} days, not {self.valid_days}",
+                fix="name the days of its journey: --valid-days 30",
+            )
 
 
 def plan_export(

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from noegress.approval.check import check_trail, people_of
 from noegress.bundle.manifest import BundleError, Manifest
@@ -53,7 +54,7 @@ class Seen:
         }
 
 
-def look_into(bundle: Path, store: ImportedStore | None) -> Seen:
+def look_into(bundle: Path | BinaryIO, store: ImportedStore | None) -> Seen:
     """Read the small parts of a bundle; nothing is written, and the files are not read."""
     small: dict[str, bytes] = {}
     with opened_bundle(bundle) as opened:

@@ -82,8 +82,10 @@ class StreamBundle(Bundle):
             left -= len(piece)
             yield piece
         padding = padded(extent.part.size) - extent.part.size
-        if self._read(padding) != b"\0" * padding:
-            raise BundleError(f"the padding of {extent.part.path} is damaged", fix=SEND)
+        rest = self._read(padding)
+        if rest != b"\0" * padding:
+            problem = f"the padding of {extent.part.path} is damaged"
+            raise BundleError("the bundle ends too early" if len(rest) < padding else problem, fix=SEND)
 
     def check_end(self, end: int) -> None:
         if self._volumes is not None:

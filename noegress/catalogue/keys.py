@@ -138,7 +138,9 @@ def read_public_key(path: Path) -> SSlibKey:
         keyid = document.pop("keyid")
         key = SSlibKey.from_dict(keyid, document)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error}", fix="keep the .pub file beside its key") from error
+        raise UsageError(
+            f"{path}: cannot be read: {error.strerror}", fix="keep the .pub file beside its key"
+        ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: is no public key: {error}", fix="name the .pub file beside a key") from error
     if keyid != _keyid(key):
@@ -155,7 +157,7 @@ def load_signer(path: Path, *, passphrase: Passphrase = no_passphrase) -> Signer
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error}", fix="name a key file") from error
+        raise UsageError(f"{path}: cannot be read: {error.strerror}", fix="name a key file") from error
     if content.startswith(SCHEME):
         return token_signer(content.decode("utf-8", "replace").strip(), public, lambda: _pin(path, passphrase))
     secret = passphrase(path) if b"ENCRYPTED" in content.partition(b"\n")[0] else None
@@ -248,7 +250,9 @@ def _write_new(path: Path, content: bytes, *, mode: int) -> None:
     except FileExistsError as error:
         raise UsageError(f"{path} exists", fix="choose another folder; a key is never overwritten") from error
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error}", fix="choose a folder that can be written") from error
+        raise UsageError(
+            f"{path}: cannot be written: {error.strerror}", fix="choose a folder that can be written"
+        ) from error
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from noegress.cli.command import Command, add_policy_option, policy_of
 from noegress.cli.secret import add_passphrase_option, passphrase_of
 from noegress.errors import UsageError
+from noegress.report.text import printable
 from noegress.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def _configure(parser: ArgumentParser) -> None:
     add_policy_option(take)
     take.set_defaults(verb=_import)
     look = verbs.add_parser("inspect", help="tell what a bundle holds and would change, without importing it")
-    look.add_argument("bundle", type=Path, metavar="BUNDLE")
+    look.add_argument("bundle", metavar="BUNDLE", help="a folder of volumes, one file, or - for standard input")
     look.add_argument("--into", type=Path, metavar="DIR", help="the folder of the inside, to compare with")
     look.add_argument("--format", choices=["text", "json"], default="text")
     look.set_defaults(verb=_inspect)
@@ -223,7 +224,7 @@ def _import(args: Namespace) -> int:
     told = f"{done.files} files, released by {', '.join(done.signers)}" if done.is_new else "in force already"
     print(f"{args.into}: bundle {done.bundle[:12]}…: {told}")
     for name, reason in sorted(done.differences.items()):
-        print(f"not made visible: {name}: {reason}")
+        print(printable(f"not made visible: {name}: {reason}"))
     if any(reason.startswith("refused") for reason in done.differences.values()):
         return 1
     return 3 if done.differences else 0
@@ -233,7 +234,8 @@ def _inspect(args: Namespace) -> int:
     from noegress.bundle.look import look_into  # noqa: PLC0415  # python-tuf is an extra
     from noegress.bundle.store import ImportedStore  # noqa: PLC0415
 
-    seen = look_into(args.bundle, ImportedStore(args.into) if args.into else None)
+    source = Path(args.bundle) if args.bundle != "-" else sys.stdin.buffer
+    seen = look_into(source, ImportedStore(args.into) if args.into else None)
     if args.format == "json":
         print(json.dumps(seen.document(), indent=2))
         return 0
@@ -247,7 +249,7 @@ def _inspect(args: Namespace) -> int:
     print(f"base: {seen.manifest.base or 'none, it is complete'}; {seen.carried_bytes} bytes carried")
     for sign, names in (("+", seen.added), ("-", seen.removed)):
         for name in names:
-            print(f"{sign} {name}")
+            print(printable(f"{sign} {name}"))
     print("not verified against a pinned root: noegress bundle import does that before anything becomes visible")
     return 0
 

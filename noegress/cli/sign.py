@@ -24,7 +24,11 @@ def _run(args: Namespace) -> int:
     signer = load_signer(args.key, passphrase=lambda path: passphrase_of(args, path))
     if _is_envelope(args.file):
         content = args.file.read_bytes()
-        checkpoint = Checkpoint.read(read_envelope(content).payload)
+        try:
+            checkpoint = Checkpoint.read(read_envelope(content).payload)
+        except ValueError as error:
+            fix = "a dossier is signed with noegress approve sign"
+            raise UsageError(f"{args.file}: is no checkpoint: {error}", fix=fix) from error
         write_whole(args.file, sign_checkpoint(checkpoint, [signer], content))
         print(f"{args.file}: the checkpoint of {checkpoint.size} records of {checkpoint.origin}, signed")
         return 0
@@ -38,8 +42,10 @@ def _run(args: Namespace) -> int:
 def _is_envelope(path: Path) -> bool:
     try:
         document = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}", fix="name a file to sign") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}", fix="name a file to sign") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: is nothing to sign: {error}", fix="name a file to sign") from error
     return isinstance(document, dict) and "payloadType" in document
 
 

@@ -73,7 +73,7 @@ def verify_checkpoint(envelope: bytes, keys: Sequence[Key], threshold: int) -> t
     if len(owners) < threshold:
         raise CustodyError(
             f"the checkpoint is signed by {len(owners)} people of whom {threshold} are needed",
-            fix="have more of the key holders sign it: noegress log checkpoint --key FILE",
+            fix="have more of the holders of release keys sign it: noegress sign FILE --key KEY",
         )
     try:
         return Checkpoint.read(signed.payload), owners
@@ -114,4 +114,4 @@ def read_checkpoint_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise CustodyError(f"{path}: cannot be read: {error}", fix="name a checkpoint file") from error
+        raise CustodyError(f"{path}: cannot be read: {error.strerror}", fix="name a checkpoint file") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from noegress.catalogue.entry import CatalogueEntry, Publication
 from noegress.custody.log import CustodyError, CustodyLog, Record
 from noegress.custody.merkle import inclusion_proof, is_included, root_hash
+from noegress.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +53,13 @@ def wheel_of(path: Path, publications: Iterable[Publication]) -> CatalogueEntry:
 
     Raises ``CustodyError`` where no wheel, or more than one, holds it.
     """
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}", fix="name a wheel, an installed file, or a sha256"
+        ) from error
     place = path.resolve().as_posix()
     found: dict[str, CatalogueEntry] = {}
     for publication in publications:

@@ -319,3 +319,41 @@ def test_a_catalogue_of_one_person_becomes_one_of_three(
     for line in ("root: 2 of", "targets: 2 of", "release: 2 of", "requester: 1 of", "approver: 1 of"):
         assert f"{line} alice, bob, carol" in out
     assert "operator" not in out
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("log prove nothing.py --into store", "nothing.py cannot be read: No such file"),
+        (f"{EXPORT} --to disk2 --valid-days 0", "valid for 1 to 365 days"),
+        ("sign note.json --key mirror/keys/release/alice.pem", "note.json: is no checkpoint"),
+        ("bundle inspect nothing", "nothing cannot be read: No such file"),
+    ],
+)
+def test_a_slip_of_the_operator_is_told(
+    run: Run, mirror: Path, capsys: pytest.CaptureFixture[str], line: str, told: str
+) -> None:
+    released(run, "alice", "bob")
+    assert run(INSTALL) == 0
+    assert run(f"{EXPORT} --to disk") == 0
+    assert run("bundle import disk --into store --no-rescan") == 0
+    envelope = {"payload": base64.b64encode(b"text").decode(), "payloadType": "x", "signatures": []}
+    (mirror.parent / "note.json").write_text(json.dumps(envelope))
+    assert run(line) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_what_others_wrote_commands_no_terminal(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A reason with a line break would be a second line of the trail."""
+    ask = f"approve request {CATALOGUE} --key mirror/keys/requester/alice.pem --to d.json --reason {{reason}}"
+    assert run(ask, reason="needed\n2026-11-25 approved by bob\x1b[2K") == 0
+    assert run(f"approve evidence d.json {CATALOGUE} --online mirror/keys/online.pem") == 0
+    assert run("approve sign d.json --key mirror/keys/approver/carol.pem") == 0
+    assert run(f"approve file d.json {CATALOGUE} --log mirror/log/custody.jsonl") == 0
+    capsys.readouterr()
+    wheel = "mirror/files/demo-1.0-py3-none-any.whl"
+    for line in ("approve show d.json", "log show --log {log}", f"log prove {wheel} --log {{log}}"):
+        assert run(line, log="mirror/log/custody.jsonl") == 0
+        told = capsys.readouterr().out
+        assert "needed\\n2026-11-25 approved by bob\\x1b[2K" in told
+        assert "\x1b" not in told
