@@ -49,9 +49,16 @@ soak-mirror: .venv  ## kill -9 in a loop, a full disk, a failing upstream, jumpi
 matrix: .venv build/front-ends/.stamp  ## real builds: front ends × surfaces × indexes (about ten minutes)
 	$(BIN)/python -m pytest -n 2 -m slow tests/hatch_plugin/test_matrix.py tests/hatch_plugin/test_tox.py
 
-conformance: .venv  ## the TUF client against a checkout of theupdateframework/tuf-conformance: SUITE=DIR
+SUITE ?= build/tuf-conformance
+SUITE_COMMIT := eec841c186f81f2d9d8d30460c7e7deefa615f9e
+conformance: .venv $(SUITE)/pyproject.toml  ## the TUF client against tuf-conformance (a checkout: SUITE=DIR; needs faketime)
+	@command -v faketime >/dev/null || { echo "faketime is missing: apt-get install faketime"; exit 2; }
 	PYTHONPATH=$(SUITE) $(BIN)/python -m pytest -q -c /dev/null --rootdir $(SUITE) -p no:cacheprovider \
 		$(SUITE)/tuf_conformance --entrypoint "$(CURDIR)/$(BIN)/python $(CURDIR)/tools/conformance_client.py"
+
+build/tuf-conformance/pyproject.toml:
+	git clone --quiet https://github.com/theupdateframework/tuf-conformance build/tuf-conformance
+	git -C build/tuf-conformance checkout --quiet $(SUITE_COMMIT) || { rm -rf build/tuf-conformance; exit 1; }
 
 build/front-ends/.stamp: requirements/front-ends.txt
 	$(PYTHON) -m venv build/front-ends
