@@ -1,4 +1,4 @@
-"""What was done to the media on the way, or to the disk inside: no byte that is read may be another than was written."""
+"""What was done to the media on the way, or to the disk inside: no byte may be another than was written."""
 
 import os
 import random
