@@ -25,6 +25,7 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _LAYER = "application/octet-stream"
 _TITLE = "org.opencontainers.image.title"
 _BYTES = 256 << 20
+_MANIFESTS = 64
 _CHUNK = 1 << 18
 _FIX = "send it again"
 
@@ -73,13 +74,14 @@ def read_manifest_blob(folder: Path) -> bytes:
     """The signed manifest of the one bundle in a layout."""
     try:
         index = json.loads(_bounded(folder / "index.json"))
-        found = [item for item in index["manifests"] if item.get("artifactType") == ARTIFACT]
-        if len(found) != 1:
-            raise BundleError(f"{folder} holds {len(found)} bundles", fix="name a layout with one bundle")
-        manifest = json.loads(_named(folder, found[0]))
-        if manifest["config"]["mediaType"] != CONFIG:
-            raise BundleError(f"{folder}: its config is not the manifest of a bundle", fix=_FIX)
-        return _named(folder, manifest["config"])
+        if len(index["manifests"]) > _MANIFESTS:
+            raise BundleError(f"{folder} holds more than {_MANIFESTS} images", fix="name a layout with one bundle")
+        # a copy by skopeo leaves the artifact type out of the index: the manifests themselves tell
+        manifests = [json.loads(_named(folder, item)) for item in index["manifests"]]
+        configs = [manifest["config"] for manifest in manifests if manifest["config"]["mediaType"] == CONFIG]
+        if len(configs) != 1:
+            raise BundleError(f"{folder} holds {len(configs)} bundles", fix="name a layout with one bundle")
+        return _named(folder, configs[0])
     except OSError as error:
         raise BundleError(f"{folder} cannot be read: {error.strerror}", fix=_FIX) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -13,6 +13,7 @@ _COLUMNS = ("seq", "time", "actor", "action", "name", "sha256", "policy", "evide
 _STYLE = (
     "body{font:10pt sans-serif}table{border-collapse:collapse;width:100%}td,th{border:1px solid #999;padding:2pt 4pt;"
     "text-align:left;vertical-align:top}td.digest{font-family:monospace;word-break:break-all;font-size:7pt}"
+    "td:nth-child(2){white-space:nowrap}"
     "thead{display:table-header-group}@page{size:A4 landscape;margin:12mm}"
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,23 @@ def test_what_is_there_already_is_not_written_again(layout: Path, outside: Outsi
     after = {path.name: path.stat().st_mtime_ns for path in (layout / "blobs/sha256").iterdir()}
     layers = {layer["digest"][7:] for layer in manifest_of(layout)["layers"]}
     assert {name for name in layers if before[name] != after[name]} == {broken.name}
+
+
+def test_a_copy_whose_index_tells_no_artifact_type_is_taken(
+    layout: Path, outside: Outside, store: ImportedStore
+) -> None:
+    """As skopeo 1.9 writes it."""
+    index = json.loads((layout / "index.json").read_bytes())
+    del index["manifests"][0]["artifactType"], index["manifests"][0]["annotations"]
+    (layout / "index.json").write_text(json.dumps(index))
+    assert import_bundle(layout, store, outside.terms()).is_new
+
+
+@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
+def test_what_skopeo_copied_is_imported(layout: Path, outside: Outside, store: ImportedStore, tmp_path: Path) -> None:
+    command = ["skopeo", "copy", "--quiet", f"oci:{layout}", f"oci:{tmp_path / 'copy'}"]
+    subprocess.run(command, check=True, capture_output=True)
+    assert import_bundle(tmp_path / "copy", store, outside.terms()).is_new
 
 
 class TestAttacks:
