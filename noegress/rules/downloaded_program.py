@@ -26,6 +26,7 @@ _TOOL = re.compile(
 _RELEASE = re.compile(r"/releases/(download|latest)|/releases/|/dist/|/download/|/binaries?/|/builds?/")
 _MAKES_RUNNABLE = frozenset(("chmod", "make_executable", "set_executable", "fchmod"))
 _CHMOD = re.compile(r"\bchmod\b (-\w+ )?(\+x|[ugoa]*\+x|0?7\d\d)")
+_JAVA = re.compile(r"java(\.exe)?\Z")
 _UPDATER = re.compile(r"\.(self_?)?(update|upgrade)r?\Z")
 _UNPACKS = frozenset(("extractall", "extract", "unpack_archive", "ZipFile", "copyfileobj", "urlretrieve"))
 _WORDS = re.compile(
@@ -119,7 +120,8 @@ def _judge(scene: Scene, site: Site) -> tuple[float, bool]:
         or any(_CHMOD.search(text.text) for text in site.module.facts.texts)
         or (driver and _is_unpacked(scene))
         or near & SHELLS
-        or (site.module.roots & {"subprocess"} and anywhere & SHELLS and _WORDS.search(words.all))
+        or (site.module.roots & {"subprocess"} and anywhere & SHELLS and _WORDS.search(_apart(words.all)))
+        or (_needs_java(site.module) and anywhere & _UNPACKS)
     ):
         return 0, False
     if len(site.text) > 400 or (site.kind == "text" and not driver and not scene.sends(site.module)):
@@ -130,6 +132,20 @@ def _judge(scene: Scene, site: Site) -> tuple[float, bool]:
     on = not explicit and not scene.is_chosen(site.module.path)
     weight = 0.8 if site.kind == "call" and program else 0.65 if site.kind == "call" else 0.55
     return (weight, True) if on else (min(weight, 0.6), False)
+
+
+def _apart(words: str) -> str:
+    """Names in CamelCase as words of their own."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", words)
+
+
+def _needs_java(module: Module) -> bool:
+    """Whether a module looks for the program that runs what a Java archive holds."""
+    return any(
+        call.arguments and call.arguments[0][0] == "s" and _JAVA.match(call.arguments[0][1])
+        for name in ("which", "find_executable")
+        for call in module.tails.get(name, ())
+    )
 
 
 def _is_unpacked(scene: Scene) -> bool:

@@ -24,7 +24,8 @@ _EMBEDS = re.compile(
 )
 _WORDS = re.compile(r"embedding|embedder", re.IGNORECASE)
 _SERVICE = re.compile(r"\A(api|.*\.api|inference|.*openai|dashscope|generativelanguage|router|ai)\b", re.IGNORECASE)
-_DEFAULT = re.compile(r"default|factory|\A__init__|memory|config|main", re.IGNORECASE)
+_SETTING = re.compile(r"embed|model", re.IGNORECASE)
+FEW = 3  # names of models in one file; more are a table of what there is
 _HOSTS = {
     "openai": "api.openai.com",
     "google": "generativelanguage.googleapis.com",
@@ -97,6 +98,7 @@ class HostedEmbedding(Rule):
                 message=f"The package sends texts to {host or 'a hosted service'} to be turned into embeddings.",
                 remedy="Configure an embedding model inside the boundary.",
             )  # fmt: skip
+        yield from _by_default_model(scene)
         for site in scene.sites:
             words = scene.words(site) if site.host else None
             if (
@@ -114,5 +116,27 @@ class HostedEmbedding(Rule):
                     host=site.host, path=site.module.path, line=site.line, weight=0.6 if on else 0.4, on=on, module=site.module, scope=site.scope, guard=site.guard,
                     constant=Place(file=site.constant[0], line=site.constant[1]) if site.constant else None,
                     message=f"The package sends texts to {site.host} to be turned into embeddings.",
+                    remedy="Configure an embedding model inside the boundary.",
+                )  # fmt: skip
+
+
+def _by_default_model(scene: Scene) -> Iterator[Evidence]:
+    """A model of a service that a setting takes unless it is told otherwise."""
+    hosts = {name: entry.host for entry in scene.vendors.models for name in entry.names}
+    for module in scene.program.active:
+        named = [
+            (text, host)
+            for text in module.facts.texts
+            for name, host in hosts.items()
+            if not text.idle and text.text.removeprefix("openai/").startswith(name)
+        ]
+        if not named or len(named) > FEW or not scene.graph.is_loaded(module):
+            continue
+        on = not scene.is_chosen(module.path)
+        for text, host in named:
+            if text.guard < 0 and _SETTING.search(text.context):
+                yield Evidence(
+                    host=host, path=module.path, line=text.line, weight=0.55 if on else 0.4, on=on, module=module, scope=text.scope,
+                    message=f"Unless it is told otherwise, the package has {text.text} at {host} turn texts into embeddings.",
                     remedy="Configure an embedding model inside the boundary.",
                 )  # fmt: skip

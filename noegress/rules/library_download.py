@@ -101,10 +101,15 @@ class LibraryDownload(Rule):
     since: ClassVar[str] = "0.1.0"
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
-        entries = {call: entry for entry in scene.vendors.downloads if entry.fetches != "code" for call in entry.calls}
+        entries = {
+            call: entry
+            for entry in scene.vendors.downloads
+            if entry.fetches in ("model", "data")
+            for call in entry.calls
+        }
         tails = {name.rpartition(".")[2] for name in (*entries, *_FROM_HUB)}
         for module in scene.program.active:
-            if not _may_name(module, tails) or scene.is_described(module.path):
+            if not _may_name(module, tails):
                 continue
             for call in module.facts.calls:
                 if call.idle or not _may_fetch(module, call, tails):

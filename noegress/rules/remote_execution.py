@@ -23,6 +23,7 @@ _UNPACKED = re.compile(r"\b(curl|wget)\b[^|]*\|\s*(sudo\s+)?tar\b.*\bbin\b")
 _CLONE = re.compile(r"\bgit\b.* clone ")
 _EVALUATES = frozenset(("exec", "eval", "exec_module", "run_path"))
 _INSTALLERS = re.compile(r"(\A| )(playwright|patchright|rebrowser-playwright|camoufox)(\.cmd)? (install|fetch)( |\Z)")
+_NODE = re.compile(r"(\A| )(-m )?nodeenv( |\Z)")
 _LOADERS = frozenset(
     ("import_module", "spec_from_file_location", "exec_module", "SourceFileLoader", "run_path", "load_source")
 )
@@ -105,6 +106,8 @@ def _by_command(scene: Scene) -> Iterator[Evidence]:
                 on and _is_unasked(scene, command.module, command.call),
                 "has a package runner fetch and run code",
             )
+        elif _NODE.search(line):
+            yield _evidence(scene, command.module, command.call, "nodejs.org", 0.6, on, "downloads Node.js and runs it")
         elif _INSTALLERS.search(line):
             yield _evidence(
                 scene,
@@ -260,12 +263,17 @@ def _by_hub(scene: Scene) -> Iterator[Evidence]:
                     )
 
 
-def _is_true(module: Module, scope: int, node: Expression) -> bool:
-    """Whether an argument is true, as written or as the default of the parameter that it comes from."""
-    if node[0] == "n":
-        function = module.facts.scopes[module.function_of(scope)]
-        given = next((default for name, default in function.params if name == node[1]), None)
-        return given is not None and _is_true(module, 0, given)
+def _is_true(module: Module, scope: int, node: Expression, depth: int = 0) -> bool:
+    """Whether an argument is true, as written or where nothing else was given: a default of a parameter, of ``get`` or ``pop``."""
+    if node[0] == "n" and depth < 3:
+        number = module.function_of(scope)
+        given = next((default for name, default in module.facts.scopes[number].params if name == node[1]), None)
+        bound = [binding.value for binding in module.bindings.get((number, node[1]), ())]
+        return any(_is_true(module, scope, value, depth + 1) for value in (given, *bound) if value is not None)
+    if node[0] == "c":
+        call = module.facts.calls[node[1]]
+        falls_back = tail_of(call.function) in ("get", "pop", "setdefault") and len(call.arguments) == 2
+        return falls_back and _is_true(module, scope, call.arguments[1], depth + 1)
     return node[0] == "k" and node[1] is True
 
 

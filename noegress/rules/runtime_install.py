@@ -43,6 +43,7 @@ _INSTALLERS = (
 _MISSING = re.compile(
     r" (ImportError|ModuleNotFoundError|PackageNotFoundError|DistributionNotFound|find_spec|find_loader|which|is_(\w+_)?installed|\w+_is_installed) "
 )
+_LOOKS = frozenset(("find_spec", "find_loader", "is_installed"))
 _REQUIREMENT = re.compile(r"\A[A-Za-z][\w.-]+(\[[\w,-]+\])?(\s*[=<>~!]=?.*)?\Z")
 _TOOL_WORDS = frozenset(
     [
@@ -141,9 +142,12 @@ class RuntimeInstall(Rule):
 
 def _by_library(scene: Scene) -> Iterator[Evidence]:
     """Functions of other distributions whose name says that they install what is missing."""
-    for module, call in scene.calls(*_INSTALLERS):
+    listed = {name for entry in scene.vendors.downloads if entry.fetches == "distribution" for name in entry.calls}
+    for module, call in scene.calls(*_INSTALLERS, *(name.rpartition(".")[2] for name in listed)):
         target = scene.evaluator.absolute(module, call.function)
         root, dot, _ = target.partition(".")
+        if not (target in listed or tail_of(call.function) in _INSTALLERS):
+            continue
         if dot and root in module.roots - scene.program.tops and scene.graph.is_loaded(module):
             yield Evidence(
                 host=INDEX, path=module.path, line=call.line, weight=0.6, on=not scene.is_chosen(module.path),
@@ -160,6 +164,10 @@ def _is_mended(scene: Scene, command: Command) -> bool:
     places += [
         (used, each.guard) for used, _, each in scene.graph.chain(module, call.scope, 1)[1:8] if each is not None
     ]
+    if any(
+        _LOOKS & scene.source_names(used, inner) for used, inner, _ in scene.graph.chain(module, call.scope, 1)[1:8]
+    ):
+        return True
     return any(
         _MISSING.search(_named(used, used.facts.guards[guard].test))
         for used, guard in places

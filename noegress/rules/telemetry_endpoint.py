@@ -178,9 +178,15 @@ def _score(scene: Scene, site: Site) -> float:
     return score if scene.sends(site.module) else score - 1.5
 
 
+def _is_sending(site: Site) -> bool:
+    """Whether a call sends, by its name or by the method that it is handed."""
+    method = site.call.arguments[:1] if site.call is not None else []
+    return site.tail in _SENDING or any(node[0] == "s" and node[1] in ("POST", "PUT") for node in method)
+
+
 def _blind(scene: Scene, site: Site) -> float:
     """A request whose host is not known, in code that calls itself telemetry."""
-    if site.tail not in _SENDING or scene.is_described(site.module.path) or not site.sure:
+    if not _is_sending(site) or scene.is_described(site.module.path) or not site.sure:
         return 0
     words = scene.words(site)
     if _BEAT.search(f"{words.module} {words.near}"):

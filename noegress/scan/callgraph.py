@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from functools import cached_property
 
 from noegress.finding import When
 from noegress.scan.evaluation import Evaluator, dotted_of
@@ -74,6 +75,32 @@ class CallGraph:
             )
         return self._loaded[path]
 
+    def is_for_users(self, module: Module, scope: int) -> bool:
+        """Whether a place in a module for tests is run by the product: on import, by a caller, or under a name taken from there."""
+        if module.path not in self.program.aside.taken_in:
+            return True
+        for used, inner, _ in self.chain(module, scope, 4):
+            outer = used.quals[inner].partition(".")[0]
+            if (
+                inner == 0
+                or used.path not in self.program.aside.taken_in
+                or (used.path, outer) in self._taken_from_aside
+            ):
+                return True
+        return False
+
+    @cached_property
+    def _taken_from_aside(self) -> set[tuple[str, str]]:
+        """Path and name of what other modules take from modules that were set aside at first."""
+        found = set()
+        for module in self.program.active:
+            if module.path not in self.program.aside.taken_in:
+                for dotted in module.imports.values():
+                    symbol = self.program.lookup(dotted)
+                    if symbol is not None and symbol.name and symbol.module.path in self.program.aside.taken_in:
+                        found.add((symbol.module.path, symbol.name.partition(".")[0]))
+        return found
+
     def callers(self, module: Module, scope: int) -> list[tuple[Module, Call]]:
         """The calls that run a function, or hand it on to be run."""
         key = (module.path, scope)
@@ -106,9 +133,11 @@ class CallGraph:
             return node is not None and self._means(used, node, module, name)
         target = self.evaluator.function(used, call)
         if target is not None:
-            return target[0] is module and (
+            if target[0] is module and (
                 target[1] == scope or (bool(owner) and name == module.facts.scopes[owner].name)
-            )
+            ):
+                return True
+            return bool(owner) and self._is_overridden(*target, module, owner, name)
         if call.function[0] == "n":
             return self._means(used, call.function, module, name)
         return (
@@ -116,6 +145,17 @@ class CallGraph:
             and name not in _COMMON
             and (used is module or _knows(used, module) or len(self._uses[name]) < 30)
         )
+
+    def _is_overridden(self, base: Module, scope: int, module: Module, owner: int, name: str) -> bool:
+        """Whether a method that a call seems to run stands in a base class of the one that is meant."""
+        above = base.class_of(scope)
+        if not above or base.facts.scopes[scope].name != name:
+            return False
+        for node in module.facts.scopes[owner].bases:
+            symbol = self.program.lookup(self.evaluator.absolute(module, node))
+            if symbol is not None and symbol.kind == "class" and symbol.module is base:
+                return base.classes[symbol.name] == above
+        return False
 
     def _means(self, used: Module, node: Expression, module: Module, name: str) -> bool:
         if used is module:

@@ -33,6 +33,7 @@ _OTHERS = frozenset(
         "run_shell",
     )
 )
+_TOOLS = frozenset(("npm", "npx", "yarn", "pnpm", "pip", "uv", "conda", "git"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,11 @@ def _words(scene: Scene, module: Module, call: Call) -> tuple[str, ...]:
     for node in (*call.arguments, *(value for key, value in call.keywords if key in _KEYWORDS)):
         words += _of(scene, module, node, call.scope, 0)
     name = tail_of(call.function)
+    receiver = tail_of(call.function[1]) if call.function[0] == "a" else ""
     if "pip" in name.lower():
         words.insert(0, "pip")
+    elif receiver in _TOOLS and words[:1] != [receiver]:
+        words.insert(0, receiver)  # npm.run("install"): a tool that is wrapped as an object
     taken = [word.replace(HOLE, "*") for word in words[:60] if len(word) < 3000]
     while sum(map(len, taken)) > MAX_LINE:
         taken.pop()

@@ -22,6 +22,8 @@ def findings_of(rule: Rule, scene: Scene, pieces: list[Evidence]) -> list[Findin
     """One finding for each host and file; the weightiest evidence speaks, and what is on goes before what is off."""
     best: dict[tuple[str, str], Evidence] = {}
     for piece in pieces:
+        if piece.on and piece.module is not None and not scene.graph.is_for_users(piece.module, piece.scope):
+            piece.on = False
         key = (piece.host, piece.path)
         held = best.get(key)
         if held is None or (piece.on, piece.weight) > (held.on, held.weight):

@@ -17,8 +17,8 @@ _OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Div: "/", ast.Mod
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.In: "in", ast.NotIn: "not in", ast.Is: "==", ast.IsNot: "!=",
 }  # fmt: skip
-# what an address, a command, a variable, or an announcement of a version holds
-_TELLING = re.compile(r"[._/]|\AaHR0c|ersion|pdate|pgrade|ewer")
+# what an address, a command, a variable, an announcement of a version, or the name of a hosted model holds
+_TELLING = re.compile(r"[._/]|\AaHR0c|ersion|pdate|pgrade|ewer|embed|\Avoyage-")
 # calls that run what they are handed, with what they are handed beside it
 _RUNNERS = frozenset(
     ["Thread", "Process", "Timer", "submit", "to_thread", "run_in_executor", "register", "partial", "map", "starmap", "start_new_thread",

@@ -23,7 +23,7 @@ def _text(pattern: str, words: str) -> Pattern:
 HINTS = (
     _imports(
         "requests httpx urllib urllib2 urllib3 aiohttp http.client httplib httplib2 pycurl curl_cffi niquests socket websocket websockets "
-        "xmlrpc ftplib smtplib boto3 grpc pip"
+        "xmlrpc ftplib smtplib boto3 grpc pip pipmaster"
     ),
     _imports(
         "posthog mixpanel sentry_sdk amplitude snowplow* segment analytics rudder* statsig rollbar bugsnag raven opentelemetry opencensus "
@@ -51,14 +51,14 @@ HINTS = (
         (" install", "curl ", "wget ", "git clone", "git fetch", "uv pip"),
     ),
     _text(
-        r"embeddings?\.create|check_outdated|[Uu]pdate_?[Cc]heck",
-        "embeddings.create embedding.create check_outdated pdatecheck pdateCheck pdate_check pdate_Check",
+        r"embeddings?\.create|text-embedding-|check_outdated|[Uu]pdate_?[Cc]heck",
+        "embeddings.create embedding.create text-embedding- check_outdated pdatecheck pdateCheck pdate_check pdate_Check",
     ),
     Pattern(
         r"def (?:\w*check_(?:for_)?(?:\w+_)?updates?|\w*latest_(?:\w+_)?version)\w*\(",
         part=r"(?:check_(?:for_)?(?:\w+_)?update|latest_(?:\w+_)?version)",
     ),
-    _text(r"\bcheck_requirements\(", "check_requirements("),
+    _text(r"\bcheck_requirements\(|\bfind_spec\(", "check_requirements( find_spec("),
     _text(
         r"\benv_prefix\b|BaseSettings|_telemetry|[Tt]elemetry\(|track_event|\.capture\(|\.track\(",
         "env_prefix BaseSettings _telemetry elemetry( track_event .capture( .track(",

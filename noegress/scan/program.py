@@ -1,5 +1,6 @@
 """The modules of one file, linked by name: what a dotted name means, who imports whom, which modules nothing ever loads."""
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -8,6 +9,9 @@ from noegress.scan.entry_points import entry_points
 from noegress.scan.executed_files import EXECUTED
 from noegress.scan.facts import Binding, Call, Expression, Facts, Import, PythonFacts
 from noegress.scan.python_reader import read_python
+
+# modules that are parsed for their names: what they do, they may have others do
+_TELLING = re.compile(r"telemetry|analytics|usage_?(stats|report|log)|(update|version)_?check(er)?\Z|phone_?home")
 
 
 @dataclass(slots=True, eq=False)
@@ -86,7 +90,9 @@ class Program:
                     self.paths[dotted] = path
         self.tops = {dotted.partition(".")[0] for dotted in self.paths}
         for dotted, path in self.paths.items():
-            if files[path].python is not None and (path not in self.aside or runs_by_itself(path, files[path])):
+            facts = files[path]
+            waits = facts.python is None and not _TELLING.search(dotted)
+            if not waits and (path not in self.aside or runs_by_itself(path, facts)):
                 self.module(dotted)
         self.active = [module for module in self.modules.values() if module is not None]
         self._follow()
@@ -102,6 +108,8 @@ class Program:
         while waiting:
             module = waiting.pop()
             wanted = module.references | {_absolute(module, text.text) for text in module.facts.texts if not text.idle}
+            if wanted & names and module not in self.active:
+                self.active.append(module)  # what it takes from there is called from here
             waiting += self._take_in(names & {name for each in wanted & names for name in _above(each)})
 
     def _take_in(self, names: set[str]) -> list[Module]:

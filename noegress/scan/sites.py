@@ -315,7 +315,8 @@ class SiteFinder:
         best = ""
         for node in nodes:
             for value in self.evaluator.values(module, node, call.scope):
-                best = best or value.text
+                if not best or ("/" in value.text and "/" not in best):
+                    best = value.text  # a method may stand before the address
                 for address in self._addresses_of(value, name, node, call):
                     hit = True
                     self._add(address, module, call, value, sure=client or bool(wrapped))

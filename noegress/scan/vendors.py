@@ -48,7 +48,16 @@ class DownloadEntry:
     calls: tuple[str, ...]
     host: str
     fetches: str
-    """``model``, ``data`` or ``code``."""
+    """``model``, ``data``, ``code``, or ``distribution`` for what installs others."""
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEntry:
+    """Embedding models that run at a vendor only."""
+
+    names: tuple[str, ...]
+    host: str
     source: str
 
 
@@ -91,6 +100,7 @@ class VendorData:
     sdks: tuple[SdkEntry, ...]
     downloads: tuple[DownloadEntry, ...]
     switches: tuple[SwitchEntry, ...]
+    models: tuple[ModelEntry, ...]
 
     def purposes(self, host: str) -> frozenset[str]:
         """What a host is known for."""
@@ -124,6 +134,7 @@ _FILES: dict[str, tuple[str, type[Any]]] = {
     "sdks": ("sdk", SdkEntry),
     "downloads": ("download", DownloadEntry),
     "switches": ("switch", SwitchEntry),
+    "models": ("model", ModelEntry),
 }
 
 

@@ -363,3 +363,94 @@ def scan():
 """
     assert "self-update" in on(scan(package(tool.format(test="not is_scanner_installed()"))))
     assert "self-update" not in on(scan(package(tool.format(test="wanted()"))))
+
+
+def test_a_library_that_installs_is_known_as_data_and_a_module_that_looks_first_is_told() -> None:
+    data = 'import pipmaster as pm\nif not pm.is_installed("acme_kit"):\n    pm.install("acme_kit")\n'
+    assert "self-update" in on(scan(package(data)))
+    installer = (
+        'import subprocess\ndef prompt(name):\n    subprocess.check_call(f"pip install -q {name}", shell=True)\n'
+    )
+    asks = """
+import importlib.util
+from acme.tool import prompt
+def need(name):
+    found = {look}
+    if not found:
+        prompt(name)
+"""
+    for look, told in (("importlib.util.find_spec(name)", True), ("name.strip()", False)):
+        files = {**package(installer), "needs.py": asks.format(look=look), "__init__.py": "from acme import needs\n"}
+        assert ("self-update" in on(scan(files))) is told
+
+
+def test_code_of_a_repository_is_trusted_where_nothing_else_is_given() -> None:
+    tool = """
+from transformers import AutoModel
+def load(name, **options):
+    trust = options.pop("trust_remote_code", {default})
+    return AutoModel.from_pretrained(name, trust_remote_code=trust)
+"""
+    assert "remote-code" in on(scan(package(tool.format(default="True"))))
+    assert "remote-code" not in on(scan(package(tool.format(default="False"))))
+
+
+def test_a_call_of_an_overridden_method_is_guarded_where_the_base_class_guards_it() -> None:
+    tool = """
+import os
+from segment import analytics
+class Base:
+    def log(self, event):
+        if "ACME_NO_USAGE" in os.environ:
+            return
+        self._log(event)
+    def _log(self, event):
+        raise NotImplementedError
+class Tracker(Base):
+    def __init__(self):
+        analytics.write_key = "lIVZJNAdj2ZaMzAHHnFWP76g7CuwmzGz"
+    def _log(self, event):
+        analytics.track("somebody", event)
+"""
+    assert switches(scan(package(tool))) == ["ACME_NO_USAGE"]
+
+
+def test_the_default_model_of_a_service_is_a_hosted_embedding() -> None:
+    setting = "from dataclasses import dataclass\n@dataclass\nclass Settings:\n    embedding: str = {name!r}\n"
+    found = scan(package(setting.format(name="text-embedding-3-small")))
+    assert {f.host for f in found.findings if f.category == "hosted-embedding"} == {"api.openai.com"}
+    assert "hosted-embedding" not in on(scan(package(setting.format(name="all-mpnet-base-v2"))))
+    chosen = "def pick(kind):\n    if kind == 'openai':\n        embedding = 'text-embedding-3-small'\n"
+    assert "hosted-embedding" not in on(scan(package(chosen)))
+
+
+def test_a_java_archive_that_is_unpacked_to_be_run_is_a_program() -> None:
+    tool = """
+import shutil, zipfile, requests
+URL = "https://github.com/vendor/checker/releases/download/v1/{name}.zip"
+def fetch(folder):
+    {look}
+    open("a.zip", "wb").write(requests.get(URL).content)
+    zipfile.ZipFile("a.zip").extractall(folder)
+"""
+    java = 'java = shutil.which("java")'
+    assert "remote-code" in on(
+        scan({**package(tool.format(name="checker", look=java)), "use.py": "from acme.tool import fetch\nfetch('.')\n"})
+    )
+    assert "remote-code" not in on(
+        scan(
+            {**package(tool.format(name="tables", look="pass")), "use.py": "from acme.tool import fetch\nfetch('.')\n"}
+        )
+    )
+
+
+def test_usage_data_that_is_handed_to_a_wrapper_with_its_method_is_telemetry() -> None:
+    files = {
+        "__init__.py": "from acme import analytics\n",
+        "http.py": "import httpx\ndef http_request(method, url):\n    return httpx.request(method, url)\n",
+        "analytics.py": "from acme.http import http_request\ndef _send(event, host):\n"
+        "    http_request('{method}', f'{{host}}/api/trackAnalyticsEvent')\n",
+    }
+    for method, told in (("POST", True), ("GET", False)):
+        sent = {path: text.format(method=method) if path == "analytics.py" else text for path, text in files.items()}
+        assert ("telemetry" in on(scan(sent))) is told

@@ -72,3 +72,21 @@ def test_a_source_that_is_too_long_is_undecided_also_where_nothing_imports_it() 
     analysis = scan({"acme/__init__.py": "", "acme/tables.py": long})
     assert any("too long" in why for why in analysis.undecided)
     assert {finding.category for finding in analysis.findings} == {Category.INTEGRITY}
+
+
+CHECKER = (
+    f"import urllib.request\ndef fetch():\n    urllib.request.urlopen('https://{HOST}/v1')\ndef other():\n    pass\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("init", "told_on"),
+    [
+        ("from acme.testing import fetch\n", True),
+        ("from acme import testing\ndef begin():\n    testing.fetch()\n", True),
+        ("from acme.testing import other\n", False),
+    ],
+)
+def test_a_function_for_tests_is_on_only_where_the_product_takes_it(init: str, *, told_on: bool) -> None:
+    found = scan({"acme/__init__.py": init, "acme/testing/__init__.py": CHECKER}).findings
+    assert [finding.default_on for finding in found] == [told_on]
