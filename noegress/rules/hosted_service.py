@@ -5,11 +5,26 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
+from noegress.scan.address import bare_address, destinations
+from noegress.scan.commands import commands
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 
 _NAME = re.compile(r"base|api|host|endpoint|server|service|domain|backend|cloud|gateway|url", re.IGNORECASE)
 _SERVICE = re.compile(r"\A(api|app|hub|cloud|hooks|gateway|console|auth|login|backend)\b")
+# programs whose words hold a host to which something goes
+_TOOL = re.compile(
+    r"(?:\A|[\s/;|&(\"'])(?:curl|wget|aria2c|nc|ncat|netcat|socat|telnet|ssh|scp|sftp|rsync|ftp|nslookup|dig|drill|iwr|irm|Invoke-WebRequest|"
+    r"Invoke-RestMethod|Start-BitsTransfer|bitsadmin|certutil)(?:\.exe)?\s(?P<rest>[^|;&\n]*)"
+)
+_DEVICE = re.compile(r"/dev/(?:tcp|udp)/(?P<host>[\w.-]+)/\d+")
+_FILLED = re.compile(r"\$\([^)]*\)|\$\{?\w+\}?|`[^`]*`|\*")
+_SCRIPT_SENDS = re.compile(
+    r"(?:\bfetch|sendBeacon|WebSocket|EventSource|importScripts|axios(?:\.\w+)?|\.ajax|\$\.(?:get|post|getJSON))\s*\(\s*[\"'`]?\Z"
+    r"|\.open\(\s*[\"'](?:GET|POST|PUT)[\"']\s*,\s*[\"'`]?\Z|\b(?:curl|wget)\b[^\n|;]*\Z"
+)
+_REMEDY = "Allow the destination in the policy where it is wanted."
+MAX_ENDPOINTS = 5  # in one settings file; one with more of them is a catalogue
 _PAGE = re.compile(r"docs?/|\.md\Z|#|\.html\Z|/wiki/|/blog/")
 
 
@@ -54,6 +69,9 @@ class HostedService(Rule):
     since: ClassVar[str] = "0.1.0"
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
+        yield from _by_command(scene)
+        yield from _by_settings(scene)
+        yield from _by_script(scene)
         for site in scene.sites:
             if (
                 not site.host
@@ -77,4 +95,61 @@ class HostedService(Rule):
                 host=site.host, path=site.module.path, line=site.line, weight=weight, on=on, module=site.module, scope=site.scope, guard=site.guard,
                 constant=Place(file=site.constant[0], line=site.constant[1]) if site.constant else None,
                 message=f"The package calls {site.host}.", remedy="Allow the destination in the policy where it is wanted.",
+            )  # fmt: skip
+
+
+def _by_command(scene: Scene) -> Iterator[Evidence]:
+    """Programs that are started with a host among their words."""
+    for command in commands(scene):
+        module, call = command.module, command.call
+        hosts = _named_hosts(command.line)
+        if hosts and scene.graph.is_loaded(module):
+            on = not scene.is_chosen(module.path)
+            for host in sorted(hosts):
+                yield Evidence(
+                    host=host, path=module.path, line=call.line, weight=0.5, on=on, module=module, scope=call.scope, guard=call.guard,
+                    message=f"The package starts a program that calls {host}.", remedy=_REMEDY,
+                )  # fmt: skip
+
+
+def _named_hosts(line: str) -> set[str]:
+    hosts = {match["host"] for match in _DEVICE.finditer(line) if "." in match["host"]}
+    for match in _TOOL.finditer(line):
+        found = {address.host for address in destinations(match["rest"])}
+        if not found:
+            for word in _FILLED.sub("x", match["rest"]).lower().split():
+                bare = bare_address(word.strip("\"'").rpartition("@")[2].partition("/")[0].partition(":")[0])
+                found |= {bare.host} if bare and not word.startswith("-") else set()
+        hosts |= found
+    return hosts
+
+
+def _by_settings(scene: Scene) -> Iterator[Evidence]:
+    """Addresses in a settings file that is named by code which calls an address from elsewhere."""
+    held: dict[str, list[str]] = {}
+    for path, facts in scene.files.items():
+        if facts.reader == "settings" and 0 < len(facts.mentions) <= MAX_ENDPOINTS and path not in scene.program.aside:
+            held.setdefault(path.rpartition("/")[2], []).append(path)
+    if not held:
+        return
+    for site in scene.sites:
+        if site.kind != "blind" or not site.sure or not scene.graph.is_loaded(site.module):
+            continue
+        folder = site.module.path.rpartition("/")[0]
+        for name in {text.text.rpartition("/")[2] for text in site.module.facts.texts} & set(held):
+            for path in held[name]:
+                for mention in scene.files[path].mentions if path.startswith(folder) else ():
+                    yield Evidence(
+                        host=mention.host, path=path, line=mention.line, weight=0.5, on=not scene.is_chosen(site.module.path),
+                        message=f"The package calls {mention.host}, which {path} names.", remedy=_REMEDY,
+                    )  # fmt: skip
+
+
+def _by_script(scene: Scene) -> Iterator[Evidence]:
+    """Addresses that a script hands to what sends."""
+    for path, _, mention in scene.mentions("script", "page"):
+        if _SCRIPT_SENDS.search(mention.before[-80:]):
+            yield Evidence(
+                host=mention.host, path=path, line=mention.line, weight=0.5, on=True,
+                message=f"{path} calls {mention.host}.", remedy=_REMEDY,
             )  # fmt: skip

@@ -34,6 +34,20 @@ _PROSE = re.compile(
 )
 
 
+_ANY_URL = re.compile(
+    r"[a-z][a-z0-9+.-]{1,20}://(?P<user>[^\s/@\"'<>]{1,200}@)?(?P<host>\[[0-9a-f:]{3,45}\]|[\w.\-\0{}$]{3,255})(?P<port>:\d+)?"
+    r"(?P<path>[^\s\"'<>`\\|)]*)",
+    re.IGNORECASE | re.ASCII,
+)
+_ANY_HOST = re.compile(r"(?P<host>[a-z0-9\0][\w.\0-]{1,250})(:\d{1,5})?\Z", re.ASCII)
+_DOTTED = re.compile(r"[\w*-]+(\.[\w*-]+)+\Z", re.ASCII)
+_OWN = re.compile(
+    r"localhost|127\.|0\.0\.0\.0|10\.\d+\.\d+\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|255\.|(.*\.)?example(\.(com|org|net|edu))?\Z|"
+    r".*\.(local|test|invalid|internal|localdomain|localhost|lan|py|json|toml|txt|sock)\Z|\*\.[a-z]{2,4}\Z|[*.]+\Z"
+)
+_OWN_V6 = re.compile(r"\[(::1?|f[cd]|fe80)", re.IGNORECASE)
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """A host and what follows it, as far as the text tells; ``*`` stands for what is known at run time."""
@@ -59,6 +73,33 @@ def addresses(text: str) -> list[Address]:
             if host and _HOST.match(host):
                 found.append(Address(host, relative["path"] or ""))
     return found
+
+
+def destinations(text: str) -> list[Address]:
+    """Every URL of a text that is handed to a client: also of hosts that elsewhere are prose, and of other protocols."""
+    return [
+        Address(host, match["path"], (match["user"] or "").rstrip("@"))
+        for match in _ANY_URL.finditer(text)
+        if (host := _reached(match["host"]))
+    ] or addresses(text)
+
+
+def bare_destination(text: str) -> Address | None:
+    """A host or a numeric address, with or without a port, that is the whole text and handed to what opens a connection."""
+    match = _ANY_HOST.match(text.lower()) if len(text) < 255 else None
+    host = _reached(match["host"]) if match else ""
+    return Address(host, bare=True) if host else None
+
+
+def _reached(host: str) -> str:
+    """The host as ``clean_host`` writes it, whatever it is for; empty for this machine, private networks and examples."""
+    host = re.sub(r"\$?\{[^{}]*\}|\0", "*", host).lower().strip(".-")
+    host = re.sub(r"\*+", "*", host)
+    if host.startswith("["):
+        return "" if _OWN_V6.match(host) else host
+    if not _DOTTED.match(host) or _OWN.match(host):
+        return ""
+    return host if _NUMERIC.match(host) or re.search(r"[a-z]{2}", host.rpartition(".")[2]) else ""
 
 
 def bare_address(text: str) -> Address | None:

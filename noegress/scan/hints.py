@@ -23,7 +23,9 @@ def _text(pattern: str, words: str) -> Pattern:
 HINTS = (
     _imports(
         "requests httpx urllib urllib2 urllib3 aiohttp http.client httplib httplib2 pycurl curl_cffi niquests socket websocket websockets "
-        "xmlrpc ftplib smtplib boto3 grpc pip pipmaster"
+        "xmlrpc ftplib smtplib boto3 grpc pip pipmaster telnetlib "
+        "nntplib imaplib poplib dns paramiko asyncssh redis psycopg psycopg2 asyncpg pymysql pymongo motor paho zmq webbrowser logging.handlers "
+        "multiprocessing.connection"
     ),
     _imports(
         "posthog mixpanel sentry_sdk amplitude snowplow* segment analytics rudder* statsig rollbar bugsnag raven opentelemetry opencensus "
@@ -37,7 +39,10 @@ HINTS = (
     _text(r"[\"']//[a-z]", "\"// '//"),
     Pattern(rf"[\"'](?:[a-z0-9-]+\.)+(?:{_SUFFIXES})[\"'/:]", part=rf"\.(?:{_SUFFIXES})[\"'/:]"),
     _text(r"[\"']aHR0c", "\"aHR0c 'aHR0c"),
-    _text(r"urlopen|urlretrieve|HTTPS?Connection", "urlopen urlretrieve HTTPConnection HTTPSConnection"),
+    _text(
+        r"urlopen|urlretrieve|HTTPS?Connection|open_connection\(|create_datagram_endpoint\(|create_connection\(",
+        "urlopen urlretrieve HTTPConnection HTTPSConnection open_connection( create_datagram_endpoint( create_connection(",
+    ),
     _text(
         r"from_pretrained|snapshot_download|hf_hub_download|load_dataset|trust_remote_code|torch\.hub|OTLP",
         "from_pretrained snapshot_download hf_hub_download load_dataset trust_remote_code torch.hub OTLP",
@@ -45,6 +50,22 @@ HINTS = (
     Pattern(
         r"[\"'](?:pip3?|npx|npm|git|uvx?|conda)[\"']",
         tuple(f"{quote}{tool}" for tool in ("pip", "np", "git", "uv", "conda") for quote in _QUOTES),
+    ),
+    Pattern(
+        r"[\"'](?:curl|wget|nc|ncat|socat|ssh|scp|rsync|nslookup|dig|telnet)[ \"']|\| ?(?:nc|ncat|socat) |/dev/tcp/|Invoke-WebRequest",
+        (
+            *(
+                f"{quote}{tool}"
+                for tool in ("curl", "wget", "nc", "socat", "ssh", "scp", "rsync", "nslookup", "dig", "telnet")
+                for quote in _QUOTES
+            ),
+            "| nc",
+            "|nc",
+            "| socat",
+            "|socat",
+            "/dev/tcp/",
+            "Invoke-WebRequest",
+        ),
     ),
     Pattern(
         r"pip3? install|\bcurl |\bwget |git clone|git fetch|uv pip",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from noegress.scan.aside import Aside, short_path
 from noegress.scan.entry_points import entry_points
 from noegress.scan.executed_files import EXECUTED
-from noegress.scan.facts import Binding, Call, Expression, Facts, Import, PythonFacts
+from noegress.scan.facts import Binding, Call, Expression, Facts, Import, PythonFacts, Text
 from noegress.scan.python_reader import read_python
 
 # modules that are parsed for their names: what they do, they may have others do
@@ -225,6 +225,10 @@ def runs_by_itself(path: str, facts: Facts) -> bool:
 def _link(path: str, facts: PythonFacts) -> Module:
     name, package = module_name(path)
     module = Module(path, name, package, facts)
+    if name.rpartition(".")[2] == "__main__":
+        rows: list[Call | Text | Import] = [*facts.calls, *facts.texts, *facts.imports]
+        for row in rows:
+            row.idle = False  # it is run as a program, so what only a program does is what it does
     for row in facts.imports:
         _link_import(module, row)
     module.roots = frozenset(name.partition(".")[0] for name in module.references)

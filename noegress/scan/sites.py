@@ -4,8 +4,9 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 
-from noegress.scan.address import Address, addresses, bare_address, hidden_addresses
+from noegress.scan.address import Address, addresses, bare_address, bare_destination, destinations, hidden_addresses
 from noegress.scan.callgraph import CallGraph
+from noegress.scan.clients import CONNECTORS, METHODS, is_connector
 from noegress.scan.evaluation import Evaluator, Value, dotted_of
 from noegress.scan.facts import Binding, Call, Expression
 from noegress.scan.program import Module, Program, tail_of
@@ -83,7 +84,7 @@ VERBS = frozenset(
 )
 _NETLIKE = re.compile(
     r"^(Session|Client|AsyncClient|ClientSession|wget)$|download|fetch|url|request|http|retriev|Exporter|Client|Tracker|Emitter|upload|_get$|_post$|"
-    r"^get_|post_|send_|load_|ping|api|report|^_?(get|post|send|fetch|load|read)$",
+    r"^(get|read)_|post_|send_|load_|ping|api|report|^_?(get|post|send|fetch|load|read)$",
     re.IGNORECASE,
 )
 _ADDRESS_KEYWORDS = frozenset(
@@ -120,6 +121,8 @@ _ADDRESS_KEYWORDS = frozenset(
 _HOST_CALLS = frozenset(
     ["HTTPSConnection", "HTTPConnection", "create_connection", "getaddrinfo", "connect", "gethostbyname", "sendto"]
 )
+_CONNECTING = frozenset(name.partition(".")[0] for name in CONNECTORS)
+_CONNECTED = frozenset(name.rpartition(".")[2] for name in CONNECTORS)
 _PARAMETER = re.compile(r"ur[il]|endpoint|host|^path$|address|link|route|server", re.IGNORECASE)
 SHELLS = frozenset(
     [
@@ -200,9 +203,11 @@ class SiteFinder:
             for call in module.facts.calls
             if not call.idle and (name := tail_of(call.function)) not in SHELLS
         ]
-        self._find_wrappers(direct)
+        reaching = VERBS | METHODS.keys() | _CONNECTED
+        reaching |= {name for module in self.program.active for name in self._aliases(module)}
+        self._find_wrappers(direct, reaching)
         every = {name for module in self.program.active for name in module.tails}
-        names = {name for name in every if name in self._names or name in VERBS or _NETLIKE.search(name)}
+        names = {name for name in every if name in self._names or _NETLIKE.search(name)} | reaching
         for module, call, name in direct:
             if name in names:
                 self._call_site(module, call)
@@ -212,15 +217,34 @@ class SiteFinder:
 
     def is_client_call(self, module: Module, call: Call) -> bool:
         """Whether a call goes to an HTTP client or a socket, by its name or by what its receiver was made from."""
-        name = tail_of(call.function)
-        if name not in VERBS:
+        name = module.last_name(call)
+        targets = self.evaluator.targets(module, call) if call.function[0] == "n" else []
+        if any(is_connector(target, name, module.roots) or _is_client(target) for target in targets):
+            return True
+        if name not in VERBS and name not in METHODS and not module.roots & _CONNECTING:
             return False
         target = self.evaluator.absolute(module, call.function)
+        if is_connector(target, name, module.roots):
+            return True
+        if name not in VERBS:
+            return False
         root = target.partition(".")[0]
         if root in CLIENTS and (dotted_of(call.function).partition(".")[0] in module.imports):
             return True
         made = self._made_by(module, call)
         return made.partition(".")[0] in CLIENTS
+
+    def _aliases(self, module: Module) -> set[str]:
+        """Local names that stand for a client's function: imported under them, or bound to them."""
+        found = {local for local, dotted in module.imports.items() if dotted in CONNECTORS or _is_client(dotted)}
+        if module.roots & (CLIENTS | _CONNECTING):
+            for (_, name), bound in module.bindings.items():
+                if any(
+                    binding.value[0] == "a" and _is_client(self.evaluator.absolute(module, binding.value))
+                    for binding in bound[:3]
+                ):
+                    found.add(name)
+        return found
 
     def _made_by(self, module: Module, call: Call) -> str:
         """The absolute name of the constructor that made the receiver of a call."""
@@ -242,12 +266,12 @@ class SiteFinder:
                 return self.evaluator.absolute(module, module.facts.calls[binding.value[1]].function)
         return ""
 
-    def _find_wrappers(self, calls: list[tuple[Module, Call, str]]) -> None:
+    def _find_wrappers(self, calls: list[tuple[Module, Call, str]], reaching: frozenset[str]) -> None:
         """Functions that hand a parameter of theirs to a network call, three steps up."""
         border = [
             (module, call, [*call.arguments[:2], *(v for k, v in call.keywords if k in _ADDRESS_KEYWORDS)])
             for module, call, name in calls
-            if name in VERBS and self.is_client_call(module, call)
+            if name in reaching and self.is_client_call(module, call)
         ]
         for _ in range(3):
             changed: set[tuple[Module, int]] = set()
@@ -308,7 +332,7 @@ class SiteFinder:
         name = tail_of(call.function)
         wrapped = self._wrapped_arguments(module, call) if name in self._names else []
         client = self.is_client_call(module, call)
-        if not (wrapped or client or name in VERBS or _NETLIKE.search(name)):
+        if not (wrapped or client or name in VERBS or name in METHODS or _NETLIKE.search(name)):
             return  # named like a wrapper, and none
         nodes = [*call.arguments[:3], *(value for key, value in call.keywords if key in _ADDRESS_KEYWORDS), *wrapped]
         hit = False
@@ -317,19 +341,22 @@ class SiteFinder:
             for value in self.evaluator.values(module, node, call.scope):
                 if not best or ("/" in value.text and "/" not in best):
                     best = value.text  # a method may stand before the address
-                for address in self._addresses_of(value, name, node, call):
+                for address in self._addresses_of(
+                    value, module.last_name(call), node, call, client=client or bool(wrapped)
+                ):
                     hit = True
                     self._add(address, module, call, value, sure=client or bool(wrapped))
         if not hit and (client or wrapped):
             self._sites.append(_site("blind", Address("", best[:300]), module, call, None, sure=True))
 
-    def _addresses_of(self, value: Value, name: str, node: Expression, call: Call) -> list[Address]:
-        found = addresses(value.text)
+    def _addresses_of(self, value: Value, name: str, node: Expression, call: Call, *, client: bool) -> list[Address]:
+        found = destinations(value.text) if client else addresses(value.text)
         if not found and (
             name in _HOST_CALLS
+            or (client and (name in _CONNECTED or name in METHODS))
             or any(v is node and k in ("host", "domain", "api_host", "server") for k, v in call.keywords)
         ):
-            bare = bare_address(value.text.lower())
+            bare = bare_destination(value.text) if client else bare_address(value.text.lower())
             found = [bare] if bare else []
         return found
 
@@ -355,6 +382,12 @@ class SiteFinder:
                             tail=text.context, call=None, text=text.text, constant=None, sure=False,
                         )
                     )  # fmt: skip
+
+
+def _is_client(target: str) -> bool:
+    """Whether an absolute name is a function of a client."""
+    root, _, rest = target.partition(".")
+    return root in CLIENTS and rest.rpartition(".")[2] in VERBS
 
 
 def _site(kind: str, address: Address, module: Module, call: Call, value: Value | None, *, sure: bool) -> Site:
