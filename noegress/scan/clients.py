@@ -77,6 +77,6 @@ METHODS = {
 """Methods of objects whose class no line tells, by the libraries of which the module must use one."""
 
 
-def is_connector(target: str, name: str, roots: set[str]) -> bool:
+def is_connector(target: str, name: str, roots: frozenset[str]) -> bool:
     """Whether the absolute name, or the last name in a module that uses some libraries, opens a connection."""
     return target in CONNECTORS or (name in METHODS and not roots.isdisjoint(METHODS[name].split()))
