@@ -130,3 +130,33 @@ def test_what_needs_a_catalogue_is_undecided_without_one(project: Path) -> None:
     assert done.returncode == 3
     assert "not judged" in done.stdout
     assert check(project, "--offline").returncode == 0
+
+
+def test_fixes_keep_comments_other_settings_and_the_mode_of_a_file(project: Path) -> None:
+    evil = "https://evil.example/simple/"
+    texts = {
+        "pip.conf": "# ours\n[global]\ntimeout = 60  \nindex-url = {}\n; {evil} was here\n[install]\nno-deps = true\n",
+        "uv.toml": '# ours\nlink-mode = "copy"\n\n[[index]]\nurl = "{}" # once {evil}\ndefault = true\n',
+        "tools/sync.sh": "#!/bin/sh\n# not {evil}\nset -e\nuv pip install --index-url {} -r requirements.txt  # six\n",
+    }
+    for name, text in texts.items():
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text(text.format(evil, evil="EVIL"))
+    (project / "tools/sync.sh").chmod(0o750)
+    done = check(project, "--offline", "--fix")
+    assert done.returncode == 0, done.stdout
+    for name, text in texts.items():
+        assert (project / name).read_text() == text.format(MIRROR, evil="EVIL")
+    assert (project / "tools/sync.sh").stat().st_mode & 0o777 == 0o750
+    assert [path for path in project.rglob(".*") if path.is_file()] == [], "no file that was half written is left"
+
+
+def test_fixes_only_touch_what_they_show(project: Path) -> None:
+    (project / "uv.toml").write_text('index-url = "https://evil.example/simple"\n')
+    (project / "pdm.lock").write_text("not a lock\n")
+    before = {path: path.read_bytes() for path in project.iterdir()}
+    done = check(project, "--offline", "--fix")
+    changed = {path.name for path in project.iterdir() if before.get(path) != path.read_bytes()}
+    assert changed == {"uv.toml"}
+    assert [line for line in done.stderr.splitlines() if line.startswith("+++")] == ["+++ uv.toml"]
+    assert done.returncode == 1, "the lock that cannot be read is left to a person"
