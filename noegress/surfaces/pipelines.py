@@ -32,13 +32,13 @@ _NAMES = re.compile(
     r"cloudbuild.*\.(ya?ml|json)|buildspec.*\.ya?ml|\.?readthedocs\.ya?ml|\.cirrus\.ya?ml|\.drone\.ya?ml|"
     r"(docker-)?compose.*\.ya?ml|\.?devcontainer\.json|\.pre-commit-(config|hooks)\.ya?ml|\.?woodpecker.*\.ya?ml|"
     r"taskfile.*\.ya?ml|action\.ya?ml|\.?pipelines?\.ya?ml|package\.json|tasks\.json|snapcraft\.ya?ml|render\.ya?ml|"
-    r"app\.(json|ya?ml)|skaffold\.ya?ml|\.?copier\.ya?ml|\.gitpod\.ya?ml|\.semaphore\.ya?ml|codeship-.*\.ya?ml|"
+    r"app\.(json|ya?ml)|skaffold\.ya?ml|\.?copier\.ya?ml|\.gitpod\.ya?ml|\.semaphore\.ya?ml|\.build\.ya?ml|codeship-.*\.ya?ml|"
     r"playbook.*\.ya?ml|dvc\.ya?ml|MLproject|nixpacks\.json|vercel\.json|devbox\.json|cog\.ya?ml",
     re.IGNORECASE,
 )
 _FOLDERS = frozenset(
     {".github", ".gitea", ".forgejo", ".circleci", ".gitlab", ".buildkite", ".woodpecker", ".azure-pipelines"}
-) | {".tekton", ".azuredevops", ".devcontainer", ".semaphore", "azure-pipelines", "pipelines"}
+) | {".tekton", ".builds", ".azuredevops", ".devcontainer", ".semaphore", "azure-pipelines", "pipelines"}
 _FORMS = ("issue_template", "discussion_template", "pull_request_template")
 """Folders of texts that a forge shows to people."""
 _PROSE = frozenset(

@@ -19,7 +19,7 @@ from noegress.surfaces.violation import Violation, Weight
 SURFACE = "script"
 _NAMES = re.compile(
     r"(.*[.-])?(dockerfile|containerfile)([.-].*)?|earthfile|(gnu)?makefile|.*\.mk|\.?justfile|.*\.just|jenkinsfile(\..*)?|"
-    r".*\.(sh|bash|zsh|fish|csh|ksh|ps1|psm1|bat|cmd|groovy|jenkinsfile|hcl|tf|nix|cmake|bazelrc)|procfile(\..*)?|"
+    r".*\.(sh|bash|zsh|fish|csh|ksh|ps1|psm1|bat|cmd|groovy|jenkinsfile|hcl|tf|kts|nix|cmake|bazelrc)|procfile(\..*)?|"
     r"vagrantfile|\.envrc|\.bazelrc|cmakelists\.txt|"
     r"\.env(\.(?!example|sample|template|dist|tmpl).*)?|(?!example|sample).+\.env",
     re.IGNORECASE,
@@ -37,14 +37,14 @@ _JOINED = re.compile(
 """As a shell writes it."""
 _DEFAULTED = re.compile(r"\$\{(\w+):?=([^{}]*)\}")
 _CALLED = re.compile(
-    r"(?<![\"'])\b(?:sh|bat|powershell|pwsh|inline|run|shell|script\s*:)(?!\w)[^\"']*?"
+    r"(?<![\"'])\b(?:sh|bat|powershell|pwsh|inline|run|shell|script\s*:|scriptContent\s*=)(?!\w)[^\"']*?"
     r"(?P<quote>'''|\"\"\"|'|\")(?P<text>.+?)(?P=quote)"
 )
 _PAIR = re.compile(r"[\"']([A-Za-z_]\w*)=([^\"']+)[\"']")
 _SETTING = re.compile(
     r"(?:(?<![\w-])|(?<=\\n))((?:extra[-_])?index[-_]url|find[-_]links|url)\s*[=:]\s*[\"']?(?P<value>[^\s\"'\\]+)"
 )
-_HOST_LANGUAGES = (".groovy", ".jenkinsfile", ".hcl", ".tf")
+_HOST_LANGUAGES = (".groovy", ".jenkinsfile", ".hcl", ".tf", ".kts")
 
 
 def is_script(path: Path) -> bool:
