@@ -16,10 +16,11 @@ from noegress.catalogue.entry import CatalogueEntry
 from noegress.catalogue.install import check_signed
 from noegress.catalogue.keys import signing_owners
 from noegress.catalogue.roles import RELEASE, TRAIL
-from noegress.custody.checkpoint import Checkpoint, check_log, signers_of, verify_checkpoint
-from noegress.custody.log import CustodyLog
+from noegress.custody.checkpoint import Checkpoint, check_log, read_envelope, signers_of, verify_checkpoint
+from noegress.custody.log import CustodyError, CustodyLog
 
 _EXPORT = "have it exported again"
+_CHECKPOINT = "have it exported with a new checkpoint: noegress log checkpoint, sign, bundle export --checkpoint"
 
 
 class Authority:
@@ -70,11 +71,20 @@ class Authority:
             size, root = old.head()
             check_log(log, Checkpoint(origin="", size=size, root=root))
         signed = self._state / "custody" / "checkpoint.json"
+        before = previous / "custody" / "checkpoint.json" if previous is not None else None
+        known = Checkpoint.read(read_envelope(before.read_bytes()).payload) if before and before.is_file() else None
         if not signed.is_file():
+            if known is not None:
+                raise CustodyError("it carries no checkpoint of its log, and the one before did", fix=_CHECKPOINT)
             sum(1 for _ in log.records())
             return None
         checkpoint, _ = verify_checkpoint(signed.read_bytes(), self._holders, self._role.threshold)
         check_log(log, checkpoint)
+        if known is not None and checkpoint.size < known.size:
+            raise CustodyError(
+                f"its checkpoint is of {checkpoint.size} records, and the one before was of {known.size}",
+                fix=_CHECKPOINT,
+            )
         return checkpoint
 
     def _trail(self) -> bytes | None:

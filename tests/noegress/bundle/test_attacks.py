@@ -387,6 +387,27 @@ class TestCustody:
             error=CustodyError,
         )
 
+    @pytest.mark.parametrize(
+        ("records", "match"), [(None, "carries no checkpoint"), (1, "is of 1 records, and the one before was of 2")]
+    )
+    def test_a_checkpoint_does_not_go_back(
+        self, outside: Outside, store: ImportedStore, tmp_path: Path, records: int | None, match: str
+    ) -> None:
+        """The log only grows, and what people vouch for does not shrink: its end could be anybody's."""
+
+        def journey(log: CustodyLog) -> Journey:
+            signers = [outside.signer("release", owner) for owner in ("alice", "bob")]
+            return Journey(extra={"custody/checkpoint.json": sign_checkpoint(checkpoint_of(log, "outside"), signers)})
+
+        first = outside.export(tmp_path / "first", journey=journey(outside.log))
+        import_bundle(first, store, outside.terms())
+        shorter = CustodyLog(tmp_path / "shorter.jsonl")
+        shorter.path.write_bytes(b"".join(outside.log.path.read_bytes().splitlines(keepends=True)[:records]))
+        second = journey(shorter) if records is not None else Journey()
+        refuses(outside.export(tmp_path / "b", journey=second), store, outside.terms(), match, error=CustodyError)
+        third = outside.export(tmp_path / "third", journey=journey(outside.log))
+        assert import_bundle(third, store, outside.terms()).is_new
+
 
 def test_a_manifest_of_another_format_is_told(outside: Outside, bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "s").write_bytes(resealed(outside, bundle, lambda document: document.update(format=2)))
