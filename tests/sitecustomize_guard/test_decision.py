@@ -120,6 +120,8 @@ def test_links_in_the_folders_of_an_entry_are_followed(tmp_path: Path) -> None:
     assert linked.allows_socket(f"{tmp_path}/real/a.sock")
     assert linked.allows_socket(f"{tmp_path}/real/x1/b.sock")
     assert not linked.allows_socket(f"{tmp_path}/real/b.sock")
+    (tmp_path / "real" / "a.sock").symlink_to("other.sock")
+    assert not linked.allows_socket(f"{tmp_path}/real/other.sock")
 
 
 def test_an_address_is_listed_by_itself_or_by_a_name_that_led_to_it() -> None:

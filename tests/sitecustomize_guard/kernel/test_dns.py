@@ -79,6 +79,8 @@ def test_a_query_and_an_answer_are_these_bytes() -> None:
     assert dns.query(0xFEDC, "a.bc", dns.AAAA) == b"\xfe\xdc" + QUERY[2:-4] + b"\x00\x1c\x00\x01"
     question = dns.parse_question(QUERY)
     assert (question.id, question.name, question.kind, question.section) == (0x1234, "a.bc", 1, QUERY[12:])
+    with_option = QUERY[:10] + b"\0\1" + QUERY[12:] + bytes(11)
+    assert dns.parse_question(with_option).section == QUERY[12:]
     one, other = b"\x01\x02\x03\x04", b"\x05\x06\x07\x08"
     mixed = dns.answer(question, dns.NOERROR, (one, bytes(16), other), 77)
     assert mixed == reply(record(1, 77, one), record(1, 77, other))
@@ -144,3 +146,9 @@ def test_what_is_no_answer_is_a_value_error(message: bytes) -> None:
 def test_a_pointer_leads_anywhere_in_the_message() -> None:
     far = reply(record(16, 9, b"\0" * 300), b"\xc1\x20" + RECORD.pack(1, 1, 8, 4) + b"\1\2\3\4")
     assert dns.parse_answers(far, QUERY).addresses == (b"\1\2\3\4",)
+
+
+@pytest.mark.parametrize("label", [b"a.b", b"\xff", b"a\x80"])
+def test_a_label_that_would_read_as_another_name_takes_the_name_away(label: bytes) -> None:
+    message = QUERY[:12] + b"\1x" + bytes([len(label)]) + label + b"\1y" + QUERY[-5:]
+    assert dns.parse_question(message).name == ""
