@@ -8,7 +8,7 @@ from noegress_guard.kernel.record import Record
 
 A, AAAA = 1, 28
 _IN = 1
-NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = 0, 1, 2, 3, 4, 5
+NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 _HEADER = struct.Struct("!HHHHHH")
 _MAX_POINTERS = 64
 _MAX_NAME = 255
