@@ -1,7 +1,7 @@
 """Builds the parser from the subcommands, runs the one that was asked for, and turns errors into exit statuses."""
 
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -55,7 +55,6 @@ def command_parser(asked: str = "") -> ArgumentParser:
         prog="noegress",
         description="A dependency firewall for Python: one policy for the index, the build and the process.",
         epilog=_EXIT_STATUSES,
-        formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"noegress {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)

@@ -14,7 +14,10 @@ def add_verbs(verbs: Any) -> None:
     """Add the subcommands to ``noegress mirror``."""
     waive = verbs.add_parser("waive", help="write a narrow exception into the policy")
     waive.add_argument("project", metavar="NAME")
-    waive.add_argument("--category", required=True, choices=[category.value for category in WaivedCategory])
+    categories = [category.value for category in WaivedCategory]
+    waive.add_argument(
+        "--category", required=True, choices=categories, metavar="CATEGORY", help=f"one of {', '.join(categories)}"
+    )
     about = waive.add_mutually_exclusive_group(required=True)
     about.add_argument("--versions", metavar="SPECIFIERS", help='for example ">=5,<6"')
     about.add_argument("--sha256", metavar="DIGEST", help="or one file")
