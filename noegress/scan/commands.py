@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from noegress.scan.address import HOLE
+from noegress.scan.expressions import telling_parts
 from noegress.scan.facts import Call, Expression
 from noegress.scan.program import Module, tail_of
 from noegress.scan.scene import Scene
 from noegress.scan.sites import SHELLS
 
 MAX_LINE = 6000  # characters of one command; the patterns of the rules take the square of it
+MAX_WORD = 3000  # characters; of a longer word only parts are looked at
 _RUNS = re.compile(r"pip|command|subprocess", re.IGNORECASE | re.ASCII)
 _KEYWORDS = ("args", "cmd", "command", "argv", "commands")
 _OTHERS = frozenset(
@@ -77,7 +79,9 @@ def _words(scene: Scene, module: Module, call: Call) -> tuple[str, ...]:
         words.insert(0, "pip")
     elif receiver in _TOOLS and words[:1] != [receiver]:
         words.insert(0, receiver)  # npm.run("install"): a tool that is wrapped as an object
-    taken = [word.replace(HOLE, "*") for word in words[:60] if len(word) < 3000]
+    taken = [
+        (word if len(word) < MAX_WORD else telling_parts(word)[:MAX_WORD]).replace(HOLE, "*") for word in words[:60]
+    ]
     while sum(map(len, taken)) > MAX_LINE:
         taken.pop()
     return tuple(taken)

