@@ -9,7 +9,7 @@ PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo demo-airgap test check wheels conformance matrix bench bench-build bench-bundle bench-guard bench-mirror \
-	bench-mirror-cold bench-scan bench-verify check-sdists soak-guard soak-mirror mutate format reference lock clean help
+	bench-mirror-cold bench-scan bench-verify check-sdists fuzz soak-guard soak-mirror mutate format reference lock clean help
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,15 @@ bench: .venv  ## the short form of every bench; what lacks a program is passed o
 
 bench-build: .venv  ## what the plugin adds to a build
 	$(BIN)/python tools/bench_build.py
+
+build/fuzz/.stamp: requirements/fuzz.txt
+	$(PYTHON) -m venv build/fuzz/env
+	$(PIP:$(BIN)%=build/fuzz/env/bin%) install --only-binary :all: --require-hashes -r $<
+	touch $@
+
+SECONDS ?= 120
+fuzz: build/fuzz/.stamp  ## the readers of the scanner against atheris: make fuzz SECONDS=120
+	PYTHONPATH=. build/fuzz/env/bin/python tools/fuzz.py -max_total_time=$(SECONDS)
 
 check-sdists: .venv  ## check real sdists: make check-sdists SDISTS=DIR
 	$(BIN)/python tools/check_sdists.py $(SDISTS)
