@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
+from noegress.scan.facts import Expression
 from noegress.scan.program import Module
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
@@ -26,6 +27,8 @@ _TOOL = re.compile(
 _RELEASE = re.compile(r"/releases/(download|latest)|/releases/|/dist/|/download/|/binaries?/|/builds?/")
 _MAKES_RUNNABLE = frozenset(("chmod", "make_executable", "set_executable", "fchmod"))
 _CHMOD = re.compile(r"\bchmod\b (-\w+ )?(\+x|[ugoa]*\+x|0?7\d\d)")
+_EXECUTABLE = re.compile(r"'k', (73|448|457|472|475|488|489|493|504|505|509|511)\b|S_IEXEC|S_IX(USR|GRP|OTH)|S_IRWXU")
+_HOME = re.compile(r"(dl|downloads?|releases?|binaries)[.-]")  # where a vendor keeps its programs
 _JAVA = re.compile(r"java(\.exe)?\Z")
 _UPDATER = re.compile(r"\.(self_?)?(update|upgrade)r?\Z")
 _UNPACKS = frozenset(("extractall", "extract", "unpack_archive", "ZipFile", "copyfileobj", "urlretrieve"))
@@ -85,6 +88,8 @@ class DownloadedProgram(Rule):
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
         for site in scene.sites:
+            if site.kind == "blind" and scene.graph.is_loaded(site.module):
+                yield from _untold(scene, site)
             if (
                 site.kind == "blind"
                 or not scene.graph.is_loaded(site.module)
@@ -104,7 +109,8 @@ class DownloadedProgram(Rule):
 def _judge(scene: Scene, site: Site) -> tuple[float, bool]:
     path = site.address.path
     driver = bool(_DRIVER.search(site.host + path)) or (site.kind == "call" and bool(_TOOL.search(site.host + path)))
-    program = driver or bool(_PROGRAM.search(path))
+    kept = site.kind == "call" and site.sure and not path and bool(_HOME.match(site.host))
+    program = driver or kept or bool(_PROGRAM.search(path))
     release = (
         "forge" in scene.vendors.purposes(site.host)
         and bool(_RELEASE.search(path))
@@ -132,6 +138,26 @@ def _judge(scene: Scene, site: Site) -> tuple[float, bool]:
     on = not explicit and not scene.is_chosen(site.module.path)
     weight = 0.8 if site.kind == "call" and program else 0.65 if site.kind == "call" else 0.55
     return (weight, True) if on else (min(weight, 0.6), False)
+
+
+def _untold(scene: Scene, site: Site) -> Iterator[Evidence]:
+    """A file from an address that is not written there, and that the same function makes executable."""
+    module, function = site.module, site.module.function_of(site.scope)
+    first: Expression = site.call.arguments[0] if site.call is not None and site.call.arguments else ("?",)
+    given = {name for name, _ in module.facts.scopes[function].params}  # what its user hands over is the user's
+    if not function or not site.sure or (first[0] == "n" and first[1] in given):
+        return
+    if any(
+        _EXECUTABLE.search(str(call.arguments))
+        for call in module.tails.get("chmod", ())
+        if module.function_of(call.scope) == function
+    ):
+        on = not _is_explicit(scene, site) and not scene.is_chosen(module.path)
+        yield Evidence(
+            host="", path=module.path, line=site.line, weight=0.6, on=on, module=module, scope=site.scope, guard=site.guard,
+            message="The package downloads a file from an address that it reads elsewhere, and makes it executable.",
+            remedy="Place the program ahead of time where the package looks for it, or keep the package out.",
+        )  # fmt: skip
 
 
 def _apart(words: str) -> str:

@@ -123,7 +123,7 @@ def _score(scene: Scene, site: Site) -> float:
         "assets" in purposes
         or "telemetry" in purposes
         or site.host.startswith("api.")
-        or scene.is_described(site.module.path)
+        or (scene.is_described(site.module.path) and not (site.kind == "call" and site.sure and _FILE.search(path)))
     ):
         return 0
     if re.search(r"telemetr|analytics|tracking", f"{site.module.name} {site.host}"):

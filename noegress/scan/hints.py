@@ -23,7 +23,7 @@ def _text(pattern: str, words: str) -> Pattern:
 HINTS = (
     _imports(
         "requests httpx urllib urllib2 urllib3 aiohttp http.client httplib httplib2 pycurl curl_cffi niquests socket websocket websockets "
-        "xmlrpc ftplib smtplib boto3 grpc pip pipmaster telnetlib "
+        "xmlrpc ftplib smtplib boto3 grpc pip pipmaster webdriver_manager chromedriver_autoinstaller geckodriver_autoinstaller pycloudflared jdk telnetlib "
         "nntplib imaplib poplib dns paramiko asyncssh redis psycopg psycopg2 asyncpg pymysql pymongo motor paho zmq webbrowser logging.handlers "
         "multiprocessing.connection"
     ),

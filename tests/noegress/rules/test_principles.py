@@ -454,3 +454,39 @@ def test_usage_data_that_is_handed_to_a_wrapper_with_its_method_is_telemetry() -
     for method, told in (("POST", True), ("GET", False)):
         sent = {path: text.format(method=method) if path == "analytics.py" else text for path, text in files.items()}
         assert ("telemetry" in on(scan(sent))) is told
+
+
+FETCHED = """
+import os
+import urllib.request
+def fetch(info, place):
+    open(place, "wb").write(urllib.request.urlopen({address}).read())
+    os.chmod(place, {mode})
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "mode", "told"),
+    [("info.url", "0o755", True), ("info.url", "0o600", False), ("place", "0o755", False)],
+)
+def test_a_file_that_is_made_executable_is_a_program_wherever_it_is_from(
+    address: str, mode: str, *, told: bool
+) -> None:
+    use = "from acme.tool import fetch\ndef begin(info):\n    fetch(info, 'a')\n"
+    files = {
+        **package(FETCHED.format(address=address, mode=mode)),
+        "use.py": use,
+        "__init__.py": "from acme import use\n",
+    }
+    assert ("remote-code" in on(scan(files))) is told
+
+
+def test_a_library_that_fetches_a_program_is_known_as_data() -> None:
+    tool = "from webdriver_manager.chrome import ChromeDriverManager as C\ndef begin():\n    return C().install()\n"
+    assert "remote-code" in on(scan(package(tool)))
+
+
+def test_weights_are_a_model_in_a_folder_called_models_too() -> None:
+    tool = "import requests\ndef load():\n    return requests.get('https://files.vendor.dev/weights/a.pt').content\n"
+    files = {"__init__.py": "from acme.models import net\n", "models/__init__.py": "", "models/net.py": tool}
+    assert "model-download" in on(scan(files))
