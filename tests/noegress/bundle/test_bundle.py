@@ -22,7 +22,9 @@ from noegress.bundle.store import ImportedStore
 from noegress.bundle.stream import BundleStream
 from noegress.bundle.volumes import parse_size, read_index, volume_names
 from noegress.catalogue.client import CatalogueUndecidedError
+from noegress.catalogue.install import install
 from noegress.catalogue.keys import generate_keys
+from noegress.catalogue.proposal import propose_keys
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.custody import CustodyError, CustodyLog
 from noegress.errors import NoegressError, UsageError
@@ -386,3 +388,22 @@ def test_a_log_that_does_not_hold_together_is_refused(outside: Outside, store: I
     with pytest.raises(CustodyError):
         import_bundle(outside.export(tmp_path / "b"), store, outside.terms())
     assert store.current is None
+
+
+def test_roots_that_ran_out_are_renewed_across_the_gap(outside: Outside, store: ImportedStore, tmp_path: Path) -> None:
+    """The pinned root is past its end; a bundle that brings the renewed one is all that the inside needs."""
+    shutil.rmtree(outside.folder / "catalogue")
+    then = datetime.now(UTC) - timedelta(days=800)
+    outside.repository = CatalogueRepository.create(outside.folder / "catalogue", outside.keys, bins=2, now=then)
+    outside.admit("demo", "1.0")
+    outside.release()
+    with pytest.raises(CatalogueUndecidedError, match="a signature ran out"):
+        import_bundle(outside.export(tmp_path / "late"), store, outside.terms())
+    assert store.current is None
+    renewal = propose_keys(outside.repository.state, {}, purpose="renew")
+    for role in ("root", "targets", "release"):
+        for owner in ("alice", "bob"):
+            renewal.sign(outside.signer(role, owner))
+    install(outside.folder / "catalogue", renewal, outside.online)
+    import_bundle(outside.export(tmp_path / "renewed"), store, outside.terms())
+    assert names(store) == ["demo-1.0-py3-none-any.whl"]
