@@ -1,7 +1,7 @@
 """Which door lets a destination through, and the line that decides."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from noegress.destination import Destination, Transport
 from noegress.policy import FoundPolicy
@@ -28,16 +28,32 @@ def explain(found: FoundPolicy, asked: Destination) -> Iterator[Answer]:
     entry = None if index is None else allow[index]
     line = line_of_setting(found, "egress", "allow", *(() if index is None else (index,)))
     reason = f"no entry of [egress] allow covers it ({line})" if entry is None else f"{entry} ({line})"
-    for door in ("guard", "cilium"):
-        yield Answer(door=door, is_open=entry is not None, reason=reason)
-    for door in _BY_ADDRESS:
-        if entry is not None and entry.name is not None:
+    is_local = asked.path is not None
+    yield Answer(door="guard", is_open=entry is not None, reason=reason)
+    for door in ("cilium", *_BY_ADDRESS):
+        if is_local:
+            yield Answer(door=door, is_open=True, reason="this door does not see Unix sockets")
+        elif door != "cilium" and entry is not None and entry.name is not None:
             told = f"{entry} is a name, and this door sees addresses: the export is refused ({line})"
             yield Answer(door=door, is_open=False, reason=told)
+        elif door == "systemd":
+            yield _systemd(found, asked, reason)
         else:
-            widely = "; every port of it" if door == "systemd" and entry is not None else ""
-            yield Answer(door=door, is_open=entry is not None, reason=reason + widely)
+            yield Answer(door=door, is_open=entry is not None, reason=reason)
     yield _installers(found, asked)
+
+
+def _systemd(found: FoundPolicy, asked: Destination, reason: str) -> Answer:
+    """A service's filter of addresses, which sees neither ports nor protocols."""
+    for index, entry in enumerate(found.policy.egress.allow):
+        if entry.network is not None and asked.network is not None and _lies_in(asked, entry):
+            line = line_of_setting(found, "egress", "allow", index)
+            return Answer(door="systemd", is_open=True, reason=f"{entry} ({line}); every port of it")
+    return Answer(door="systemd", is_open=False, reason=reason)
+
+
+def _lies_in(asked: Destination, entry: Destination) -> bool:
+    return entry.covers(replace(asked, transport=entry.transport, low=entry.low, high=entry.high))
 
 
 def _installers(found: FoundPolicy, asked: Destination) -> Answer:

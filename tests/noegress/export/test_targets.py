@@ -164,7 +164,7 @@ def test_an_environment_without_a_catalogue_cannot_be_exported(
     ("asked", "is_open", "line"),
     [
         ("10.20.3.4:5432", {"guard", "cilium", "kubernetes", "nftables", "systemd"}, ":7)"),
-        ("10.20.3.4:443", set(), ":6)"),
+        ("10.20.3.4:443", {"systemd"}, ":6)"),
         ("mirror.internal:443", {"installers"}, ":6)"),
         ("unix:/run/x.sock", {"guard", "cilium", "kubernetes", "nftables", "systemd"}, ":12)"),
     ],
@@ -174,6 +174,16 @@ def test_explain_names_the_doors_and_the_line(policy: Path, asked: str, is_open:
     answers = list(explain(found, parse_destination(asked)))
     assert {answer.door for answer in answers if answer.is_open} == is_open
     assert line in answers[0].reason
+
+
+def test_explain_tells_what_a_door_cannot_see(tmp_path: Path) -> None:
+    path = tmp_path / "noegress.toml"
+    path.write_text('format = 1\n[egress]\nallow = ["10.20.0.0/16:5432"]\n')
+    found = FoundPolicy(policy=read_policy(path), path=path)
+    other_port = {answer.door for answer in explain(found, parse_destination("udp://10.20.0.1:53")) if answer.is_open}
+    local = {answer.door for answer in explain(found, parse_destination("unix:/run/x")) if answer.is_open}
+    assert other_port == {"systemd"}
+    assert local == {"cilium", "kubernetes", "nftables", "systemd"}
 
 
 def test_explain_exits_as_the_guard_decides(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
