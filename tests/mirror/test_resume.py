@@ -2,8 +2,10 @@
 
 import json
 import sqlite3
+import sys
 import threading
 import time
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -131,3 +133,26 @@ def test_a_file_that_ends_the_mirror_again_and_again_is_left_alone(index: Index,
         got = served.get(served.file_path(published.content, published.filename))
         assert (got.status, "interrupted 4 times" in got.reason) == (403, True)
         assert state(folder, published.filename) == "undecided"
+
+
+CUT = """
+import os, signal, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("pragma cache_size=1")
+database.execute("begin immediate")
+database.execute("create table cut(x)")
+database.executemany("insert into cut values(?)", [("x" * 4000,)] * 200)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_transaction_of_devpi_that_was_cut_stops_no_start(index: Index, folder: Path) -> None:
+    """What sqlite has to undo, it cannot undo for a reader, and devpi reads first."""
+    database = folder / "devpi" / ".sqlite"
+    run(sys.executable, "-c", CUT, database)
+    with pytest.raises(sqlite3.OperationalError), closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as cut:
+        cut.execute("select count(*) from sqlite_master").fetchone()
+    published = index.publish("demo", "1.0")
+    with serving(folder) as served:
+        served.page("demo")
+        assert served.get(served.file_path(published.content, published.filename)).body == published.content

@@ -8,7 +8,9 @@ import logging
 import os
 import secrets
 import shutil
+import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +33,7 @@ from devpi_noegress.files import IndexFile
 TESTED_MINOR = (6, 20)
 INDEX = "root/curated"
 _FILES = "+files"
+_DATABASE = ".sqlite"
 _SECRET = "secret"  # noqa: S105 - a file name; devpi signs login tokens with what is in it
 # devpi stretches its secret for five seconds at every start; ours has 384 random bits, which nobody guesses
 _PLAIN_DERIVATION = ("--argon2-memory-cost", "8", "--argon2-parallelism", "1", "--argon2-time-cost", "1")
@@ -121,11 +124,19 @@ def create_replica(folder: Path, replication: Replication) -> None:
     xom_from_config(config, init=True)
 
 
+def _roll_back(database: Path) -> None:
+    """Undo what a crash cut short: devpi opens its database for reading first, and that cannot do it."""
+    if database.exists():
+        with closing(sqlite3.connect(database)) as opened:
+            opened.execute("select count(*) from sqlite_master").fetchone()
+
+
 class Stage:
     """devpi's stage with the admitted files, opened by one process at a time."""
 
     def __init__(self, folder: Path, *, replication: Replication | None = None) -> None:
         check_devpi()
+        _roll_back(folder / _DATABASE)
         try:
             secret = folder / _SECRET if replication is None else replication.secret
             options = ["--serverdir", os.fspath(folder), "--secretfile", os.fspath(secret)]
