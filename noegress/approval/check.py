@@ -99,7 +99,7 @@ def check_trail(content: bytes | None, files: Iterable[str], people: People) -> 
         try:
             documents = json.loads(content)["dossiers"]
             approved = tuple(check_dossier(parse_dossier(document), people) for document in documents)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ApprovalError(f"the trail of the release is broken: {error}", fix="propose it anew") from error
     known = frozenset[str]().union(*(item.dossier.request.files for item in approved))
     lost = sorted(set(files) - known)

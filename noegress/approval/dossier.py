@@ -104,6 +104,6 @@ def read_dossier(path: Path) -> Dossier:
         raise UsageError(
             f"{path} cannot be read: {error.strerror}", fix="name a file of noegress approve request"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ApprovalError(f"{path} is no dossier: {error}", fix="name a file of noegress approve request") from error
     return parse_dossier(document)

@@ -11,7 +11,7 @@ from noegress.approval.check import check_trail, people_of
 from noegress.bundle.manifest import BundleError, Manifest
 from noegress.bundle.opened import opened_bundle
 from noegress.bundle.store import ImportedStore
-from noegress.catalogue._tuf import Metadata, Root, Targets, Timestamp
+from noegress.catalogue._tuf import Metadata, Root, Targets, Timestamp, exceptions
 from noegress.catalogue.ceremony import delegated_role
 from noegress.catalogue.entry import read_publication, write_time
 from noegress.catalogue.keys import signing_owners
@@ -56,6 +56,13 @@ class Seen:
 
 def look_into(bundle: Path | BinaryIO, store: ImportedStore | None) -> Seen:
     """Read the small parts of a bundle; nothing is written, and the files are not read."""
+    try:
+        return _seen(bundle, store)
+    except (exceptions.RepositoryError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BundleError(f"its metadata cannot be read: {error}", fix="have it exported again") from error
+
+
+def _seen(bundle: Path | BinaryIO, store: ImportedStore | None) -> Seen:
     small: dict[str, bytes] = {}
     with opened_bundle(bundle) as opened:
         manifest = opened.manifest

@@ -84,7 +84,7 @@ def read_ceremony(path: Path) -> Ceremony:
         )
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error}", fix="name a file of noegress keys") from error
-    except (ValueError, KeyError, TypeError, AttributeError, exceptions.RepositoryError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, exceptions.RepositoryError) as error:
         raise UsageError(f"{path}: is no ceremony: {error}", fix="name a file of noegress keys") from error
 
 

@@ -137,13 +137,14 @@ def read_public_key(path: Path) -> SSlibKey:
         document = json.loads(path.read_bytes())
         keyid = document.pop("keyid")
         key = SSlibKey.from_dict(keyid, document)
+        is_its_own = keyid == _keyid(key)
     except OSError as error:
         raise UsageError(
             f"{path}: cannot be read: {error.strerror}", fix="keep the .pub file beside its key"
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path}: is no public key: {error}", fix="name the .pub file beside a key") from error
-    if keyid != _keyid(key):
+    if not is_its_own:
         raise UsageError(
             f"{path}: the keyid is not that of the key in it: in a catalogue it could take another key's place",
             fix="have its holder send the .pub file again, over a channel that you trust",

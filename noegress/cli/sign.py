@@ -44,7 +44,7 @@ def _is_envelope(path: Path) -> bool:
         document = json.loads(path.read_bytes())
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}", fix="name a file to sign") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: is nothing to sign: {error}", fix="name a file to sign") from error
     return isinstance(document, dict) and "payloadType" in document
 

@@ -100,7 +100,7 @@ def read_envelope(content: bytes) -> Envelope:
     """A DSSE envelope of JSON; ``CustodyError`` for anything else."""
     try:
         return Envelope.from_dict(json.loads(content))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CustodyError(f"is no DSSE envelope: {error}", fix="name a signed file") from error
 
 

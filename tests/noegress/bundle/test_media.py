@@ -1,5 +1,8 @@
 """What was done to the media on the way, or to the disk inside: no byte may be another than was written."""
 
+import hashlib
+import io
+import json
 import os
 import random
 import shutil
@@ -13,11 +16,16 @@ from noegress.approval import ApprovalError
 from noegress.bundle import BundleError
 from noegress.bundle.export import Journey, manifest_of
 from noegress.bundle.intake import import_bundle
-from noegress.bundle.manifest import Manifest, Part, read_manifest
+from noegress.bundle.look import look_into
+from noegress.bundle.manifest import PAYLOAD_TYPE, Manifest, Part, read_manifest
+from noegress.bundle.opened import opened_bundle
 from noegress.bundle.store import ImportedStore
+from noegress.bundle.stream import BundleStream, Extent
 from noegress.bundle.volumes import volume_names
+from noegress.catalogue._tuf import Envelope
 from noegress.catalogue.install import install
 from noegress.custody import Action, CustodyLog
+from noegress.errors import NoegressError
 from noegress.verdict import Verdict
 
 Outside = Any  # the class of conftest; test modules do not import each other
@@ -179,3 +187,40 @@ def test_a_file_under_another_name_than_it_was_approved_by(
     install(outside.folder / "catalogue", ceremony, outside.online)
     with pytest.raises(ApprovalError, match=r"approved under another name: demo-1\.0"):
         import_bundle(outside.export(tmp_path / "renamed"), store, outside.terms())
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"[" * 100_000, b'{"signed": {}, "signatures": []}', b"\xff"])
+@pytest.mark.parametrize("name", ["targets", "release", "root", "timestamp"])
+def test_a_look_into_metadata_of_anybody_is_refused_in_words(
+    outside: Outside, bundle: Path, store: ImportedStore, tmp_path: Path, name: str, content: bytes
+) -> None:
+    """Whole and true to its own manifest, which a stranger signed."""
+    own = manifest_of(bundle)
+    sha256 = hashlib.sha256(content).hexdigest()
+    parts = tuple(
+        replace(part, size=len(content), sha256=sha256) if part.path.endswith(f"{name}.json") else part
+        for part in own.parts
+        if not part.path.startswith("files/")
+    )
+    envelope = Envelope(replace(own, parts=parts).to_bytes(), PAYLOAD_TYPE, {})
+    envelope.sign(outside.signer("release", "alice"))
+    good = {extent.part.path: extent for extent in layout_of(bundle)}
+    old = stream_of(bundle)
+
+    def opened(part: Part) -> io.BytesIO:
+        extent = good[part.path]
+        is_changed = part.sha256 == sha256
+        return io.BytesIO(content if is_changed else old[extent.data : extent.data + part.size])
+
+    stream = BundleStream(json.dumps(envelope.to_dict()).encode(), parts, opened)
+    (tmp_path / "stream").write_bytes(b"".join(stream.read(0, stream.length)))
+    with pytest.raises(BundleError, match=r"cannot be read|carries no"):
+        look_into(tmp_path / "stream", None)
+    with pytest.raises(NoegressError):
+        import_bundle(tmp_path / "stream", store, outside.terms())
+    assert store.current is None
+
+
+def layout_of(bundle: Path) -> list[Extent]:
+    with opened_bundle(bundle) as opened:
+        return list(opened.extents())
