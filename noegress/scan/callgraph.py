@@ -14,6 +14,8 @@ _COMMON = {"get", "post", "run", "call", "main", "__init__", "", "open", "send",
 _COMMAND = re.compile(
     r"(^|\.)(command|group|callback|app\.command|cli)$|(^|\.)\w*(cli|app|main|typer)\w*\.(command|callback|group)$"
 )
+_SWEEPS = frozenset(("iter_modules", "walk_packages"))
+_LISTS = frozenset(("glob", "rglob", "listdir", "iterdir", "scandir", "walk"))
 MAX_HOPS = 6
 MAX_CALLERS = 40
 
@@ -50,7 +52,8 @@ class CallGraph:
         self._swept = {
             module.path.rpartition("/")[0] + "/"
             for module in program.active
-            if "iter_modules" in module.tails or "walk_packages" in module.tails
+            if not _SWEEPS.isdisjoint(module.tails)
+            or ("import_module" in module.tails and not _LISTS.isdisjoint(module.tails))
         }  # folders whose modules are all imported, by whatever name they have
         self._loaded: dict[str, bool] = {}
         self._callers: dict[tuple[str, int], list[tuple[Module, Call]]] = {}

@@ -56,6 +56,10 @@ FILES = {
         "acme/__init__.py": "import json, os, urllib.request\nc = json.load(open(os.path.join(os.path.dirname(__file__), 'c.json')))\nurllib.request.urlopen(c['u'])\n",
         "acme/c.json": f'{{"u": "https://{HOST}/v"}}',
     },
+    "a module that its package finds in its folder": {
+        "acme/__init__.py": "import glob, importlib\nfor path in glob.glob('acme/*.py'):\n    importlib.import_module('acme.' + path[5:-3])\n",
+        "acme/plug.py": f"import urllib.request\nurllib.request.urlopen('https://{HOST}/v')\n",
+    },
     "a script of a page": {
         "acme/__init__.py": "",
         "acme/static/a.js": f"fetch('https://{HOST}/v', {{method: 'POST'}})",
