@@ -22,7 +22,7 @@ CATEGORIES = (
     "telemetry", "update-check", "self-update", "remote-code", "hosted-embedding", "model-download", "cdn-asset",
     "hosted-service", "startup-code",
 )  # fmt: skip
-POLICY = "format = 1\n[admission]\non-demand = {demand}\n[admission.categories]\n" + "".join(
+POLICY = "format = 1\n[admission]\non-demand = {demand}\ncooldown-days = 0\n[admission.categories]\n" + "".join(
     f'{name} = "warn"\n' for name in CATEGORIES
 )
 GOALS = {"cold": 3.0, "warm": 1.0, "admit -r": 2.0}
