@@ -224,6 +224,12 @@ def test_what_is_no_project_name_is_not_found(path: str, mirror: Served) -> None
     assert mirror.get(f"/root/curated/+simple/{path}/").status in (400, 403, 404)
 
 
+def test_what_could_carry_data_in_a_name_is_not_asked_for_upstream(mirror: Served, shared_index: Index) -> None:
+    assert mirror.get(f"/root/curated/+simple/{'b' * 128}/").status == 404
+    assert mirror.get(f"/root/curated/+simple/{'b' * 129}/").status == 404
+    assert [len(path) for path in shared_index.asked if "bbb" in path] == [len("/simple//") + 128]
+
+
 def test_the_list_of_projects_names_admitted_ones_only(admitted: str, mirror: Served) -> None:
     got = mirror.get("/root/curated/+simple/", Accept=SIMPLE_JSON)
     names = [project["name"] for project in json.loads(got.body)["projects"]]
