@@ -94,7 +94,7 @@ class HostedService(Rule):
             yield Evidence(
                 host=site.host, path=site.module.path, line=site.line, weight=weight, on=on, module=site.module, scope=site.scope, guard=site.guard,
                 constant=Place(file=site.constant[0], line=site.constant[1]) if site.constant else None,
-                message=f"The package calls {site.host}.", remedy="Allow the destination in the policy where it is wanted.",
+                message=f"The package calls {site.host}.", remedy=_REMEDY,
             )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from devpi_noegress.errors import FolderError, MirrorError
 from devpi_noegress.folder import Folder
-from devpi_noegress.outcome import Outcome, Tell
+from devpi_noegress.outcome import Outcome, Tell, read_outcome
 
 
 def perform(folder: Folder, operation: str, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
@@ -57,12 +57,9 @@ def _ask(connection: socket.socket, operation: str, arguments: Mapping[str, Any]
     with connection.makefile("rwb") as stream:
         stream.write(json.dumps({"operation": operation, "arguments": dict(arguments)}).encode() + b"\n")
         stream.flush()
-        for line in stream:
-            answer = json.loads(line)
-            if "tell" in answer:
-                tell(answer["tell"])
-            elif "problem" in answer:
-                raise MirrorError(answer["problem"], fix=answer["fix"])
-            else:
-                return Outcome(lines=tuple(answer["lines"]), exit_status=answer["exit_status"])
-    raise MirrorError("the server went away before it answered", fix="start it again, then see noegress mirror status")
+        outcome = read_outcome(stream, tell)
+    if outcome is None:
+        raise MirrorError(
+            "the server went away before it answered", fix="start it again, then see noegress mirror status"
+        )
+    return outcome

@@ -11,7 +11,7 @@ from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 from devpi_noegress.errors import MirrorError
 from devpi_noegress.folder import parse_own_url
-from devpi_noegress.outcome import Outcome, Tell
+from devpi_noegress.outcome import Outcome, Tell, read_outcome
 from noegress.errors import UsageError
 
 _SECONDS = 3600  # for one operation; a large set takes its time between two lines
@@ -31,21 +31,16 @@ def perform_at(
     )
     try:
         with opener.open(request, timeout=_SECONDS) as answer:
-            for line in answer:
-                told = json.loads(line)
-                if "tell" in told:
-                    tell(told["tell"])
-                elif "problem" in told:
-                    raise MirrorError(told["problem"], fix=told["fix"])
-                else:
-                    return Outcome(lines=tuple(told["lines"]), exit_status=told["exit_status"])
+            outcome = read_outcome(answer, tell)
     except HTTPError as error:
         raise MirrorError(
             f"{base} answers {error.code}: {_detail(error)}", fix="see noegress mirror access list"
         ) from error
     except (URLError, OSError, ValueError) as error:
         raise MirrorError(f"{base} is not reached: {error}", fix="look at --server and --ca") from error
-    raise MirrorError(f"{base} went away before it answered", fix="see noegress mirror history there")
+    if outcome is None:
+        raise MirrorError(f"{base} went away before it answered", fix="see noegress mirror history there")
+    return outcome
 
 
 def _refuse_clear(base: str) -> None:
