@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -96,6 +97,10 @@ class Admissions:
     def trouble(self) -> str:
         """Why the last decision could not be written down; empty where it could."""
         return self._committer.trouble
+
+    def gathering(self) -> AbstractContextManager[None]:
+        """While a large set is admitted: decisions are written down many at a time."""
+        return self._committer.gathering()
 
     def project(self, name: NormalizedName) -> Future[Project | None]:
         """Ask the upstream for a project's page, unless what is known is fresh; None where it has none."""

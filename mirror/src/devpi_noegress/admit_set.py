@@ -27,9 +27,10 @@ def admit_set(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outco
     lines: list[str] = []
     status = 0
     try:
-        found = _locked(mirror, sets, stated)
-        lines, status = _admit(mirror, found, tell)
-        lines_, status_ = _resolved(mirror, sets, stated, tell)
+        with mirror.admissions.gathering():
+            found = _locked(mirror, sets, stated)
+            lines, status = _admit(mirror, found, tell)
+            lines_, status_ = _resolved(mirror, sets, stated, tell)
         lines, status = [*lines, *lines_], max(status, status_, key=(0, 3, 1, 2).index)
     except MirrorError as error:
         lines.append(f"incomplete: {error}")
@@ -79,6 +80,8 @@ def _resolved(
 ) -> tuple[list[str], int]:
     """Resolve and admit, and again without what was refused, until everything chosen is admitted."""
     wanted = [item.requirement for group in sets if not group.is_lock for item in group.wanted]
+    for requirement in wanted:  # all pages at once; the resolver asks for them one after the other
+        mirror.ask(project_of(requirement))
     refused: dict[str, str] = {}
     for _round in range(_ROUNDS if wanted else 0):
         try:

@@ -110,6 +110,11 @@ def project_of(requirement: Requirement) -> NormalizedName:
     return canonicalize_name(requirement.name)
 
 
+def is_pinned(specifier: SpecifierSet) -> bool:
+    """Whether it names one version."""
+    return any(item.operator in ("==", "===") and not item.version.endswith(".*") for item in specifier)
+
+
 def fits(record: Record, environment: Environment) -> bool:
     """Whether a file can be installed there, by its tags and the Python it requires."""
     if record.file.requires_python:
@@ -139,13 +144,13 @@ def choose_release(
     by_version: dict[str, list[Record]] = {}
     for record in records:
         by_version.setdefault(record.file.version, []).append(record)
-    is_pinned = any(item.operator in ("==", "===") and not item.version.endswith(".*") for item in specifier)
-    allowed = set(specifier.filter(by_version, prereleases=True if is_pinned else None))
+    must_be = is_pinned(specifier)
+    allowed = set(specifier.filter(by_version, prereleases=True if must_be else None))
     for version in sorted(allowed, key=version_key, reverse=True):
         files = [record for record in by_version[version] if any(fits(record, place) for place in stated)]
         usable = [record for record in files if is_open(record)]
         if usable and all(any(fits(record, place) for record in usable) for place in stated):
             return tuple(usable)
-        if is_pinned and files:
+        if must_be and files:
             return tuple(files)
     return ()

@@ -7,6 +7,8 @@ import contextlib
 import logging
 import queue
 import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -21,6 +23,7 @@ from devpi_noegress.stage import Deposit, Stage
 from devpi_noegress.store import Change, Store
 
 _BATCH = 64  # files in one transaction of the stage
+_GATHER_SECONDS = 1.0  # so long a decision of a large set waits for others to be written with it
 _log = logging.getLogger(__name__)
 
 
@@ -51,6 +54,7 @@ class Committer:
         self._policy, self._flights, self._incoming = policy, flights, incoming
         self._queue: queue.SimpleQueue[Decided | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="noegress-commit", daemon=True)
+        self._sets, self._sets_lock = 0, threading.Lock()
 
     def start(self) -> None:
         self._thread.start()
@@ -65,6 +69,17 @@ class Committer:
     def is_alive(self) -> bool:
         return self._thread.is_alive()
 
+    @contextlib.contextmanager
+    def gathering(self) -> Iterator[None]:
+        """While a large set is admitted: fewer and larger writes, each of which has to reach the disk."""
+        with self._sets_lock:
+            self._sets += 1
+        try:
+            yield
+        finally:
+            with self._sets_lock:
+                self._sets -= 1
+
     def write(self, decided: Decided) -> None:
         """Hand over a decision; its flight ends when it is written."""
         self._queue.put(decided)
@@ -72,12 +87,20 @@ class Committer:
     def _run(self) -> None:
         is_last = False
         while not is_last:
-            batch = [self._queue.get()]
-            with contextlib.suppress(queue.Empty):
-                while len(batch) < _BATCH:
-                    batch.append(self._queue.get_nowait())
+            batch = self._gathered()
             is_last = None in batch
             self._commit([item for item in batch if item is not None])
+
+    def _gathered(self) -> list[Decided | None]:
+        """What is decided by now; while a set is admitted and more of it is on the way, what is decided soon, too."""
+        batch = [self._queue.get()]
+        until = time.monotonic() + _GATHER_SECONDS
+        with contextlib.suppress(queue.Empty):
+            while len(batch) < _BATCH and batch[-1] is not None:
+                is_more_to_come = self._sets > 0 and len(self._flights) > len(batch)
+                seconds = until - time.monotonic() if is_more_to_come else 0
+                batch.append(self._queue.get(timeout=seconds) if seconds > 0 else self._queue.get_nowait())
+        return batch
 
     def _commit(self, batch: list[Decided]) -> None:
         try:

@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
 
-from devpi_noegress.choice import Environment, fits
+from devpi_noegress.choice import Environment, fits, is_pinned
 from devpi_noegress.errors import MirrorError
 from devpi_noegress.files import ON_THE_WAY, Record, State
 from devpi_noegress.mirror import Mirror
@@ -46,6 +46,7 @@ def resolve(
     """
     provider = _Provider(mirror, environment, excluded)
     wanted = [item for item in requirements if provider.applies(item, frozenset({""}))]
+    provider.pinned = frozenset(canonicalize_name(item.name) for item in wanted if is_pinned(item.specifier))
     try:
         result = Resolver(provider, BaseReporter()).resolve(wanted, max_rounds=_ROUNDS)
     except ResolutionImpossible as error:
@@ -68,7 +69,10 @@ class _Provider(AbstractProvider[Requirement, Choice, Identifier]):
 
     def __init__(self, mirror: Mirror, environment: Environment, excluded: frozenset[str]) -> None:
         self._mirror, self._environment, self._excluded = mirror, environment, excluded
-        self._releases: dict[NormalizedName, list[tuple[Version, Record]]] = {}
+        self._releases: dict[NormalizedName, dict[Version, list[Record]]] = {}
+        self._best: dict[tuple[NormalizedName, Version], Record | None] = {}
+        self.pinned: frozenset[NormalizedName] = frozenset()
+        """What the operator asked for by its version: judged from when it is found, beside the resolution."""
         self._dependencies: dict[str, tuple[Requirement, ...]] = {}
 
     def applies(self, requirement: Requirement, extras: frozenset[str]) -> bool:
@@ -99,13 +103,16 @@ class _Provider(AbstractProvider[Requirement, Choice, Identifier]):
         for requirement in requirements[identifier]:
             specifier &= requirement.specifier
         barred = {choice.version for choice in incompatibilities[identifier]}
-        releases = self._known_releases(name)
-        allowed = set(specifier.filter([version for version, _ in releases]))
-        return [
+        releases = self._releases_in(name, specifier)
+        allowed = set(specifier.filter(releases))
+        found = [
             Choice(name=name, version=version, extras=extras, record=record)
-            for version, record in releases
+            for version, record in releases.items()
             if version in allowed and version not in barred
         ]
+        if name in self.pinned and len(found) == 1:
+            self._mirror.admissions.want(found[0].record.file.path)
+        return found
 
     def is_satisfied_by(self, requirement: Requirement, candidate: Choice) -> bool:
         return requirement.specifier.contains(candidate.version, prereleases=True)
@@ -122,18 +129,25 @@ class _Provider(AbstractProvider[Requirement, Choice, Identifier]):
             found.append(Requirement(f"{candidate.name}=={candidate.version}"))
         return found
 
-    def _known_releases(self, name: NormalizedName) -> list[tuple[Version, Record]]:
-        """Releases with a file that fits here, the newest first."""
+    def _releases_in(self, name: NormalizedName, specifier: SpecifierSet) -> dict[Version, Record]:
+        """Releases that may be in the specifier, each with the file that serves best here, the newest first."""
         if name not in self._releases:
             project = self._mirror.ask(name).result()
-            best: dict[Version, Record] = {}
+            by_version: dict[str, list[Record]] = {}
             for record in project.files.values() if project is not None else ():
-                if self._is_open(record) and fits(record, self._environment):
-                    version = Version(record.file.version)
-                    if version not in best or _rank(record) > _rank(best[version]):
-                        best[version] = record
-            self._releases[name] = sorted(best.items(), reverse=True, key=lambda item: item[0])
-        return self._releases[name]
+                by_version.setdefault(record.file.version, []).append(record)
+            versions = sorted(((Version(text), text) for text in by_version), reverse=True)
+            self._releases[name] = {version: by_version[text] for version, text in versions}
+        possible = [each for each in self._releases[name] if specifier.contains(each, prereleases=True)]
+        return {each: best for each in possible if (best := self._best_of(name, each)) is not None}
+
+    def _best_of(self, name: NormalizedName, version: Version) -> Record | None:
+        """The file of a release that serves best here; None where there is none."""
+        if (name, version) not in self._best:
+            records = self._releases[name][version]
+            usable = [record for record in records if self._is_open(record) and fits(record, self._environment)]
+            self._best[name, version] = max(usable, key=_rank, default=None)
+        return self._best[name, version]
 
     def _is_open(self, record: Record) -> bool:
         if record.file.path in self._excluded:
@@ -154,7 +168,8 @@ class _Provider(AbstractProvider[Requirement, Choice, Identifier]):
         return self._dependencies[path]
 
     def _metadata(self, record: Record) -> bytes:
-        if record.state is not State.ADMITTED:
+        record = self._mirror.store.files[record.file.path]  # read by the scan meanwhile, it need not be fetched
+        if record.state is not State.ADMITTED and record.metadata_sha256 is None:
             told = self._mirror.upstream.metadata(record.file)
             if told is not None:
                 return told

@@ -38,7 +38,7 @@ class ScanProcesses:
     def __init__(self, limits: Limits, measures: Measures | None = None) -> None:
         self._limits, self._measures = limits, measures or Measures()
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["devpi_noegress.scan_process"])
+        self._context.set_forkserver_preload(["devpi_noegress.scan_process", "devpi_noegress.scan_ready"])
         self._slots = threading.BoundedSemaphore(os.cpu_count() or 1)
         _start_fork_server()
 

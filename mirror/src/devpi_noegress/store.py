@@ -138,7 +138,7 @@ class Store:
                     changed.append(Record(file=file, state=State.KNOWN))
                 elif before.file != file:
                     changed.append(replace(before, file=file))
-            with self._transaction():
+            with self._transaction(is_lasting=False):  # a power cut may take it back: the page is then asked for anew
                 self._write_project(page.project, fetched, page.etag, page.status, page.status_reason)
                 self._write_files(changed)
             files.update((record.file.path, record) for record in changed)
@@ -157,7 +157,7 @@ class Store:
         """The upstream said that its page has not changed."""
         with self._lock:
             project = replace(self.projects[name], fetched=fetched)
-            with self._transaction():
+            with self._transaction(is_lasting=False):
                 self._write_project(name, fetched, project.etag, project.status, project.status_reason)
             return self._remember(project, ())
 
@@ -210,14 +210,10 @@ class Store:
             record = replace(
                 before, state=change.state, metadata_sha256=change.metadata_sha256 or before.metadata_sha256
             )
-            self._database.execute("pragma synchronous=normal")
-            try:
-                with self._transaction():
-                    self._write_files((record,))
-                    self._write_metadata(change)
-                    self._write_evidence(change)
-            finally:
-                self._database.execute("pragma synchronous=full")
+            with self._transaction(is_lasting=False):
+                self._write_files((record,))
+                self._write_metadata(change)
+                self._write_evidence(change)
             old = self.projects[record.file.project]
             self._remember(replace(old, files={**old.files, record.file.path: record}), (record,))
 
@@ -311,14 +307,21 @@ class Store:
         self._database.executemany("insert or replace into evidence values(?,?,?,?)", rows)
 
     @contextmanager
-    def _transaction(self) -> Any:
-        self._database.execute("begin immediate")
+    def _transaction(self, *, is_lasting: bool = True) -> Any:
+        """All or nothing; what is not lasting a power cut may take back, though not the end of the process."""
+        if not is_lasting:
+            self._database.execute("pragma synchronous=normal")
         try:
-            yield
-        except BaseException:
-            self._database.execute("rollback")
-            raise
-        self._database.execute("commit")
+            self._database.execute("begin immediate")
+            try:
+                yield
+            except BaseException:
+                self._database.execute("rollback")
+                raise
+            self._database.execute("commit")
+        finally:
+            if not is_lasting:
+                self._database.execute("pragma synchronous=full")
 
 
 def is_stale(project: Project | None, *, after_seconds: float) -> bool:
