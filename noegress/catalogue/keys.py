@@ -20,6 +20,7 @@ from noegress.catalogue._tuf import (
     encode_canonical,
     serialization,
 )
+from noegress.catalogue.public_key import WeakKeyError, public_number
 from noegress.catalogue.token import SCHEME, read_token, token_signer
 from noegress.errors import UsageError
 
@@ -52,8 +53,10 @@ class RoleKeys:
                 f"{twice[0]} holds two keys of one role: a threshold counts people",
                 fix="give each role one key of each person",
             )
-        publics = [_public(key) for key in self.keys]
-        shared = sorted(owner_of(key) for key in self.keys if publics.count(_public(key)) > 1)
+        publics = [public_number(key) for key in self.keys]
+        shared = sorted(
+            owner_of(key) for key, public in zip(self.keys, publics, strict=True) if publics.count(public) > 1
+        )
         if shared:
             raise UsageError(
                 f"{' and '.join(shared)} hold the same key: a threshold counts people",
@@ -95,7 +98,7 @@ def owner_of(key: Key) -> str:
 def signing_owners(signatures: Mapping[str, Signature], keys: Iterable[Key], signed: bytes) -> frozenset[str]:
     """The owners of keys whose signatures hold: people, each once, however many keys they used.
 
-    One key under two names is one person, whatever the metadata call the second.
+    One key under two names is one person, whatever the metadata call the second; a weak key speaks for nobody.
     """
     owners: dict[str, str] = {}
     for key in keys:
@@ -103,8 +106,8 @@ def signing_owners(signatures: Mapping[str, Signature], keys: Iterable[Key], sig
         try:
             if signature is not None:
                 key.verify_signature(signature, signed)
-                owners.setdefault(_public(key), owner_of(key))
-        except UnverifiedSignatureError:
+                owners.setdefault(public_number(key), owner_of(key))
+        except (UnverifiedSignatureError, WeakKeyError):
             continue
     return frozenset(owners.values())
 
@@ -149,6 +152,7 @@ def read_public_key(path: Path) -> SSlibKey:
             f"{path}: the keyid is not that of the key in it: in a catalogue it could take another key's place",
             fix="have its holder send the .pub file again, over a channel that you trust",
         )
+    public_number(key)
     return key
 
 
@@ -224,11 +228,6 @@ def _check_owner(owner: str) -> None:
         raise UsageError(
             f"{owner!r} cannot name the owner of a key", fix="use a plain name or an address: --owner alice"
         )
-
-
-def _public(key: Key) -> str:
-    """What a key is, whatever it is called."""
-    return str(key.keyval.get("public", key.keyid)).strip()
 
 
 def _keyid(key: SSlibKey) -> str:
