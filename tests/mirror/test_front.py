@@ -51,7 +51,8 @@ def test_an_admitted_file_tells_the_true_digest_of_its_metadata(admitted: str, m
     (file,) = mirror.page("front-clean")["files"]
     metadata = mirror.get(f"{admitted}.metadata")
     assert metadata.body.startswith(b"Metadata-Version: 2.4\nName: front-clean\n")
-    assert file["core-metadata"] == file["dist-info-metadata"] == {"sha256": hashlib.sha256(metadata.body).hexdigest()}
+    assert file["core-metadata"] == {"sha256": hashlib.sha256(metadata.body).hexdigest()}
+    assert "dist-info-metadata" not in file  # PEP 714: pip 22.3 to 23.0 fail at it
 
 
 def test_html_and_json_tell_the_same(admitted: str, mirror: Served) -> None:

@@ -83,8 +83,8 @@ def _file(entry: Entry, files: str) -> dict[str, Any]:
         told["upload-time"] = f"{file.upload_time:%Y-%m-%dT%H:%M:%S.%fZ}"
     if file.filename.endswith(".whl"):
         digest = _metadata_digest(entry.record)
-        # PEP 714: both keys, for clients from before it
-        told["core-metadata"] = told["dist-info-metadata"] = {"sha256": digest} if digest else True
+        # PEP 714: the old key ends pip 22.3 to 23.0 where it stands in JSON; in HTML it is harmless
+        told["core-metadata"] = {"sha256": digest} if digest else True
     if (provenance := _provenance(entry.record, files)) is not None:
         told["provenance"] = provenance
     return told
