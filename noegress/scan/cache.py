@@ -6,6 +6,7 @@ never sees what another stored, and what does not load is read anew.
 
 import sqlite3
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,11 +15,11 @@ from noegress.artifact.member import Member
 from noegress.scan.cache_folder import is_outdated, make_private
 from noegress.scan.engine import rules_digest
 from noegress.scan.facts import Facts, dump_facts, load_facts
-from noegress.scan.reading import facts_key, read_facts
+from noegress.scan.reading import facts_key, read_facts, waits
 
 _MAX_BYTES = 4 << 30  # of one database; a larger one is begun anew
 _CHEAP = ("none", "type-stub", "metadata", "startup")  # readers that are done before a database has answered
-_SMALL = 4096  # bytes below which reading costs less than looking it up
+_SMALL = 512  # bytes below which reading costs less than looking it up
 
 
 class FactsCache:
@@ -41,13 +42,14 @@ class FactsCache:
     def facts(self, member: Member) -> Facts:
         """From the database, or read and kept for the next time."""
         key = facts_key(member)
-        if self._database is None or len(member.content) < _SMALL or key.endswith(_CHEAP):
+        if self._database is None or len(member.content) < _SMALL or key.endswith(_CHEAP) or waits(member):
             return read_facts(member)
         known = self._load(key, member)
         if known is not None:
             return known
         facts = read_facts(member)
-        self._new.append((key, dump_facts(facts)))
+        with suppress(ValueError):  # nested too deep to be stored: read again the next time
+            self._new.append((key, dump_facts(facts)))
         return facts
 
     def _load(self, key: str, member: Member) -> Facts | None:

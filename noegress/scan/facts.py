@@ -5,8 +5,11 @@ so facts may be kept by that key together with ``noegress.scan.engine.rules_dige
 """
 
 import dataclasses
-import json
-from collections.abc import Sequence
+import hashlib
+import marshal
+from collections.abc import Callable, Sequence
+from itertools import starmap
+from operator import attrgetter
 from typing import Any
 
 from noegress.scan.hints import imported_words
@@ -171,6 +174,11 @@ class Facts:
         return name.encode("utf-8", "surrogatepass") in self.source
 
 
+def _reader_of(kind: type[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """What gives the fields of a row, in their order."""
+    return attrgetter(*(field.name for field in dataclasses.fields(kind)))
+
+
 _ROWS: dict[str, type[Any]] = {
     "scopes": Scope,
     "imports": Import,
@@ -180,36 +188,44 @@ _ROWS: dict[str, type[Any]] = {
     "guards": Guard,
     "returns": Return,
 }
-_FIELDS = {kind: tuple(field.name for field in dataclasses.fields(kind)) for kind in (*_ROWS.values(), Mention)}
+_VALUES = {name: _reader_of(kind) for name, kind in _ROWS.items()}
+_MENTION = _reader_of(Mention)
+_DIGEST_BYTES = 16
 
 
 def dump_facts(facts: Facts) -> bytes:
-    """Facts as JSON without the source, which is the member itself; ``load_facts`` reads them back."""
+    """Facts without the source, which is the member itself; ``load_facts`` reads them back.
+
+    A digest stands before them: ``marshal`` promises nothing for bytes that it did not write. A ``ValueError`` where
+    they are nested too deep to be stored.
+    """
     plain = {
         field.name: getattr(facts, field.name)
         for field in dataclasses.fields(facts)
         if field.name not in ("python", "mentions", "source", "_imports", "_is_plain")
     }
     plain["has_source"] = bool(facts.source)
-    plain["mentions"] = [_row(mention) for mention in facts.mentions]
+    plain["mentions"] = [_MENTION(mention) for mention in facts.mentions]
     if facts.python is not None:
-        plain["python"] = {name: [_row(item) for item in getattr(facts.python, name)] for name in _ROWS}
-    return json.dumps(plain, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        plain["python"] = {name: list(map(_VALUES[name], getattr(facts.python, name))) for name in _ROWS}
+    stored = marshal.dumps(plain)
+    return _digest(stored) + stored
 
 
 def load_facts(stored: bytes, source: bytes = b"") -> Facts:
     """Read what ``dump_facts`` wrote of a source; a ``ValueError`` or ``TypeError`` where it is something else."""
-    plain = json.loads(stored.decode("utf-8", "surrogatepass"))
-    if not isinstance(plain, dict):
-        raise TypeError("no facts")
+    digest, body = stored[:_DIGEST_BYTES], memoryview(stored)[_DIGEST_BYTES:]
+    if digest != _digest(body):
+        raise ValueError("no facts, or damaged ones")
+    plain = marshal.loads(body)  # noqa: S302 - as it was written, by its digest, and in a folder that is ours alone
     python = plain.pop("python", None)
     plain["source"] = source if plain.pop("has_source") else b""
-    plain["mentions"] = [Mention(*row) for row in plain.get("mentions", ())]
+    plain["mentions"] = list(starmap(Mention, plain["mentions"]))
     facts = Facts(**plain)
     if python is not None:
-        facts.python = PythonFacts(**{name: [_ROWS[name](*row) for row in rows] for name, rows in python.items()})
+        facts.python = PythonFacts(**{name: list(starmap(_ROWS[name], rows)) for name, rows in python.items()})
     return facts
 
 
-def _row(item: Any) -> list[Any]:
-    return [getattr(item, name) for name in _FIELDS[type(item)]]
+def _digest(body: bytes | memoryview) -> bytes:
+    return hashlib.blake2b(body, digest_size=_DIGEST_BYTES).digest()

@@ -34,6 +34,14 @@ def facts_key(member: Member) -> str:
     return f"{member.sha256}-{'pickle' if reader == 'other' and is_pickle(member.name, member.content) else reader}"
 
 
+def waits(member: Member) -> bool:
+    """Whether a member is Python that is kept as text, which is said sooner than it is looked up."""
+    if _reader(member.name) != "python":
+        return False
+    plain = plain_source(member.content)
+    return not executes(plain) and not matters(plain) and is_plainly_encoded(member.content)
+
+
 def read_facts(member: Member, *, whole: bool = False) -> Facts:
     """Read one member; ``whole`` parses Python even where nothing in it calls out."""
     reader = _reader(member.name)

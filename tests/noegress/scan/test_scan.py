@@ -66,6 +66,16 @@ def test_facts_from_the_cache_give_the_same_result(make_wheel: Make, tmp_path: P
     assert scan_file(path, cache=tmp_path / "cache") == plain
 
 
+@pytest.mark.parametrize("links", [1500, 2500])
+def test_facts_nested_deep_are_stored_or_read_again(links: int, make_wheel: Make, tmp_path: Path) -> None:
+    chain = b"HOST = " + b" + ".join([b'"https://updates.vendor-tools.io/"'] * links) + b"\n"
+    path = make_wheel(CALLING | {"acme/chain.py": chain})
+    plain = scan_file(path)
+    for _ in range(2):
+        assert scan_file(path, cache=tmp_path / "cache") == plain
+        shutil.rmtree(next((tmp_path / "cache").glob("results-*")))
+
+
 def test_a_damaged_cache_is_read_past(make_wheel: Make, tmp_path: Path) -> None:
     path = make_wheel(CALLING)
     plain = scan_file(path, cache=tmp_path / "cache")
