@@ -123,12 +123,14 @@ class HostedEmbedding(Rule):
 def _by_default_model(scene: Scene) -> Iterator[Evidence]:
     """A model of a service that a setting takes unless it is told otherwise."""
     hosts = {name: entry.host for entry in scene.vendors.models for name in entry.names}
+    every = ("openai/", *hosts)
     for module in scene.program.active:
         named = [
             (text, host)
             for text in module.facts.texts
+            if not text.idle and text.text.startswith(every)
             for name, host in hosts.items()
-            if not text.idle and text.text.removeprefix("openai/").startswith(name)
+            if text.text.removeprefix("openai/").startswith(name)
         ]
         if not named or len(named) > FEW or not scene.graph.is_loaded(module):
             continue
