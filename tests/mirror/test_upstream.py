@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -260,3 +261,27 @@ def test_a_page_that_has_not_changed_is_not_sent_again(index: Index, upstream: U
     page = upstream.page(DEMO, etag='"1"')
     assert page is not None
     assert (page.files, page.etag) == ((), '"1"')
+
+
+def test_a_neighbour_of_an_index_is_reached_before_the_index_was_asked(index: Index) -> None:
+    published = index.publish("demo", "1.0")
+    asked = Upstream(index.url, LIMITS)
+    file = first_file(asked)
+    asked.close()
+    again = Upstream(index.url, LIMITS)  # another process, with the page from the one before
+    target = io.BytesIO()
+    again.fetch(replace(file, url=file.url.replace("127.0.0.1", "localhost")), target)
+    again.close()
+    assert target.getvalue() == published.content
+
+
+@pytest.mark.parametrize("host", ["8.8.8.8", "10.0.0.1", "169.254.1.1", "no-such-host.invalid"])
+def test_an_index_that_is_elsewhere_leads_to_no_neighbour_before_it_was_asked(index: Index, host: str) -> None:
+    index.publish("demo", "1.0")
+    asked = Upstream(index.url, LIMITS)
+    file = first_file(asked)
+    asked.close()
+    elsewhere = Upstream(f"http://{host}/simple/", LIMITS)
+    with pytest.raises(UpstreamError, match="a loopback address"):
+        elsewhere.fetch(file, io.BytesIO())
+    elsewhere.close()

@@ -5,6 +5,7 @@ service) or into a private network is refused, unless the index itself is there.
 and not what a name resolved to before: that may change in between.
 """
 
+import socket
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
@@ -24,15 +25,24 @@ class Neighbourhood:
 
     def __init__(self, host: str) -> None:
         self._host = host
-        self._kind = "global"
+        self._kind = ""
 
     def check(self, host: str, address: str) -> None:
         """Raise ``UpstreamError`` for a place that a page of this index must not lead to."""
         kind = kind_of(address)
         if host.lower() == self._host.lower():
             self._kind = kind
-        elif kind not in ("global", self._kind):
+        elif kind not in ("global", self._kind or self._resolved()):
             raise UpstreamError(f"the upstream's page leads to {host}, which is {address}, a {kind} address")
+
+    def _resolved(self) -> str:
+        """Where the index is by its name, for a page that was kept from before this process asked it for anything."""
+        try:
+            found = socket.getaddrinfo(self._host, None, type=socket.SOCK_STREAM)
+        except OSError:
+            return "global"  # nobody knows: nothing near is reached
+        kinds = {kind_of(str(address[0])) for *_, address in found}
+        return kinds.pop() if len(kinds) == 1 else "global"
 
 
 def kind_of(address: str) -> str:
