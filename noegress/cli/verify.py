@@ -30,6 +30,10 @@ def _configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--local", action="append", default=[], metavar="NAME", help="a project that is installed from a folder"
     )
+    parser.add_argument(
+        "--own", action="append", default=[], type=Path, metavar="DIR", help="a folder of the application"
+    )
+    parser.add_argument("--python", type=Path, metavar="FILE", help="the interpreter that a venv has to run")
     parser.add_argument("--released", action="store_true", help="only files of a signed release count as admitted")
     parser.add_argument("--format", choices=["text", "json"], default="text")
     add_policy_option(parser)
@@ -78,6 +82,8 @@ def _expectations(args: Namespace, found: FoundPolicy) -> Expectations:
         variables=variables,
         index_host=urlsplit(found.policy.index.url or "").netloc,
         local=frozenset(canonicalize_name(name) for name in args.local),
+        own=tuple(args.own),
+        interpreter=args.python,
         memory=Path(cache) / "noegress",
     )
 

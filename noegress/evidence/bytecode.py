@@ -20,7 +20,7 @@ from noegress.evidence.marshal_tree import MarshalError, read_code
 _HEADER_BYTES = 16
 _SOURCE_BYTES = 64 << 20
 """Bytes of a module that is compiled to compare it."""
-_NAME = re.compile(r"(?P<module>.+)\.(?P<tag>[a-z]+-\d+t?)(?:\.opt-(?P<level>[12]))?\.pyc")
+_NAME = re.compile(r"(?P<module>.+)\.(?P<tag>(?!opt-)[a-z]+-\d+t?)(?:\.opt-(?P<level>[12]))?\.pyc")
 
 
 class Bytecode(StrEnum):

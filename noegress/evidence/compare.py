@@ -149,11 +149,11 @@ def _entry_points(installed: Installed, publication: Publication) -> Iterable[tu
 
 
 def _script_names(name: str, site: Site) -> tuple[str, ...]:
-    """Pip writes itself under its version's names too; a target folder does not tell which."""
+    """Pip and virtualenv write it under its version's names too; a target folder does not tell which."""
     if name not in {"pip", "pip3"}:
         return (name,)
     folder = scripts_folder(site)
-    numbered = re.compile(f"pip{re.escape(site.python)}" if site.python else r"pip3\.\d+")
+    numbered = re.compile(f"pip-?{re.escape(site.python)}" if site.python else r"pip-?3\.\d+")
     found = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     return (name, "pip3", *(each for each in found if numbered.fullmatch(each)))
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -37,11 +38,13 @@ def _hashed(path: str) -> tuple[str | None, int]:
     except OSError:
         return None, 0
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None, 0  # a pipe nobody writes to reads like an empty file
         digest, size = hashlib.sha256(), 0
         while chunk := os.read(descriptor, _CHUNK):
             digest.update(chunk)
             size += len(chunk)
-    except OSError:  # a folder, or a device: nothing that an installer writes
+    except OSError:
         return None, 0
     finally:
         os.close(descriptor)

@@ -14,6 +14,7 @@ from pathlib import Path
 from packaging.utils import NormalizedName, canonicalize_name
 
 from noegress.errors import UsageError
+from noegress.evidence.interpreter import Interpreter, read_config
 
 _SITE = re.compile(r"(?P<prefix>.*)/lib(?:64)?/python(?P<version>3(?:\.\d+)?)t?/(?:site|dist)-packages", re.IGNORECASE)
 _WINDOWS_SITE = re.compile(r"(?P<prefix>.*)/Lib/site-packages")
@@ -44,8 +45,25 @@ class Environment:
 
     root: str
     sites: tuple[Site, ...]
-    has_system_site: bool = False
-    """Whether a venv lets in what is installed outside of it."""
+
+    @property
+    def venvs(self) -> tuple[Site, ...]:
+        """One site of every venv."""
+        return tuple({site.prefix: site for site in self.sites if site.is_venv}.values())
+
+    def interpreter(self, site: Site) -> Interpreter:
+        """What a venv runs; in an image, paths are those of the image."""
+        is_image = self.root not in {site.prefix, site.path}
+        config = read_config(Path(site.prefix, "pyvenv.cfg"))
+        return Interpreter(prefix=site.prefix, config=config, root=self.root if is_image else "")
+
+    def is_whole(self, site: Site) -> bool:
+        """Whether everything in the prefix of a site has to be accounted for: no interpreter lives there itself."""
+        if site.is_venv:
+            return True
+        library = os.path.dirname(site.path)
+        is_filled = site.prefix == self.root != site.path and os.path.basename(site.path) == "site-packages"
+        return is_filled and not os.path.exists(os.path.join(library, "os.py"))
 
     def relative(self, path: str) -> str:
         """A path as it is reported."""
@@ -84,7 +102,7 @@ def find_environment(folder: Path) -> Environment:
             f"{folder} holds no Python environment",
             fix="name a venv, a site-packages folder or the root of an image",
         )
-    return Environment(root=root, sites=sites, has_system_site=_lets_system_in(folder / "pyvenv.cfg"))
+    return Environment(root=root, sites=sites)
 
 
 def installed_in(site: Site) -> Iterator[Installed]:
@@ -131,13 +149,6 @@ def _site(path: str) -> Site:
 
 def _has_distributions(folder: str) -> bool:
     return any(name.endswith(".dist-info") for name in os.listdir(folder))
-
-
-def _lets_system_in(cfg: Path) -> bool:
-    if not cfg.is_file():
-        return False
-    text = cfg.read_text("utf-8", errors="replace").lower()
-    return re.search(r"^\s*include-system-site-packages\s*=\s*true\s*$", text, re.MULTILINE) is not None
 
 
 def _read(site: Site, folder: str) -> Installed:

@@ -88,7 +88,7 @@ def split_script(content: bytes) -> ScriptParts | None:
         return None
     interpreter = match["interpreter"]
     if interpreter.startswith(_RELOCATABLE):
-        interpreter = b"./" + interpreter.removeprefix(_RELOCATABLE)
+        interpreter = b"./" + interpreter.removeprefix(_RELOCATABLE).strip(b"'")
     return ScriptParts(interpreter=interpreter.decode("utf-8", "replace").strip("\"'"), body=content[match.end() :])
 
 
@@ -121,8 +121,12 @@ def runs_here(interpreter: str, prefix: str, *, is_venv: bool) -> bool:
         return False
     if folder == "." or not is_venv:
         return folder == "." or os.path.isabs(interpreter)
-    home = os.path.dirname(folder)
-    return os.path.realpath(home) == os.path.realpath(prefix) or prefix.endswith(home)
+    return is_same_prefix(os.path.dirname(folder), prefix)
+
+
+def is_same_prefix(named: str, prefix: str) -> bool:
+    """Whether a path that something inside names is that of the environment, seen from outside or not."""
+    return os.path.realpath(named) == os.path.realpath(prefix) or (os.path.isabs(named) and prefix.endswith(named))
 
 
 def _tree(body: bytes) -> str | None:

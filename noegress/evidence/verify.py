@@ -12,10 +12,10 @@ from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sd
 from noegress.catalogue import CatalogueEntry, Publication
 from noegress.errors import UsageError
 from noegress.evidence.bytecode import Bytecode, judge_all
-from noegress.evidence.compare import Match, all_places, compare
+from noegress.evidence.compare import Match, all_places, compare, scripts_folder
 from noegress.evidence.digests import Digests
 from noegress.evidence.environment import Environment, Installed, installed_in
-from noegress.evidence.orphans import leads_only_to_sources, orphans_of
+from noegress.evidence.inventory import Accounts, Inventory, leads_only_to_sources, take_inventory
 from noegress.evidence.switches import unset_switches
 from noegress.evidence.violation import Kind, Violation
 from noegress.verdict import Verdict
@@ -64,6 +64,10 @@ class Expectations:
     """The mirror: a direct URL to it is in order."""
     local: frozenset[str] = frozenset()
     """Projects that are installed from a folder on purpose: listed, not compared."""
+    own: tuple[Path, ...] = ()
+    """Folders of the application itself inside the environment: listed, not compared."""
+    interpreter: Path | None = None
+    """The interpreter that a venv has to run; None where nobody says."""
     memory: Path | None = None
     """Where judged bytecode is remembered."""
 
@@ -86,12 +90,13 @@ def verify_environment(environment: Environment, release: Release, expectations:
             excused |= {*item.places, *_own_files(item)}
     digests.read(place for item, publications in wanted for place in all_places(item, publications))
     matches = [compare(item, publications, digests) for item, publications in wanted]
-    violations += _differences(environment, matches)
+    violations += _differences(matches)
     owned = frozenset(_editable_paths(installed, expectations)).union(*(match.owned for match in matches))
-    orphans, compiled = orphans_of(environment, owned, frozenset(excused))
-    violations += orphans
-    violations += _bytecode(environment, judge_all(compiled, digests, expectations.memory))
-    violations += _surroundings(environment)
+    accounts = Accounts(owned=owned, excused=frozenset(excused), own=_own_folders(environment, expectations))
+    inventory = take_inventory(environment, accounts)
+    violations += inventory.violations
+    violations += _bytecode(judge_all(inventory.compiled, digests, expectations.memory))
+    violations += _interpreters(environment, expectations)
     entries = [match.publication.entry for match in matches]
     if expectations.variables is not None:
         violations += unset_switches(entries, expectations.variables)
@@ -102,8 +107,10 @@ def verify_environment(environment: Environment, release: Release, expectations:
     return Evidence(
         target=environment.root,
         judged=tuple(sorted(judged, key=lambda item: item.project)),
-        violations=tuple(sorted(violations, key=lambda item: (item.project, item.kind, item.file))),
-        notices=tuple(_notices(installed, expectations)),
+        violations=tuple(
+            sorted(_relative(environment, violations), key=lambda item: (item.project, item.kind, item.file))
+        ),
+        notices=(*_notices(installed, expectations), *_limits(environment, inventory)),
         files=digests.files,
         bytes=digests.bytes,
     )
@@ -219,18 +226,13 @@ def _own_files(item: Installed) -> set[str]:
     return {entry.path for entry in os.scandir(folder)} if os.path.isdir(folder) else {folder}
 
 
-def _differences(environment: Environment, matches: list[Match]) -> list[Violation]:
+def _differences(matches: list[Match]) -> list[Violation]:
     """The violations of every match but those where another distribution wrote its admitted file over this one's."""
     accepted = frozenset[str]().union(*(match.accepted for match in matches))
-    return [
-        replace(violation, file=environment.relative(violation.file))
-        for match in matches
-        for violation in match.violations
-        if violation.file not in accepted
-    ]
+    return [violation for match in matches for violation in match.violations if violation.file not in accepted]
 
 
-def _bytecode(environment: Environment, judgements: Mapping[str, Bytecode]) -> list[Violation]:
+def _bytecode(judgements: Mapping[str, Bytecode]) -> list[Violation]:
     violations = []
     for path, judgement in judgements.items():
         kind, problem = {
@@ -240,19 +242,45 @@ def _bytecode(environment: Environment, judgements: Mapping[str, Bytecode]) -> l
         }[judgement]
         if kind is not None:
             fix = "remove the __pycache__ folders, or run noegress with the interpreter of the environment"
-            violations.append(
-                Violation(kind=kind, project="", file=environment.relative(path), problem=problem, fix=fix)
-            )
+            violations.append(Violation(kind=kind, project="", file=path, problem=problem, fix=fix))
     return violations
 
 
-def _surroundings(environment: Environment) -> list[Violation]:
-    if not environment.has_system_site:
-        return []
-    problem = "lets in every distribution of the interpreter's own site-packages, which are not judged here"
-    fix = "set include-system-site-packages = false"
-    violation = Violation(kind=Kind.SYSTEM_SITE, project="", file="pyvenv.cfg", problem=problem, fix=fix)
-    return [violation]
+def _interpreters(environment: Environment, expectations: Expectations) -> Iterable[Violation]:
+    for site in environment.venvs:
+        interpreter = environment.interpreter(site)
+        yield from interpreter.violations(scripts_folder(site), expectations.interpreter)
+        if interpreter.config.lets_system_in:
+            problem = "lets in every distribution of the interpreter's own site-packages, which are not judged here"
+            fix = "set include-system-site-packages = false"
+            file = os.path.join(site.prefix, "pyvenv.cfg")
+            yield Violation(kind=Kind.SYSTEM_SITE, project="", file=file, problem=problem, fix=fix)
+
+
+def _own_folders(environment: Environment, expectations: Expectations) -> tuple[str, ...]:
+    """The folders of the application, as paths of this machine."""
+    return tuple(os.path.normpath(os.path.join(environment.root, folder)) for folder in expectations.own)
+
+
+def _relative(environment: Environment, violations: Iterable[Violation]) -> Iterable[Violation]:
+    for violation in violations:
+        is_path = os.path.isabs(violation.file)
+        yield replace(violation, file=environment.relative(violation.file)) if is_path else violation
+
+
+def _limits(environment: Environment, inventory: Inventory) -> Iterable[str]:
+    """What was not judged, and who else could change what was."""
+    for site in environment.venvs:
+        config = environment.interpreter(site).config
+        version = config.values.get("version") or config.values.get("version_info") or "of unknown version"
+        yield f"{environment.relative(site.prefix)} runs Python {version} of {config.home}, which is not judged"
+    for site in environment.sites:
+        if site.path != site.prefix and not environment.is_whole(site):
+            yield f"{environment.relative(site.prefix)}: only its {os.path.basename(site.path)} was judged"
+    if inventory.shared:
+        yield f"{inventory.shared} files are links to content that lies outside too: a cache of uv, for instance"
+    if inventory.own:
+        yield f"{inventory.own} files of the application itself were not compared"
 
 
 def _notices(installed: list[Installed], expectations: Expectations) -> Iterable[str]:

@@ -26,10 +26,21 @@ class Kind(StrEnum):
     """An egg or egg-info: no wheel was installed, so there is nothing to compare with."""
     BROKEN_METADATA = "broken-metadata"
     SYSTEM_SITE = "system-site-packages"
+    PYVENV_CFG = "pyvenv-cfg"
+    INTERPRETER = "interpreter-differs"
+    """``bin/python`` is not the interpreter that ``pyvenv.cfg`` or the one who asks names."""
+    ACTIVATION = "activation-differs"
+    """A script of ``bin`` that venv, virtualenv or uv writes, and that is not as they write it."""
+    UNKNOWN_ACTIVATION = "activation-unknown"
+    """The same, by a version of the tool whose scripts are not known here."""
+    UNSAFE_MODE = "unsafe-mode"
+    """Somebody else than the owner of the environment may change it, or it lends rights."""
+    SPECIAL_FILE = "special-file"
+    """A pipe, a socket or a device."""
     KILL_SWITCH = "kill-switch-not-set"
 
 
-_UNDECIDED = {Kind.UNJUDGED_BYTECODE}
+_UNDECIDED = {Kind.UNJUDGED_BYTECODE, Kind.UNKNOWN_ACTIVATION}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +58,15 @@ class Violation:
     @property
     def verdict(self) -> Verdict:
         return Verdict.UNDECIDED if self.kind in _UNDECIDED else Verdict.REFUSED
+
+
+def orphan(path: str, *, is_startup: bool) -> Violation:
+    """A file that nothing accounts for."""
+    problem = "no admitted wheel holds it" + (", and it runs at every start of the interpreter" if is_startup else "")
+    return Violation(
+        kind=Kind.STARTUP_CODE if is_startup else Kind.ORPHAN_FILE,
+        project="",
+        file=path,
+        problem=problem,
+        fix="remove it, or build the environment anew from the mirror",
+    )
