@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from devpi_noegress.choice import environments
 from devpi_noegress.requirement_files import parse_requirements
-from mirror_lab import Index, Published, Served, make_mirror, serving
+from mirror_lab import Index, Published, Served, build_wheel, make_mirror, serving
 
 from noegress.errors import UsageError
 
@@ -60,6 +60,15 @@ def test_a_set_for_another_platform_has_what_is_needed_there(
     done = curated.command("admit", "-r", "/dev/null", "set-app", "--platform", "win_amd64", "--python", "3.12")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "set_windows-1.0-py3-none-any.whl: admitted" in done.stdout
+
+
+def test_files_of_one_release_in_two_spellings_are_one_release(curated: Served, shared_index: Index) -> None:
+    shared_index.publish("set-spelled", "1.0.0")
+    filename, content = build_wheel("set-spelled", "1.0")
+    shared_index.publish_file("set-spelled", filename.replace("none-any", "none-win_amd64"), content)
+    done = curated.command("admit", "-r", "/dev/null", "set-spelled")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "set_spelled-1.0.0-py3-none-any.whl: admitted" in done.stdout
 
 
 def test_an_incomplete_set_fails_and_names_what_stands_in_the_way(

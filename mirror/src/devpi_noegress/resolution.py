@@ -133,11 +133,13 @@ class _Provider(AbstractProvider[Requirement, Choice, Identifier]):
         """Releases that may be in the specifier, each with the file that serves best here, the newest first."""
         if name not in self._releases:
             project = self._mirror.ask(name).result()
-            by_version: dict[str, list[Record]] = {}
+            by_text: dict[str, list[Record]] = {}
             for record in project.files.values() if project is not None else ():
-                by_version.setdefault(record.file.version, []).append(record)
-            versions = sorted(((Version(text), text) for text in by_version), reverse=True)
-            self._releases[name] = {version: by_version[text] for version, text in versions}
+                by_text.setdefault(record.file.version, []).append(record)
+            by_version: dict[Version, list[Record]] = {}
+            for text, records in by_text.items():  # 1.0 and 1.0.0 are one release
+                by_version.setdefault(Version(text), []).extend(records)
+            self._releases[name] = {each: by_version[each] for each in sorted(by_version, reverse=True)}
         possible = [each for each in self._releases[name] if specifier.contains(each, prereleases=True)]
         return {each: best for each in possible if (best := self._best_of(name, each)) is not None}
 
