@@ -15,7 +15,7 @@ from noegress.artifact.member import Member
 from noegress.scan.cache_folder import is_outdated, make_private
 from noegress.scan.engine import rules_digest
 from noegress.scan.facts import Facts, dump_facts, load_facts
-from noegress.scan.reading import facts_key, read_facts, waits
+from noegress.scan.reading import facts_key, read_facts, read_waiting
 
 _MAX_BYTES = 4 << 30  # of one database; a larger one is begun anew
 _CHEAP = ("none", "type-stub", "metadata", "startup")  # readers that are done before a database has answered
@@ -42,9 +42,9 @@ class FactsCache:
     def facts(self, member: Member) -> Facts:
         """From the database, or read and kept for the next time."""
         key = facts_key(member)
-        if self._database is None or len(member.content) < _SMALL or key.endswith(_CHEAP) or waits(member):
+        if self._database is None or len(member.content) < _SMALL or key.endswith(_CHEAP):
             return read_facts(member)
-        known = self._load(key, member)
+        known = read_waiting(member) or self._load(key, member)
         if known is not None:
             return known
         facts = read_facts(member)

@@ -34,12 +34,12 @@ def facts_key(member: Member) -> str:
     return f"{member.sha256}-{'pickle' if reader == 'other' and is_pickle(member.name, member.content) else reader}"
 
 
-def waits(member: Member) -> bool:
-    """Whether a member is Python that is kept as text, which is said sooner than it is looked up."""
+def read_waiting(member: Member) -> Facts | None:
+    """Python that waits as text, which is told sooner than looked up; None for any other member."""
     if _reader(member.name) != "python":
-        return False
+        return None
     plain = plain_source(member.content)
-    return not executes(plain) and not matters(plain) and is_plainly_encoded(member.content)
+    return _waiting(member.content, plain, executing=executes(plain))
 
 
 def read_facts(member: Member, *, whole: bool = False) -> Facts:
@@ -143,8 +143,9 @@ def read_source(content: bytes, *, whole: bool) -> Facts:
     """Facts of Python source; without ``whole`` it waits as text where nothing in it calls out or executes data."""
     plain = plain_source(content)
     executing = executes(plain)
-    if not whole and not executing and not matters(plain) and is_plainly_encoded(content):
-        return Facts("python", source=content)
+    waiting = None if whole else _waiting(content, plain, executing=executing)
+    if waiting is not None:
+        return waiting
     if len(content) > MAX_SOURCE:
         return read_opaque_source(content, f"{TOO_LONG}, {len(content)} bytes of at most {MAX_SOURCE}")
     try:
@@ -159,3 +160,10 @@ def read_source(content: bytes, *, whole: bool) -> Facts:
         return read_opaque_source(content, why_unparsed(error, content))
     except (RecursionError, MemoryError) as error:
         return read_opaque_source(content, f"{OVERFLOW} ({type(error).__name__})")
+
+
+def _waiting(content: bytes, plain: bytes, *, executing: bool) -> Facts | None:
+    """Source that is not parsed, as nothing in it calls out or executes data."""
+    if executing or matters(plain) or not is_plainly_encoded(content):
+        return None
+    return Facts("python", source=content)
