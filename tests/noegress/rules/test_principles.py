@@ -3,17 +3,14 @@
 import hashlib
 
 import pytest
+import scan_lab
 
 from noegress.artifact.member import Member
 from noegress.scan.engine import Analysis, analyse
 
 
 def scan(files: dict[str, str], name: str = "acme") -> Analysis:
-    members = [
-        Member(name=f"acme/{path}", content=text.encode(), sha256=hashlib.sha256(text.encode()).hexdigest())
-        for path, text in files.items()
-    ]
-    return analyse(members, kind="wheel", name=name)
+    return scan_lab.scan({f"acme/{path}": text for path, text in files.items()}, name)
 
 
 def on(analysis: Analysis) -> set[str]:

@@ -1,24 +1,15 @@
 """What lies among tests, examples or documentation counts as soon as something loads it."""
 
-import hashlib
-
 import pytest
+from scan_lab import scan
 
 from noegress.artifact.member import Member
 from noegress.finding import Category
-from noegress.scan.engine import Analysis, analyse
+from noegress.scan.engine import analyse
 
 HOST = "intake.vendor.dev"
 CALL = f'import urllib.request\nurllib.request.urlopen("https://{HOST}/v1")\nX = 1\n'
 ENTRY = "acme-1.dist-info/entry_points.txt"
-
-
-def scan(files: dict[str, str]) -> Analysis:
-    members = [
-        Member(name=path, content=text.encode(), sha256=hashlib.sha256(text.encode()).hexdigest())
-        for path, text in files.items()
-    ]
-    return analyse(members, kind="wheel", name="acme")
 
 
 def hosts(files: dict[str, str]) -> set[str]:

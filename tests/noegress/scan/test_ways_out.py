@@ -1,22 +1,10 @@
 """Every way in which code can reach a host is told, whatever its names say: no word here speaks of telemetry or of updates."""
 # ruff: noqa: E501 - one way a line
 
-import hashlib
-
 import pytest
-
-from noegress.artifact.member import Member
-from noegress.scan.engine import Analysis, analyse
+from scan_lab import scan
 
 HOST = "zorblax.xyz"
-
-
-def scan(files: dict[str, str]) -> Analysis:
-    members = [
-        Member(name=path, content=text.encode(), sha256=hashlib.sha256(text.encode()).hexdigest())
-        for path, text in files.items()
-    ]
-    return analyse(members, kind="wheel", name="acme")
 
 
 def hosts(files: dict[str, str]) -> set[str]:
