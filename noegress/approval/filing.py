@@ -20,10 +20,13 @@ class Filed:
     lapsed: tuple[tuple[Dossier, str], ...]
     """Those that count no more, and why: a key was revoked, somebody refused it later."""
 
-    @property
-    def files(self) -> frozenset[str]:
-        """The digests of every file that was approved."""
-        return frozenset[str]().union(*(item.dossier.request.files for item in self.approved))
+    def covers(self, sha256: str, document: str) -> bool:
+        """Whether a file was approved as this document of the catalogue tells it."""
+        return any(item.covers(sha256, document) for item in self.approved)
+
+    def names(self, sha256: str) -> bool:
+        """Whether a file was approved at all, as the catalogue tells it now or as it did before."""
+        return any(sha256 in item.summaries for item in self.approved)
 
 
 def file_dossier(directory: Path, dossier: Dossier, people: People) -> Approved:

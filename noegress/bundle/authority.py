@@ -3,11 +3,11 @@
 TUF has verified the metadata by then; it counts keys, and here people are counted.
 """
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from noegress.approval.check import check_trail, people_of
-from noegress.approval.error import ApprovalError
+from noegress.approval.check import check_entries, check_trail, people_of
 from noegress.bundle.manifest import BundleError, Manifest
 from noegress.bundle.volumes import check_index
 from noegress.catalogue._tuf import Envelope, Metadata, Root, Targets, exceptions
@@ -49,18 +49,17 @@ class Authority:
         check_signed(self._release, RELEASE, self._role, self._keys)
         return tuple(sorted(signing_owners(self._release.signatures, self._holders, self._release.signed_bytes)))
 
-    def check_approvals(self, files: Mapping[str, CatalogueEntry]) -> tuple[str, ...]:
-        """The people who approved it, where the catalogue asks for approvals; raises ``ApprovalError``."""
-        people = people_of(self._root, self._targets)
+    def check_approvals(self, released: Mapping[str, str], files: Mapping[str, CatalogueEntry]) -> tuple[str, ...]:
+        """The people who approved it, where the catalogue asks for approvals; raises ``ApprovalError``.
+
+        ``released`` gives by digest of a file the digest of its document.
+        """
+        first = hashlib.sha256((self._state / "metadata" / "1.root.json").read_bytes()).hexdigest()
+        people = people_of(self._root, self._targets, root_sha256=first)
         if people is None:
             return ()
-        approved = check_trail(self._trail(), files, people)
-        for subject in (subject for item in approved for subject in item.dossier.request.subjects):
-            entry = files.get(subject.sha256)
-            if entry is not None and entry.filename != subject.name:
-                raise ApprovalError(
-                    f"{entry.filename} was approved under another name: {subject.name}", fix="have it approved anew"
-                )
+        approved = check_trail(self._trail(), released, people)
+        check_entries(approved, released, files)
         return tuple(sorted({owner for item in approved for owner in item.approvers}))
 
     def check_custody(self, previous: Path | None) -> Checkpoint | None:

@@ -89,7 +89,7 @@ def _imported(source: Path | BinaryIO, store: ImportedStore, terms: Terms, now: 
         authority.check_mirror(bundle.signed, bundle.index, manifest)
         signers = authority.check_release()
         entries = _check_closure(catalogue, manifest)
-        approvers = authority.check_approvals(entries)
+        approvers = authority.check_approvals(catalogue.released_files or {}, entries)
         checkpoint = authority.check_custody(previous)
         visible, differences = _judged(store, entries, terms)
         report = {

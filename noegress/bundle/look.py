@@ -15,7 +15,7 @@ from noegress.catalogue._tuf import Metadata, Root, Targets, Timestamp, exceptio
 from noegress.catalogue.ceremony import delegated_role
 from noegress.catalogue.entry import read_publication, write_time
 from noegress.catalogue.keys import signing_owners
-from noegress.catalogue.roles import RELEASE
+from noegress.catalogue.roles import RELEASE, RELEASED_FILES, TRAIL
 
 _SMALL_BYTES = 64 << 20
 
@@ -99,19 +99,25 @@ def _seen(bundle: Path | BinaryIO, store: ImportedStore | None) -> Seen:
         expires=Metadata[Timestamp].from_bytes(small["metadata/timestamp.json"]).signed.expires,
         signers=tuple(sorted(signers)),
         threshold=role.threshold,
-        approvers=_approvers(small, targets.signed, files),
+        approvers=_approvers(small, targets.signed, release.signed),
         added=tuple(sorted(names - there)),
         removed=tuple(sorted(there - names)),
         carried_bytes=sum(part.size for part in manifest.carried),
     )
 
 
-def _approvers(small: dict[str, bytes], targets: Targets, files: set[str]) -> tuple[str, ...]:
-    people = people_of(Metadata[Root].from_bytes(_newest(small, "root")).signed, targets)
+def _approvers(small: dict[str, bytes], targets: Targets, release: Targets) -> tuple[str, ...]:
+    first = hashlib.sha256(small["metadata/1.root.json"]).hexdigest()
+    people = people_of(Metadata[Root].from_bytes(_newest(small, "root")).signed, targets, root_sha256=first)
     if people is None:
         return ()
-    trail = next((content for path, content in small.items() if path.endswith(".trail.json")), None)
-    return tuple(sorted({owner for item in check_trail(trail, files, people) for owner in item.approvers}))
+    documents = {
+        path: small.get(f"targets/release/{target.hashes['sha256']}.{path.rpartition('/')[2]}")
+        for path, target in release.targets.items()
+    }
+    files = dict(json.loads(documents.get(RELEASED_FILES) or b'{"files": {}}')["files"])
+    approved = check_trail(documents.get(TRAIL), files, people)
+    return tuple(sorted({owner for item in approved for owner in item.approvers}))
 
 
 def _newest(small: dict[str, bytes], name: str) -> bytes:

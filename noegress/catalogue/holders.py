@@ -1,5 +1,6 @@
 """Who signs what in a catalogue, and the sets of keys that result from changes."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,7 +48,8 @@ def holders_of(directory: Path) -> tuple[Holders, ...]:
 def approval_people(directory: Path) -> People | None:
     """Whose requests and approvals count; None where the catalogue asks for none."""
     state = CatalogueState(directory, Lifetimes())
-    return people_of(state.root().signed, state.role("targets", state.snapshot()).signed)
+    root_sha256 = hashlib.sha256(state.root_paths()[0].read_bytes()).hexdigest()
+    return people_of(state.root().signed, state.role("targets", state.snapshot()).signed, root_sha256=root_sha256)
 
 
 def release_keys(directory: Path) -> RoleKeys:

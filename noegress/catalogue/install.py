@@ -52,7 +52,7 @@ def install(directory: Path, ceremony: Ceremony, online: Signer, *, now: datetim
             check_signed(current[name], name, *delegated_role(current["targets"].signed, name))
         files = _documents(state, current[RELEASE].signed, ceremony)
         if current[RELEASE].signed.targets != state.role(RELEASE, snapshot).signed.targets:
-            people = people_of(root.signed, current["targets"].signed)
+            people = people_of(root.signed, current["targets"].signed, root_sha256=repository.root_sha256)
             _check_approvals(
                 people, {path: _content(state, path, current, ceremony) for path in (RELEASED_FILES, TRAIL)}
             )
@@ -91,7 +91,7 @@ def _check_approvals(people: People | None, documents: Mapping[str, bytes | None
     if people is None or released is None:
         return
     try:
-        files = tuple(json.loads(released)["files"])
+        files = dict(json.loads(released)["files"])
     except (ValueError, KeyError, TypeError) as error:
         raise CeremonyError(f"{RELEASED_FILES} is broken: {error}", fix=_PROPOSE) from error
     check_trail(documents[TRAIL], files, people)

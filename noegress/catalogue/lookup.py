@@ -6,7 +6,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name, canonicalize_version
 
 from noegress.catalogue.entry import CatalogueEntry, Publication, read_publication
-from noegress.catalogue.roles import ADMITTED, Lifetimes
+from noegress.catalogue.roles import Lifetimes
 from noegress.catalogue.state import CatalogueState
 from noegress.errors import UsageError
 from noegress.verdict import Verdict
@@ -38,12 +38,13 @@ def _is_named(entry: CatalogueEntry, target: str) -> bool:
     return canonicalize_name(name) == entry.project and is_release
 
 
+def listed_documents(directory: Path) -> dict[str, str]:
+    """By digest of each listed file the digest of its document: what the catalogue tells about it now."""
+    state = CatalogueState(directory, Lifetimes())
+    return {sha256: target.hashes["sha256"] for sha256, target in state.documents(state.snapshot())}
+
+
 def publications(state: CatalogueState) -> Iterator[Publication]:
     """Everything that is listed, one at a time: the members of all wheels together are large."""
-    snapshot = state.snapshot()
-    for name in sorted(snapshot.meta):
-        if name.startswith(f"{ADMITTED}-"):
-            targets = state.role(name.removesuffix(".json"), snapshot).signed.targets
-            for path in sorted(targets):
-                if path.startswith("members/"):
-                    yield read_publication(state.target_file(targets[path]).read_bytes())
+    for _, target in state.documents(state.snapshot()):
+        yield read_publication(state.target_file(target).read_bytes())

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from noegress.approval.check import Approved, trail_document
 from noegress.catalogue._tuf import DelegatedRole, Key, Metadata, Role, Root, TargetFile, Targets
 from noegress.catalogue.ceremony import Ceremony, CeremonyError, delegated_role, top_role
+from noegress.catalogue.entry import read_publication
 from noegress.catalogue.keys import RoleKeys, owner_of
-from noegress.catalogue.lookup import publications
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import (
     ADMITTED,
@@ -20,7 +20,6 @@ from noegress.catalogue.roles import (
     REQUESTER,
     TRAIL,
     after,
-    members_path,
 )
 from noegress.catalogue.state import CatalogueState
 from noegress.verdict import Verdict
@@ -31,22 +30,22 @@ def propose_release(
 ) -> Ceremony:
     """A release of everything that is admitted now, for the release keys to sign.
 
-    Where the catalogue asks for approvals, of what is admitted and in one of the ``approved`` dossiers, which become
-    part of what is signed.
+    Where the catalogue asks for approvals, of what is admitted and was approved as it is listed now, by one of the
+    ``approved`` dossiers, which become part of what is signed.
     """
     now, state = now or datetime.now(UTC), repository.state
     snapshot = state.snapshot()
-    known = frozenset[str]().union(*(item.dossier.request.files for item in approved or ()))
     released: dict[str, str] = {}
-    for publication in publications(state):
-        entry = publication.entry
-        if entry.verdict is Verdict.ADMITTED and (approved is None or entry.sha256 in known):
-            path = members_path(entry.sha256)
-            target = state.role(state.bins(snapshot).get_role_for_target(path), snapshot).signed.targets[path]
-            released[entry.sha256] = target.hashes["sha256"]
+    for sha256, target in state.documents(snapshot):
+        document = target.hashes["sha256"]
+        is_approved = approved is None or any(item.covers(sha256, document) for item in approved)
+        if is_approved and read_publication(state.target_file(target).read_bytes()).entry.verdict is Verdict.ADMITTED:
+            released[sha256] = document
     documents = {RELEASED_FILES: json.dumps({"format": 1, "files": released}, sort_keys=True).encode()}
     if approved is not None:
-        documents[TRAIL] = trail_document(item for item in approved if item.dossier.request.files & set(released))
+        documents[TRAIL] = trail_document(
+            item for item in approved if any(item.covers(sha256, document) for sha256, document in released.items())
+        )
     metadata = _next(state.role(RELEASE, snapshot), state, now)
     metadata.signed.targets = {
         path: TargetFile(len(content), {"sha256": hashlib.sha256(content).hexdigest()}, path)

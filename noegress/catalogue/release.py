@@ -2,9 +2,10 @@
 
 import json
 
-from noegress.approval.check import check_trail, people_of
+from noegress.approval.check import check_entries, check_trail
 from noegress.catalogue.entry import CatalogueEntry
-from noegress.catalogue.lookup import publications
+from noegress.catalogue.holders import approval_people
+from noegress.catalogue.lookup import listed_documents, publications
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import RELEASE, RELEASED_FILES, TRAIL
 from noegress.errors import NoegressError
@@ -17,13 +18,14 @@ class ReleaseError(NoegressError):
     exit_status = 1
 
 
-def released_files(repository: CatalogueRepository) -> tuple[str, ...]:
-    """The digests of the released files."""
+def released_files(repository: CatalogueRepository) -> dict[str, str]:
+    """By digest of each released file the digest of its document as it was released."""
     content = _document(repository, RELEASED_FILES)
     if content is None:
         fix = "noegress bundle release, then noegress sign by the releasers, then noegress keys install"
         raise ReleaseError("nothing was released yet", fix=fix)
-    return tuple(json.loads(content)["files"])
+    files: dict[str, str] = json.loads(content)["files"]
+    return files
 
 
 def released_entries(repository: CatalogueRepository) -> tuple[CatalogueEntry, ...]:
@@ -35,11 +37,22 @@ def released_entries(repository: CatalogueRepository) -> tuple[CatalogueEntry, .
         raise ReleaseError(
             f"{len(lost)} released files are no longer admitted, the first is {lost[0]}", fix="release anew"
         )
-    state = repository.state
-    people = people_of(state.root().signed, state.role("targets", state.snapshot()).signed)
+    _check_documents(repository, wanted)
+    people = approval_people(repository.state.directory)
     if people is not None:
-        check_trail(_document(repository, TRAIL), wanted, people)
+        check_entries(check_trail(_document(repository, TRAIL), wanted, people), wanted, entries)
     return tuple(entries[sha256] for sha256 in sorted(wanted))
+
+
+def _check_documents(repository: CatalogueRepository, released: dict[str, str]) -> None:
+    """What was decided anew since it was released is no release to anybody who asks for one."""
+    listed = listed_documents(repository.state.directory)
+    changed = sorted(sha256 for sha256, document in released.items() if listed[sha256] != document)
+    if changed:
+        raise ReleaseError(
+            f"{len(changed)} released files were decided anew since, the first is {changed[0]}",
+            fix="have them approved anew where the catalogue asks for approvals, and release anew",
+        )
 
 
 def _document(repository: CatalogueRepository, path: str) -> bytes | None:

@@ -27,6 +27,8 @@ RELEASE = "release"
 RELEASED_FILES = "release/files.json"
 TRAIL = "release/trail.json"
 """The dossiers on which a release rests."""
+MEMBERS = "members/"
+"""Where the documents of listed files are: entry and members."""
 REQUESTER = "requester"
 APPROVER = "approver"
 """Delegated like the release, so that their keys are known, changed and revoked alike; they sign statements only."""
@@ -67,7 +69,7 @@ def file_path(sha256: str) -> str:
 
 def members_path(sha256: str) -> str:
     """The target that holds the entry of a file and its members."""
-    return f"members/{sha256}.json"
+    return f"{MEMBERS}{sha256}.json"
 
 
 def project_path(project: str) -> str:

@@ -1,6 +1,7 @@
 """What a catalogue's folder holds now, and how it becomes something else: whole, or not at all."""
 
 import hashlib
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from noegress.catalogue._tuf import (
     Timestamp,
 )
 from noegress.catalogue.entry import write_time
-from noegress.catalogue.roles import ADMITTED, SIGNED, Lifetimes, S, after
+from noegress.catalogue.roles import ADMITTED, MEMBERS, SIGNED, Lifetimes, S, after
 from noegress.catalogue.storage import METADATA, TARGETS, StorageError, write_durably, write_whole
 
 _GRACE_SECONDS = 3600
@@ -58,6 +59,15 @@ class CatalogueState:
         if delegations is None or delegations.succinct_roles is None:
             raise StorageError(f"{self.directory}: {ADMITTED} delegates no bins", fix="restore it from a backup")
         return delegations.succinct_roles
+
+    def documents(self, snapshot: Snapshot) -> Iterator[tuple[str, TargetFile]]:
+        """The digest of each listed file, and the target that is its document: entry and members."""
+        for name in sorted(snapshot.meta):
+            if name.startswith(f"{ADMITTED}-"):
+                targets = self.role(name.removesuffix(".json"), snapshot).signed.targets
+                for path in sorted(targets):
+                    if path.startswith(MEMBERS):
+                        yield path.removeprefix(MEMBERS).removesuffix(".json"), targets[path]
 
     def metadata_path(self, role: str, version: int) -> Path:
         return self.directory / METADATA / f"{version}.{role}.json"

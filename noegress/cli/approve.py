@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # python-tuf is an extra: what needs it is imported where it is used
 # ruff: noqa: PLC0415
 
+_VOID = ": void, it was decided anew or is not listed since; ask for it anew"
+
 
 def _configure(parser: ArgumentParser) -> None:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
@@ -83,12 +85,12 @@ def _request(args: Namespace) -> int:
 def _subjects(args: Namespace, people: "People") -> "list[Subject]":
     from noegress.approval.filing import filed
     from noegress.approval.statement import Subject
-    from noegress.catalogue.lookup import listed_files
+    from noegress.catalogue.lookup import listed_documents, listed_files
 
     entries = listed_files(args.catalogue, args.targets)
     if not args.targets:
-        known = filed(args.catalogue, people).files
-        entries = tuple(entry for entry in entries if entry.sha256 not in known)
+        known, documents = filed(args.catalogue, people), listed_documents(args.catalogue)
+        entries = tuple(entry for entry in entries if not known.covers(entry.sha256, documents[entry.sha256]))
     return [Subject(name=entry.filename, sha256=entry.sha256) for entry in entries]
 
 
@@ -152,6 +154,7 @@ def _sign(args: Namespace) -> int:
 def _file(args: Namespace) -> int:
     from noegress.approval.dossier import read_dossier
     from noegress.approval.filing import file_dossier
+    from noegress.catalogue.lookup import listed_documents
     from noegress.custody import CustodyLog
     from noegress.custody.events import approval_events
 
@@ -161,19 +164,25 @@ def _file(args: Namespace) -> int:
         CustodyLog(args.log).append_new(approval_events(approved, people))
     asked, agreed = ", ".join(approved.requesters), ", ".join(approved.approvers)
     print(f"{len(approved.dossier.request.subjects)} files, asked for by {asked}, approved by {agreed}: filed")
+    documents = listed_documents(args.catalogue)
+    for subject in approved.dossier.request.subjects:
+        if not approved.covers(subject.sha256, documents.get(subject.sha256, "")):
+            print(printable(f"{subject.name}{_VOID}"))
     return 0
 
 
 def _list(args: Namespace) -> int:
     from noegress.approval.filing import exported, filed
+    from noegress.catalogue.lookup import listed_documents
 
-    found = filed(args.catalogue, _people(args))
+    found, documents = filed(args.catalogue, _people(args)), listed_documents(args.catalogue)
     for item in found.approved:
         asked, agreed = ", ".join(item.requesters), ", ".join(item.approvers)
         files = item.dossier.request.subjects
         print(f"{item.dossier.id[:12]}… asked for by {asked}, approved by {agreed}: {len(files)} files")
         for subject in files:
-            print(printable(f"  {subject.name}"))
+            void = "" if item.covers(subject.sha256, documents.get(subject.sha256, "")) else _VOID
+            print(printable(f"  {subject.name}{void}"))
     for dossier, problem in found.lapsed:
         print(f"{dossier.id[:12]}… counts no more: {problem}")
     if args.statements is not None:

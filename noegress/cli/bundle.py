@@ -14,7 +14,6 @@ from noegress.cli.command import Command, add_policy_option, policy_of
 from noegress.cli.secret import add_passphrase_option, passphrase_of
 from noegress.errors import UsageError
 from noegress.report.text import printable
-from noegress.verdict import Verdict
 
 if TYPE_CHECKING:
     from noegress.approval.filing import Filed
@@ -101,13 +100,18 @@ def _release(args: Namespace) -> int:
 
 def _tell_waiting(repository: "CatalogueRepository", found: "Filed") -> None:
     """What is admitted and not approved is left out of a release, and said."""
-    from noegress.catalogue.lookup import publications  # noqa: PLC0415  # python-tuf is an extra
+    from noegress.catalogue.lookup import listed_documents, listed_files  # noqa: PLC0415  # python-tuf is an extra
 
-    listed = (item.entry for item in publications(repository.state))
-    admitted = [entry for entry in listed if entry.verdict is Verdict.ADMITTED]
-    waiting = [entry.filename for entry in admitted if entry.sha256 not in found.files]
-    if waiting:
-        print(f"noegress: left out, for nobody approved them: {', '.join(waiting)}", file=sys.stderr)
+    folder = repository.state.directory
+    documents = listed_documents(folder)
+    waiting = [entry for entry in listed_files(folder, []) if not found.covers(entry.sha256, documents[entry.sha256])]
+    void = [entry.filename for entry in waiting if found.names(entry.sha256)]
+    others = [entry.filename for entry in waiting if not found.names(entry.sha256)]
+    if others:
+        print(f"noegress: left out, for nobody approved them: {', '.join(others)}", file=sys.stderr)
+    if void:
+        told = f"noegress: left out, for they were decided anew since they were approved: {', '.join(void)}"
+        print(f"{told}\nfix: noegress approve request, without names, asks for all of them", file=sys.stderr)
     for dossier, problem in found.lapsed:
         print(f"noegress: request {dossier.id[:12]}… counts no more: {problem}", file=sys.stderr)
 

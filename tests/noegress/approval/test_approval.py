@@ -9,24 +9,27 @@ from typing import Any
 import pytest
 
 from noegress.approval import ApprovalError
-from noegress.approval.check import check_dossier, check_trail, trail_document
+from noegress.approval.check import check_dossier, check_entries, check_trail, trail_document
 from noegress.approval.dossier import Dossier, parse_dossier, read_dossier, request_files
 from noegress.approval.filing import file_dossier, filed
 from noegress.approval.statement import APPROVAL, SUMMARY, Subject, read_statement, sign_statement
-from noegress.approval.summary import summarise
+from noegress.approval.summary import document_of, summarise
 from noegress.catalogue._tuf import Signer
 from noegress.catalogue.ceremony import Ceremony
 from noegress.catalogue.holders import approval_people, changed_keys, holders_of
 from noegress.catalogue.install import install
 from noegress.catalogue.keys import RoleKeys, generate_keys
+from noegress.catalogue.lookup import listed_documents
 from noegress.catalogue.proposal import propose_keys, propose_release
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.custody import CustodyLog
 from noegress.custody.events import approval_events, release_events
 from noegress.errors import NoegressError, UsageError
+from noegress.finding import Basis, KillSwitch
 from noegress.verdict import Verdict
 
 Mirror = Any  # the class of conftest; test modules do not import each other
+SWITCH = KillSwitch(name="DEMO_TELEMETRY", value="0", basis=Basis.KNOWN, source="mirror")
 MakeKey = Callable[[str, str], Signer]
 
 
@@ -144,7 +147,7 @@ class TestTampering:
             now=_now(),
         )
         swapped = replace(evil, evidence=dossier.evidence, approvals=dossier.approvals)
-        with pytest.raises(ApprovalError, match="there is no evidence for 1 of its files"):
+        with pytest.raises(ApprovalError, match="is not about one file that was asked for, once"):
             check_dossier(swapped, mirror.people)
 
     def test_an_approval_of_another_request(self, mirror: Mirror) -> None:
@@ -175,6 +178,40 @@ class TestTampering:
         dossier = mirror.asked().with_evidence([]).signed(mirror.key("approver", "bob"), now=_now(), is_approved=True)
         with pytest.raises(ApprovalError, match="there is no evidence"):
             check_dossier(dossier, mirror.people)
+
+    def test_evidence_of_another_catalogue(self, mirror: Mirror) -> None:
+        """The same online key in two catalogues does not make evidence of one count in the other."""
+        (item,) = mirror.repository.entries()
+        other = summarise(item, mirror.online, root_sha256="0" * 64)
+        dossier = mirror.asked().with_evidence([other])
+        dossier = dossier.signed(mirror.key("approver", "bob"), now=_now(), is_approved=True)
+        with pytest.raises(ApprovalError, match="was given for another catalogue"):
+            check_dossier(dossier, mirror.people)
+
+    @pytest.mark.parametrize("times", [0, 2])
+    def test_evidence_twice_or_about_what_was_not_asked_for(self, mirror: Mirror, times: int) -> None:
+        """An approver who reads the last of two summaries would approve the first."""
+        asked = mirror.asked()
+        more = asked.evidence * times
+        if not times:
+            mirror.publish("other")
+            more = mirror.asked().evidence
+        dossier = asked.with_evidence(more).signed(mirror.key("approver", "bob"), now=_now(), is_approved=True)
+        with pytest.raises(ApprovalError, match="is not about one file that was asked for, once"):
+            check_dossier(dossier, mirror.people)
+
+    @pytest.mark.parametrize(
+        "inputs",
+        [None, "x", [], ["x"], [{}], [{"uri": "members/{}.json"}], [{"uri": "members/{}.json", "digest": "x"}]],
+    )
+    def test_evidence_that_rests_on_no_document_covers_nothing(self, mirror: Mirror, inputs: Any) -> None:
+        (item,) = mirror.repository.entries()
+        good = mirror.asked().evidence[0]
+        text = json.dumps(inputs).replace("{}.json", f"{item.entry.sha256}.json")
+        predicate = {**good.predicate, "inputAttestations": json.loads(text)}
+        summary = sign_statement(good.subjects, SUMMARY, predicate, mirror.online)
+        assert document_of(good, item.entry.sha256)
+        assert document_of(summary, item.entry.sha256) == ""
 
     def test_an_edited_statement_is_signed_by_nobody(self, mirror: Mirror) -> None:
         document: Any = mirror.approved("bob").document()
@@ -218,10 +255,45 @@ class TestRelease:
     def test_a_trail_of_other_files_releases_nothing(self, mirror: Mirror) -> None:
         approved = check_dossier(mirror.approved("bob"), mirror.people)
         with pytest.raises(ApprovalError, match="approved by nobody"):
-            check_trail(trail_document([approved]), ["f" * 64], mirror.people)
+            check_trail(trail_document([approved]), {"f" * 64: "0" * 64}, mirror.people)
         for content in (None, b"", b"{}", b'{"dossiers": [{}]}'):
             with pytest.raises(ApprovalError):
-                check_trail(content, ["f" * 64], mirror.people)
+                check_trail(content, {"f" * 64: "0" * 64}, mirror.people)
+
+    def test_a_file_that_was_decided_anew_is_asked_for_anew(self, mirror: Mirror) -> None:
+        """Binding to the document: whatever the catalogue tells otherwise, nobody approved."""
+        file_dossier(mirror.catalogue, mirror.approved("bob"), mirror.people)
+        (listed,) = mirror.repository.entries()
+        for entry in (replace(listed.entry, policy_digest="cd" * 32), replace(listed.entry, kill_switches=(SWITCH,))):
+            mirror.repository.publish([replace(listed, entry=entry)])
+            found = filed(mirror.catalogue, mirror.people)
+            (document,) = listed_documents(mirror.catalogue).values()
+            assert found.names(entry.sha256)
+            assert not found.covers(entry.sha256, document)
+            ceremony = propose_release(mirror.repository, approved=found.approved)
+            assert json.loads(ceremony.documents["release/files.json"])["files"] == {}
+            assert json.loads(ceremony.documents["release/trail.json"])["dossiers"] == []
+        mirror.repository.publish([listed])  # decided as before: what people saw is what is released
+        found = filed(mirror.catalogue, mirror.people)
+        ceremony = propose_release(mirror.repository, approved=found.approved)
+        assert list(json.loads(ceremony.documents["release/files.json"])["files"]) == [listed.entry.sha256]
+        mirror.repository.publish([replace(listed, entry=replace(listed.entry, policy_digest="cd" * 32))])
+        file_dossier(mirror.catalogue, mirror.approved("bob"), mirror.people)  # the way out
+        ceremony = propose_release(mirror.repository, approved=filed(mirror.catalogue, mirror.people).approved)
+        assert list(json.loads(ceremony.documents["release/files.json"])["files"]) == [listed.entry.sha256]
+
+    def test_evidence_that_names_another_policy_than_its_document(self, mirror: Mirror) -> None:
+        (listed,) = mirror.repository.entries()
+        good = mirror.asked()
+        predicate = {**good.evidence[0].predicate, "policy": {"digest": {"sha256": "ef" * 32}}}
+        shown = sign_statement(good.evidence[0].subjects, SUMMARY, predicate, mirror.online)
+        dossier = good.with_evidence([shown]).signed(mirror.key("approver", "bob"), now=_now(), is_approved=True)
+        approved, released = check_dossier(dossier, mirror.people), listed_documents(mirror.catalogue)
+        entries = {listed.entry.sha256: listed.entry}
+        assert approved.covers(*next(iter(released.items())))
+        with pytest.raises(ApprovalError, match="decided under another policy than its evidence says"):
+            check_entries([approved], released, entries)
+        check_entries([check_dossier(mirror.approved("bob"), mirror.people)], released, entries)
 
     def test_a_revoked_approver_takes_the_approvals_along(self, mirror: Mirror) -> None:
         file_dossier(mirror.catalogue, mirror.approved("bob"), mirror.people)
@@ -234,7 +306,7 @@ class TestRelease:
         found = filed(mirror.catalogue, mirror.people)
         assert (found.approved, len(found.lapsed)) == ((), 1)
         file_dossier(mirror.catalogue, mirror.approved("carol"), mirror.people)  # the way out: approve anew
-        assert filed(mirror.catalogue, mirror.people).files
+        assert filed(mirror.catalogue, mirror.people).approved
 
     def test_a_catalogue_of_one_person_asks_for_no_approvals_until_others_come(
         self, tmp_path: Path, make_key: MakeKey

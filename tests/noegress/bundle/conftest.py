@@ -19,7 +19,7 @@ from noegress.bundle.intake import Terms
 from noegress.bundle.store import ImportedStore
 from noegress.bundle.volumes import write_index, write_volumes
 from noegress.catalogue import CatalogueEntry, Publication, members_of
-from noegress.catalogue._tuf import Signer
+from noegress.catalogue._tuf import Signer, TargetFile, Targets
 from noegress.catalogue.ceremony import Ceremony
 from noegress.catalogue.client import Trust
 from noegress.catalogue.holders import approval_people
@@ -99,6 +99,12 @@ class Outside:
 
     def propose(self) -> Ceremony:
         return propose_release(self.repository, approved=filed(self.folder / "catalogue", self.people).approved)
+
+    def trail_target(self, ceremony: Ceremony) -> TargetFile:
+        """The target of a ceremony that is the trail."""
+        metadata = ceremony.metadata["release"].signed
+        assert isinstance(metadata, Targets)
+        return metadata.targets["release/trail.json"]
 
     def release(self, *owners: str) -> None:
         self.approve()

@@ -148,6 +148,42 @@ class TestPeople:
         install(outside.folder / "catalogue", release, outside.online)
         assert import_bundle(outside.export(tmp_path / "anew"), store, outside.terms()).is_new
 
+    @pytest.mark.parametrize("field", ["policy_digest", "egress", "decided"])
+    def test_a_file_that_was_decided_anew_since_it_was_approved(
+        self, outside: Outside, bundle: Path, store: ImportedStore, tmp_path: Path, field: str
+    ) -> None:
+        """Two releasers sign what the mirror says under another policy; the approvers saw something else."""
+        import_bundle(bundle, store, outside.terms())
+        changed = {"policy_digest": "cd" * 32, "egress": ("new.example:443",), "decided": datetime.now(UTC)}[field]
+        listed = outside.repository.entries()[0]
+        outside.repository.publish([replace(listed, entry=replace(listed.entry, **{field: changed}))])
+        with pytest.raises(NoegressError, match="decided anew since"):
+            outside.export(tmp_path / "stale")
+        from noegress.catalogue.proposal import propose_release
+
+        ceremony = propose_release(outside.repository)
+        honest = outside.propose()
+        assert list(json.loads(honest.documents["release/files.json"])["files"]) == [
+            item.entry.sha256 for item in outside.repository.entries() if item.entry.sha256 != listed.entry.sha256
+        ]
+        ceremony.documents["release/trail.json"] = honest.documents["release/trail.json"]
+        targets = ceremony.metadata["release"].signed.targets  # type: ignore[union-attr]
+        targets["release/trail.json"] = outside.trail_target(honest)
+        for owner in ("alice", "bob"):
+            ceremony.sign(outside.signer("release", owner))
+        with pytest.raises(ApprovalError, match="1 released files were decided anew since they were approved"):
+            install(outside.folder / "catalogue", ceremony, outside.online)
+        state = outside.repository.state
+        release = Metadata[Targets](ceremony.metadata["release"].signed, ceremony.metadata["release"].signatures)  # type: ignore[arg-type]
+        files = {state.target_file(target): ceremony.documents[path] for path, target in release.signed.targets.items()}
+        self.put(outside, release, files=files)
+        with pytest.raises(ApprovalError, match="decided anew since they were approved"):
+            outside.export(tmp_path / "kept")
+        told = "1 released files were decided anew since they were approved"
+        refuses(self.without_the_check_outside(outside, tmp_path), store, outside.terms(), told, error=ApprovalError)
+        outside.release()
+        assert import_bundle(outside.export(tmp_path / "anew"), store, outside.terms()).is_new
+
     def put(self, outside: Outside, metadata: Any, *, name: str = "release", files: Any = None) -> None:
         """Make metadata current although nobody may, as a thief of the online key would."""
         state = outside.repository.state
@@ -160,7 +196,7 @@ class TestPeople:
     def without_the_check_outside(self, outside: Outside, tmp_path: Path) -> Path:
         """An export by somebody who took the outside's own check away."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("noegress.catalogue.release.people_of", lambda *_: None)
+            patch.setattr("noegress.catalogue.release.approval_people", lambda *_: None)
             return outside.export(tmp_path / "unchecked")  # type: ignore[no-any-return]
 
 

@@ -7,12 +7,16 @@ import os
 import random
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from noegress.approval import ApprovalError
+from noegress.approval.dossier import request_files
+from noegress.approval.filing import file_dossier
+from noegress.approval.summary import summarise
 from noegress.bundle import BundleError
 from noegress.bundle.export import Journey, manifest_of
 from noegress.bundle.intake import import_bundle
@@ -175,18 +179,31 @@ def test_a_chain_of_roots_with_a_gap(bundle: Path) -> None:
 def test_a_file_under_another_name_than_it_was_approved_by(
     outside: Outside, bundle: Path, store: ImportedStore, tmp_path: Path
 ) -> None:
-    """Same bytes, other name: the mirror lists an approved file as another project's, and releasers sign the list."""
+    """The mirror shows approvers the evidence of a listing with another name, and releasers sign that listing."""
     import_bundle(bundle, store, outside.terms())
     listed = next(item for item in outside.repository.entries() if item.entry.project == "demo")
     renamed = "wanted-1.0-py3-none-any.whl"
     outside.repository.publish([replace(listed, entry=replace(listed.entry, filename=renamed))])
     (outside.files / listed.entry.filename).rename(outside.files / renamed)
+    listing, told = outside.repository.entries(), outside.dossier("alice").request.subjects
+    subjects = [replace(subject, name=subject.name.replace("wanted", "demo")) for subject in told]
+    dossier = request_files(subjects, outside.signer("requester", "alice"), reason="x", now=datetime.now(UTC))
+    root = outside.repository.root_sha256
+    evidence = [summarise(item, outside.online, root_sha256=root) for item in listing]
+    dossier = dossier.with_evidence(evidence)
+    dossier = dossier.signed(outside.signer("approver", "bob"), now=datetime.now(UTC), is_approved=True)
+    file_dossier(outside.folder / "catalogue", dossier, outside.people)
     ceremony = outside.propose()
     for owner in ("alice", "bob"):
         ceremony.sign(outside.signer("release", owner))
     install(outside.folder / "catalogue", ceremony, outside.online)
-    with pytest.raises(ApprovalError, match=r"approved under another name: demo-1\.0"):
-        import_bundle(outside.export(tmp_path / "renamed"), store, outside.terms())
+    with pytest.raises(ApprovalError, match=r"wanted-1\.0.* was approved under another name: demo-1\.0"):
+        outside.export(tmp_path / "kept")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("noegress.catalogue.release.approval_people", lambda *_: None)
+        renamed_bundle = outside.export(tmp_path / "renamed")
+    with pytest.raises(ApprovalError, match=r"wanted-1\.0.* was approved under another name: demo-1\.0"):
+        import_bundle(renamed_bundle, store, outside.terms())
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"[" * 100_000, b'{"signed": {}, "signatures": []}', b"\xff"])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -278,6 +279,32 @@ def test_what_nobody_approved_is_left_out_and_said(run: Run, mirror: Path, capsy
     said = capsys.readouterr()
     assert "left out, for nobody approved them: " in said.err
     assert "of 0 files" in said.out
+
+
+def test_what_was_decided_anew_is_left_out_and_said(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    released(run, "alice", "bob")
+    assert run(INSTALL) == 0
+    repository = CatalogueRepository.open(mirror / "catalogue", load_signer(mirror / "keys/online.pem"))
+    (demo,) = (item for item in repository.entries() if item.entry.project == "demo")
+    repository.publish([replace(demo, entry=replace(demo.entry, policy_digest="cd" * 32))])
+    assert run(f"{EXPORT} --to disk") == 1
+    assert "1 released files were decided anew since" in capsys.readouterr().err
+    assert run(f"approve list {CATALOGUE}") == 0
+    listed = capsys.readouterr().out
+    assert "demo-1.0-py3-none-any.whl: void, it was decided anew" in listed
+    assert "helper-1.0-py3-none-any.whl\n" in listed
+    assert run(f"approve file d.json {CATALOGUE}") == 0  # it counts for what was not decided anew
+    assert "demo-1.0-py3-none-any.whl: void" in capsys.readouterr().out
+    propose = f"bundle release {CATALOGUE} --online mirror/keys/online.pem --to release.json"
+    assert run(propose) == 0
+    said = capsys.readouterr()
+    assert "left out, for they were decided anew since they were approved: demo-1.0" in said.err
+    assert "fix: noegress approve request" in said.err
+    assert "of 1 files" in said.out
+    approved(run)  # asks for what is not approved, and that is the one file
+    assert "d.json: 1 files" in capsys.readouterr().out
+    assert run(propose) == 0
+    assert "of 2 files" in capsys.readouterr().out
 
 
 def test_a_layout_is_exported_and_imported(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
