@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from devpi_noegress.channel import end_idle_ones
+from devpi_noegress.channel import tend
 from devpi_noegress.sending import Channel
 from waitress.server import create_server
 
@@ -26,7 +26,7 @@ def address() -> Iterator[tuple[str, int]]:
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as bound:
         server = create_server(application, sockets=[bound], threads=2, connection_limit=PLACES)
         server.channel_class = Channel
-        end_idle_ones(server)
+        tend(server)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
         yield bound.getsockname()

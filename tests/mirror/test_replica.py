@@ -1,5 +1,6 @@
 """Two replicas serve what the primary admitted and refuse what it refuses, also while it is down."""
 
+import base64
 import socket
 import subprocess
 import time
@@ -8,19 +9,30 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from mirror_lab import BIN, SIMPLE_JSON, Index, Served, clean_environment, make_mirror, serving, start, started
+from mirror_lab import (
+    BIN,
+    SIMPLE_JSON,
+    Index,
+    Served,
+    clean_environment,
+    make_mirror,
+    noegress,
+    serving,
+    start,
+    started,
+)
 
-pytestmark = pytest.mark.slow
 FOLLOWS_SECONDS = 90  # devpi's replicas ask again after that at the latest, on a busy machine
 
 
 @contextmanager
-def replica(folder: Path, primary: Served) -> Iterator[Served]:
-    """A replica of the mirror, as a process."""
+def replica(folder: Path, primary: Served, *readers: str | Path) -> Iterator[Served]:
+    """A replica of the mirror, as a process; open to everybody unless told."""
     secret = folder.parent / f"{folder.name}-secret"
     secret.touch(mode=0o600)
     secret.write_bytes((primary.folder / "devpi" / "secret").read_bytes())
     command: list[str | Path] = ["replica", folder, "--primary", primary.url, "--secret", secret, "--port", "0"]
+    command += readers or ("--readers", "everybody")
     served = started(folder, command)
     try:
         yield served
@@ -29,14 +41,73 @@ def replica(folder: Path, primary: Served) -> Iterator[Served]:
         served.process.stdout.close()  # type: ignore[union-attr]
 
 
-def until(served: Served, path: str, status: int) -> None:
+def until(served: Served, path: str, status: int, *, told: dict[str, str] | None = None) -> None:
     """Wait until a path answers so."""
     end = time.monotonic() + FOLLOWS_SECONDS
-    while (got := served.get(path)).status != status:
+    while (got := served.get(path, told=told)).status != status:
         assert time.monotonic() < end, f"{path}: {got.status} {got.reason}"
         time.sleep(0.2)
 
 
+def test_a_replica_does_not_start_before_it_was_said_who_may_read(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x" * 40)
+    command = (
+        "mirror",
+        "replica",
+        tmp_path / "dir",
+        "--primary",
+        "http://127.0.0.1:9/",
+        "--secret",
+        tmp_path / "secret",
+    )
+    for options, told in (
+        ((), "who may read this replica?"),
+        (("--access", tmp_path / "secret", "--readers", "everybody"), "two answers"),
+        (("--access", tmp_path / "missing"), "no such file"),
+        (("--access", tmp_path / "secret"), "cannot be read"),
+    ):
+        done = noegress(*command, "--port", "0", *options)
+        assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+        assert not (tmp_path / "dir").exists()
+
+
+def test_a_replica_of_a_closed_mirror_is_filled_and_is_closed_too(index: Index, tmp_path: Path) -> None:
+    good = index.publish("good", "1.0")
+    folder = make_mirror(tmp_path / "primary", index.url, "")
+    settings = folder / "mirror.toml"
+    settings.write_text(f'{settings.read_text()}readers = "authenticated"\n')
+    with serving(folder) as primary:
+        token = primary.command("access", "add", "ada", "--role", "reader").stdout.strip()
+        assert primary.command("admit", "good").returncode == 0
+        path = primary.file_path(good.content, good.filename)
+        for forged in (
+            {"X-Devpi-Replica-Uuid": "a" * 32},
+            {"X-Devpi-Replica-Uuid": "a", "Authorization": "Bearer x.y.z"},
+        ):
+            assert primary.get(path, told=forged).status == 401
+        copied = tmp_path / "access.json"
+        copied.write_bytes((folder / "access.json").read_bytes())
+        with replica(tmp_path / "replica", primary, "--access", copied) as served:
+            until(served, path, 200, told={"Authorization": f"Bearer {token}"})
+            basic = base64.b64encode(f"__token__:{token}".encode()).decode()
+            assert served.get(path, Authorization=f"Basic {basic}").body == good.content
+            for asked in (path, f"{path}.metadata", "/root/curated/+simple/", "/root/curated/+simple/good/", "/"):
+                assert served.get(asked).status == 401, asked
+                for wrong in ("Bearer noegress_x", "Basic /w==", "Basic X19fOv8=", "Bearer "):
+                    got = served.get(asked, Authorization=wrong)
+                    assert got.status == 401, (asked, wrong)
+                    assert got.headers["www-authenticate"].startswith("Basic ")
+            assert served.get("/+noegress/health").status == 200
+            copied.write_text('{"format": 1, "people": []}')
+            assert served.get(path, Authorization=f"Bearer {token}").status == 401
+            copied.write_bytes((folder / "access.json").read_bytes())
+            assert served.get(path, Authorization=f"Bearer {token}").status == 200
+            for broken in ("{", None):
+                copied.write_text(broken) if broken else copied.unlink()
+                assert served.get(path, Authorization=f"Bearer {token}").status == 401
+
+
+@pytest.mark.slow
 def test_replicas_follow_admissions_and_revocations_and_hold_while_the_primary_is_down(
     index: Index, tmp_path: Path
 ) -> None:
@@ -95,6 +166,7 @@ def test_replicas_follow_admissions_and_revocations_and_hold_while_the_primary_i
         assert [again.get(paths[item.filename]).status for item in (bad, gone)] == [403, 403]
 
 
+@pytest.mark.slow
 def test_a_devpi_replica_without_the_plugin_shows_no_more(index: Index, tmp_path: Path) -> None:
     good, bad = index.publish("good", "1.0"), index.publish("bad", "1.0", record_of="a lie")
     unjudged = index.publish("good", "2.0")

@@ -6,6 +6,7 @@ A token is shown once, when it is made; what is kept is its sha256.
 import base64
 import hashlib
 import json
+import logging
 import os
 import re
 import secrets
@@ -22,6 +23,7 @@ from noegress.errors import UsageError
 
 _FORMAT = 1
 PREFIX = "noegress_"  # so that scanners of secrets know one when they see it
+_log = logging.getLogger(__name__)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
@@ -89,10 +91,7 @@ class Access:
 
     def person(self, token: str, *, today: date) -> Person | None:
         """Whose token it is; None for nobody's, or one that has run out."""
-        found = self._people.get(_digest(token))
-        if found is None or (found.expires is not None and found.expires < today):
-            return None
-        return found
+        return _holder(self._people, token, today)
 
     def _write(self, people: Mapping[str, Person]) -> None:
         document = {"format": _FORMAT, "people": [_told(person) for person in people.values()]}
@@ -105,6 +104,41 @@ class Access:
             os.fsync(target.fileno())
         new.replace(self._path)
         self._people = dict(people)
+
+
+class CopiedAccess:
+    """The people of a mirror as a copy of its file tells them, which something else keeps up to date.
+
+    A copy that is not there, or cannot be read, knows nobody.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = self._times()
+        self._people = _read(path)
+
+    def person(self, token: str, *, today: date) -> Person | None:
+        """Whose token it is; None for nobody's, or one that has run out."""
+        self._refresh()
+        return _holder(self._people, token, today)
+
+    def _refresh(self) -> None:
+        seen = self._times()
+        if seen == self._seen:
+            return
+        try:
+            self._people = _read(self._path)
+        except FolderError as error:
+            _log.error("nobody gets in: %s", error.problem)
+            self._people = {}
+        self._seen = seen
+
+    def _times(self) -> tuple[int, ...] | None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def token_of(authorization: str) -> str | None:
@@ -122,6 +156,11 @@ def token_of(authorization: str) -> str | None:
     elif scheme.lower() != "bearer":
         return None
     return token if token.startswith(PREFIX) else None
+
+
+def _holder(people: Mapping[str, Person], token: str, today: date) -> Person | None:
+    found = people.get(_digest(token))
+    return None if found is None or (found.expires is not None and found.expires < today) else found
 
 
 def _digest(token: str) -> str:

@@ -1,6 +1,7 @@
 """One connection: requests that wait take no thread, ambiguous ones are turned away, dripping ones end."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from waitress.channel import HTTPChannel
@@ -10,7 +11,7 @@ from waitress.task import WSGITask
 from devpi_noegress.waiting import KEY, Aside, PutAside, Waiting
 
 _ASIDE = Aside()
-_IDLE_SECONDS, _CROWDED_SECONDS = 60, 2
+_IDLE_SECONDS, _CROWDED_SECONDS, _CHORES_SECONDS = 60, 2, 30
 _CROWD = 0.8  # of the connections that a server takes
 
 
@@ -66,14 +67,21 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # as above
             _ASIDE.put(found, lambda: self.server.add_task(self))
 
 
-def end_idle_ones(server: Any) -> None:
-    """Have a server end connections that ask for nothing: late, or at once while others find no place."""
-    end, adjustments = server.maintenance, server.adj
+def tend(server: Any, *, also: Callable[[], None] | None = None) -> None:
+    """Have a server end connections that ask for nothing: late, or at once while others find no place.
+
+    What else is due now and then is done with it.
+    """
+    end, adjustments, done = server.maintenance, server.adj, time.monotonic()
     adjustments.cleanup_interval = 1
 
     def maintenance(now: float) -> None:
+        nonlocal done
         is_crowded = len(server.active_channels) > _CROWD * adjustments.connection_limit
         adjustments.channel_timeout = _CROWDED_SECONDS if is_crowded else _IDLE_SECONDS
         end(now)
+        if also is not None and time.monotonic() - done >= _CHORES_SECONDS:
+            done = time.monotonic()
+            also()
 
     server.maintenance = maintenance

@@ -41,7 +41,9 @@ class FrontDoor:
         self._index = IndexDoor(mirror, holding)
         self._files = FileDoor(mirror, holding, accelerated=outside.accelerated)
         self._side, self._operations = SideDoor(mirror), OperationsDoor(mirror)
-        self._reception = Reception(mirror.access, is_closed=mirror.is_closed, proxies=outside.proxies)
+        self._reception = Reception(
+            mirror.access, is_closed=mirror.is_closed, proxies=outside.proxies, is_replica=mirror.stage.is_replica
+        )
         self._logins = Asking(burst=_LOGINS, per_minute=_LOGINS)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:

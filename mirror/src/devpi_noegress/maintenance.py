@@ -1,4 +1,4 @@
-"""What a running server does by itself: waivers run out, the catalogue is signed anew, certificates are renewed."""
+"""What a running mirror does by itself: waivers run out, the catalogue is signed anew."""
 
 import logging
 import threading
@@ -6,7 +6,6 @@ import time
 from datetime import UTC, datetime
 
 from devpi_noegress.mirror import Mirror
-from devpi_noegress.tls import Certificate
 
 _log = logging.getLogger(__name__)
 _PAUSE_SECONDS = 60
@@ -16,8 +15,8 @@ _SIGN_SECONDS = 3600  # far below every max-age a client may have, which is coun
 class Maintenance:
     """One thread beside the server."""
 
-    def __init__(self, mirror: Mirror, *, certificate: Certificate | None = None) -> None:
-        self._mirror, self._certificate = mirror, certificate
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="noegress-maintenance", daemon=True)
 
@@ -33,8 +32,6 @@ class Maintenance:
         while not self._ended.wait(_PAUSE_SECONDS):
             try:
                 today = self._mirror.tend(today)
-                if self._certificate is not None:
-                    self._certificate.refresh()
                 if time.monotonic() - signed >= _SIGN_SECONDS:
                     self._mirror.catalogue.refresh()
                     signed = time.monotonic()

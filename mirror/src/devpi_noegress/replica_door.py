@@ -15,6 +15,7 @@ from devpi_noegress.file_answers import file_answer
 from devpi_noegress.files import parse_filename
 from devpi_noegress.listing import Entry, Listing
 from devpi_noegress.replica import Replica
+from devpi_noegress.requester import Reception
 from devpi_noegress.stage import INDEX
 from devpi_noegress.store import Project
 from devpi_noegress.upstream import SIMPLE_JSON
@@ -26,10 +27,10 @@ _log = logging.getLogger(__name__)
 
 
 class ReplicaDoor:
-    """A WSGI application over a replica."""
+    """A WSGI application over a replica; without a reception everybody may read."""
 
-    def __init__(self, replica: Replica) -> None:
-        self._replica = replica
+    def __init__(self, replica: Replica, reception: Reception | None) -> None:
+        self._replica, self._reception = replica, reception
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         try:
@@ -47,6 +48,9 @@ class ReplicaDoor:
         if path == _HEALTH:
             said = f"serving\nreplica at {self._replica.serial}\n"
             return answer(HTTPStatus.OK, said.encode(), headers=[NO_STORE])
+        requester = self._reception.requester(environ) if self._reception is not None else None
+        if isinstance(requester, Answer):
+            return requester
         if path.startswith(_FILES):
             return self._file(environ, path.removeprefix(_FILES))
         if path == _SIMPLE:

@@ -1,14 +1,14 @@
 """Who is behind a request: an address, perhaps a person; and what that lets them do (contract 7)."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any
 
-from devpi_noegress.access import Access, Person, Role, token_of
+from devpi_noegress.access import Access, CopiedAccess, Person, Role, token_of
 from devpi_noegress.answers import Answer, problem
 from devpi_noegress.asking import Asking
 from noegress.policy import Admission
@@ -54,8 +54,16 @@ class Requester:
 class Reception:
     """Tells who is behind a request, or turns it away."""
 
-    def __init__(self, access: Access, *, is_closed: bool, proxies: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        access: Access | CopiedAccess,
+        *,
+        is_closed: bool,
+        proxies: Collection[str] = (),
+        is_replica: Callable[[Mapping[str, Any]], bool] = lambda _environ: False,
+    ) -> None:
         self._access, self._is_closed, self._proxies = access, is_closed, frozenset(proxies)
+        self._is_replica = is_replica
         self._failures = Asking(burst=_FAILURES, per_minute=_FAILURES)
 
     def requester(self, environ: Mapping[str, Any]) -> Requester | Answer:
@@ -63,7 +71,9 @@ class Reception:
         origin = self._origin(environ)
         token = token_of(environ.get("HTTP_AUTHORIZATION", ""))
         if token is None:
-            return unauthorized("this mirror is for people with a token") if self._is_closed else origin
+            if not self._is_closed or self._is_replica(environ):
+                return origin
+            return unauthorized("this mirror is for people with a token")
         if not origin.is_private:
             _log.warning("%s sent a token in the clear", origin.address)
             reason = "a token came without TLS, where others can read it; have it replaced, and use https"

@@ -26,6 +26,8 @@ from devpi_server.main import (
     set_state_version,
     xom_from_config,
 )
+from devpi_server.replica import H_REPLICA_UUID, REPLICA_AUTH_MAX_AGE, get_auth_serializer
+from itsdangerous import BadData
 
 from devpi_noegress.errors import FolderError, MirrorError
 from devpi_noegress.files import IndexFile
@@ -37,6 +39,7 @@ _DATABASE = ".sqlite"
 _SECRET = "secret"  # noqa: S105 - a file name; devpi signs login tokens with what is in it
 # devpi stretches its secret for five seconds at every start; ours has 384 random bits, which nobody guesses
 _PLAIN_DERIVATION = ("--argon2-memory-cost", "8", "--argon2-parallelism", "1", "--argon2-time-cost", "1")
+_REPLICA = f"HTTP_{H_REPLICA_UUID.upper().replace('-', '_')}"
 _PROBE = "noegress-self-test"
 
 
@@ -248,6 +251,18 @@ class Stage:
                     return None
                 known = self._locations[file.path] = Path(entry.file_os_path())
         return known
+
+    def is_replica(self, environ: Mapping[str, Any]) -> bool:
+        """Whether a request comes from a replica of this stage: from who knows its secret, a moment ago."""
+        scheme, _, signed = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        named = environ.get(_REPLICA, "")
+        if scheme != "Bearer" or not named:
+            return False
+        try:
+            told = get_auth_serializer(self._xom.config).loads(signed, max_age=REPLICA_AUTH_MAX_AGE)
+        except BadData:
+            return False
+        return isinstance(told, str) and secrets.compare_digest(told.encode(), named.encode())
 
     @property
     def serial(self) -> int:

@@ -2,11 +2,11 @@
 
 import sys
 from argparse import Namespace
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from devpi_noegress.cli.folder import add_folder, add_mirror, folder_path, run_operation
+from devpi_noegress.cli.listening import add_listening, listen_of, proxies_of
 from devpi_noegress.folder import open_folder, parse_own_url
 from devpi_noegress.outside import Outside
 from noegress.errors import UsageError
@@ -28,25 +28,11 @@ def add_verbs(verbs: Any) -> None:
     add_folder(server, is_positional=True)
     server.add_argument("--policy", type=Path, metavar="FILE", help="another policy than the folder's, for this run")
     server.add_argument("--upstream", metavar="URL", help="another upstream than the folder's, for this run")
-    server.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
-    server.add_argument("--port", type=int, default=3141, help="0 for any that is free (default: %(default)s)")
     server.add_argument("--url", metavar="URL", help="where clients find it, where that is another address")
-    server.add_argument("--tls-certificate", type=Path, metavar="FILE", help="speak TLS: PEM, with its chain")
-    server.add_argument("--tls-key", type=Path, metavar="FILE", help="the certificate's key, without a passphrase")
-    server.add_argument(
-        "--proxy",
-        action="append",
-        default=[],
-        metavar="ADDRESS",
-        help="a proxy to believe about the client; repeatable",
-    )
     server.add_argument(
         "--accelerate", default="", metavar="/LOCATION/", help="have the proxy, nginx, send files (X-Accel-Redirect)"
     )
-    server.add_argument(
-        "--threads", type=int, default=50, help="requests at a time; one that waits for a scan takes none"
-    )
-    server.add_argument("--verbose", action="store_true", help="log more")
+    add_listening(server, port=3141)
     server.set_defaults(verb=_serve)
     nginx = verbs.add_parser("nginx", help="print a configuration of nginx to stand before it")
     add_folder(nginx)
@@ -88,35 +74,20 @@ def _init(args: Namespace) -> int:
 
 
 def _serve(args: Namespace) -> int:
-    folder, certificate = open_folder(folder_path(args)), _certificate(args)
+    folder = open_folder(folder_path(args))
     url = parse_own_url(args.url) if args.url else ""
-    outside = Outside(url=url, proxies=tuple(map(_proxy, args.proxy)), accelerated=_location(args))
-    from devpi_noegress.serve import Listen, configure_logs, serve
+    outside = Outside(url=url, proxies=proxies_of(args), accelerated=_location(args))
+    from devpi_noegress.listening import configure_logs
+    from devpi_noegress.serve import serve
 
     configure_logs(verbose=args.verbose)
-    listen = Listen(host=args.host, port=args.port, threads=args.threads, certificate=certificate)
 
     def announce(address: str) -> None:
         print(f"listening on {address}", flush=True)
         print(f"the index is {address}/root/curated/+simple/", file=sys.stderr, flush=True)
 
-    serve(folder, listen, outside, policy=args.policy, upstream=args.upstream, announce=announce)
+    serve(folder, listen_of(args), outside, policy=args.policy, upstream=args.upstream, announce=announce)
     return 0
-
-
-def _certificate(args: Namespace) -> Any:
-    from devpi_noegress.tls import Certificate
-
-    if (args.tls_certificate is None) != (args.tls_key is None):
-        raise UsageError("TLS needs a certificate and its key", fix="give --tls-certificate and --tls-key")
-    return None if args.tls_certificate is None else Certificate(args.tls_certificate, args.tls_key)
-
-
-def _proxy(text: str) -> str:
-    try:
-        return str(ip_address(text))
-    except ValueError as error:
-        raise UsageError(f"--proxy {text!r} is no address", fix="for example --proxy 127.0.0.1") from error
 
 
 def _location(args: Namespace) -> str:
