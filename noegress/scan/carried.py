@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from noegress.scan.bound_names import Names
 from noegress.scan.constants import UNPACKERS, Constant, Unfoldable
+from noegress.scan.data_flow import DataFlow, expressions_below
 from noegress.scan.expressions import tail
 from noegress.scan.folding import Folder
 from noegress.scan.pattern_search import Pattern, pattern_search
@@ -80,6 +81,7 @@ class _Unfolder:
     def __init__(self, names: Names, depth: int) -> None:
         self._names = names
         self._folder = Folder(self._names)
+        self._flow = DataFlow(self._names)
         self._depth = depth
         self._aliases = {local for local, name in names.imports.items() if name.rpartition(".")[2] in _TAILS}
         self._aliases |= {
@@ -179,9 +181,12 @@ class _Unfolder:
 
     def _unread(self, node: ast.expr, line: int) -> None:
         """Code that takes more than constants: told where it is unpacked from what the file carries."""
-        flow = list(self._flow(node, 0))
+        flow = list(self._flow.into(node))
         unpacker = next((name for item in flow if (name := self._unpacker(item))), "")
-        if unpacker and any(_is_data(item) or _reads(item) for item in flow):
+        carries = any(_is_data(item) or _reads(item) for item in flow)
+        if carries and not unpacker and any(self._decoded_in_a_loop(item) for item in flow):
+            unpacker = "a loop"
+        if unpacker and carries:
             self._hide(line, f"executes code that it unpacks ({unpacker})")
         if any(_reads(item) for item in flow):
             self._note_files([node])
@@ -199,6 +204,15 @@ class _Unfolder:
         named = str(codec.value) if is_decoding and isinstance(codec, ast.Constant) else ""
         return named if re.search(r"rot|hex|base64|zip|zlib|bz2", named) else ""
 
+    def _decoded_in_a_loop(self, node: ast.expr) -> bool:
+        """Whether a name is put together from characters or numbers, one by one, that the file carries."""
+        built = self._flow.built.get(node.id, ()) if isinstance(node, ast.Name) else ()
+        return any(
+            any(_is_decoding(item) for item in expressions_below(piece))
+            and any(_is_data(item) for source in (piece, through) if source for item in self._flow.into(source))
+            for piece, through in built
+        )
+
     def _compiled(self, arguments: list[ast.expr], line: int, what: str) -> None:
         if arguments and self._folds(arguments[0]):
             self._hide(line, f"executes {what} that it carries")
@@ -213,7 +227,7 @@ class _Unfolder:
 
     def _spawned(self, node: ast.Call) -> list[ast.stmt]:
         """An interpreter that is started with code after ``-c``, or with a file."""
-        flow = list(self._flow(node, 0))
+        flow = list(self._flow.into(node))
         words = [item.value if isinstance(item, ast.Constant) else "" for item in flow]
         if "-c" in words:
             after = flow[words.index("-c") + 1 :]
@@ -224,7 +238,7 @@ class _Unfolder:
 
     def _note_files(self, nodes: list[ast.expr]) -> None:
         for node in nodes:
-            for item in self._flow(node, 0):
+            for item in self._flow.into(node):
                 if isinstance(item, ast.Constant) and isinstance(item.value, str):
                     name = item.value.replace("\\", "/").rpartition("/")[2]
                     if 0 < len(name) < 200 and "\n" not in name and len(self.marks) < MAX_NAMES:
@@ -232,33 +246,6 @@ class _Unfolder:
 
     def _hide(self, line: int, why: str) -> None:
         self.marks.append(f"{HIDDEN}{line}:{why}")
-
-    def _flow(self, node: ast.expr, depth: int) -> Iterator[ast.expr]:
-        """Everything that an expression is made of, through names that are bound once and what functions are given."""
-        for number, item in enumerate(_walk(node)):
-            if number > 2000:
-                return
-            yield item
-            if isinstance(item, ast.Name) and depth < 4:
-                values = [self.names_value(item.id), *self._names.given.get(item.id, ())[:4]]
-                function = self._names.functions.get(item.id)
-                for value in (*values, function[1] if function else None):
-                    if value is not None:
-                        yield from self._flow(value, depth + 1)
-
-    def names_value(self, name: str) -> ast.expr | None:
-        """What a name is bound to."""
-        return self._names.values.get(name)
-
-
-def _walk(node: ast.AST) -> Iterator[ast.expr]:
-    """The expressions below a node in the order of the text, itself first."""
-    stack: list[ast.AST] = [node]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, ast.expr):
-            yield item
-        stack.extend(reversed(list(ast.iter_child_nodes(item))))
 
 
 def _expressions(statement: ast.stmt) -> Iterator[ast.expr]:
@@ -283,6 +270,13 @@ def _is_data(node: ast.expr) -> bool:
     if isinstance(node, ast.Constant):
         return isinstance(node.value, (str, bytes)) and len(node.value) >= _LONG
     return isinstance(node, (ast.List, ast.Tuple)) and len(node.elts) >= _LONG
+
+
+def _is_decoding(node: ast.expr) -> bool:
+    """Whether a piece is made from a number or from bits."""
+    if isinstance(node, ast.BinOp):
+        return isinstance(node.op, ast.BitXor)
+    return isinstance(node, ast.Call) and tail(node.func) in ("chr", "ord", "int", "bytes", "bytearray", "to_bytes")
 
 
 def _reads(node: ast.expr) -> bool:
