@@ -10,7 +10,8 @@ from noegress.scan.commands import commands
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 
-_NAME = re.compile(r"base|api|host|endpoint|server|service|domain|backend|cloud|gateway|url", re.IGNORECASE)
+_NAME = re.compile(r"base|api|host|endpoint|server|service|domain|backend|cloud|gateway", re.IGNORECASE)
+_LINK = re.compile(r"url", re.IGNORECASE)  # says less: every lexer, licence and dataset has one
 _SERVICE = re.compile(r"\A(api|app|hub|cloud|hooks|gateway|console|auth|login|backend)\b")
 # programs whose words hold a host to which something goes
 _TOOL = re.compile(
@@ -25,6 +26,7 @@ _SCRIPT_SENDS = re.compile(
 )
 _REMEDY = "Allow the destination in the policy where it is wanted."
 MAX_ENDPOINTS = 5  # in one settings file; one with more of them is a catalogue
+MAX_LINKS = 10  # hosts under one name in modules that send nothing
 _PAGE = re.compile(r"docs?/|\.md\Z|#|\.html\Z|/wiki/|/blog/")
 
 
@@ -72,6 +74,7 @@ class HostedService(Rule):
         yield from _by_command(scene)
         yield from _by_settings(scene)
         yield from _by_script(scene)
+        lists = _lists_of_links(scene)
         for site in scene.sites:
             if (
                 not site.host
@@ -84,7 +87,11 @@ class HostedService(Rule):
             if site.kind == "call":
                 weight, on = 0.6 if site.sure else 0.5, not scene.is_chosen(site.module.path)
             elif (
-                (_NAME.search(site.tail) or _SERVICE.match(site.host))
+                (
+                    _NAME.search(site.tail)
+                    or _SERVICE.match(site.host)
+                    or (_LINK.search(site.tail) and (scene.sends(site.module) or site.tail not in lists))
+                )
                 and len(site.text) < 400
                 and not _PAGE.search(site.address.path)
             ):
@@ -96,6 +103,15 @@ class HostedService(Rule):
                 constant=Place(file=site.constant[0], line=site.constant[1]) if site.constant else None,
                 message=f"The package calls {site.host}.", remedy=_REMEDY,
             )  # fmt: skip
+
+
+def _lists_of_links(scene: Scene) -> set[str]:
+    """Names that hold references and no endpoints: they stand over many hosts in modules that send nothing."""
+    hosts: dict[str, set[str]] = {}
+    for site in scene.sites:
+        if site.kind == "text" and not scene.sends(site.module):
+            hosts.setdefault(site.tail, set()).add(site.host)
+    return {name for name, held in hosts.items() if len(held) > MAX_LINKS}
 
 
 def _by_command(scene: Scene) -> Iterator[Evidence]:

@@ -487,3 +487,10 @@ def test_weights_are_a_model_in_a_folder_called_models_too() -> None:
     tool = "import requests\ndef load():\n    return requests.get('https://files.vendor.dev/weights/a.pt').content\n"
     files = {"__init__.py": "from acme.models import net\n", "models/__init__.py": "", "models/net.py": tool}
     assert "model-download" in on(scan(files))
+
+
+@pytest.mark.parametrize(("name", "told"), [("url", False), ("api_url", True)])
+def test_a_list_of_references_is_no_egress(name: str, told: bool) -> None:  # noqa: FBT001 - a column
+    lexers = "".join(f'class L{number}:\n    {name} = "https://language{number}.dev/spec"\n' for number in range(12))
+    assert bool(scan(package(lexers)).egress) is told
+    assert len(scan(package("import requests\ndef get(link): return requests.get(link.url)\n" + lexers)).egress) == 12
