@@ -65,8 +65,8 @@ def _kind(content: bytes) -> str | None:
     return "appended zip" if _appended_zip(content) is not None else None
 
 
-def _appended_zip(content: bytes) -> int | None:
-    """Where a zip begins that was appended to something else, as Python's zipimport finds it."""
+def _appended_zip(content: bytes) -> slice | None:
+    """Where a zip lies in something else, as Python's zipimport finds it; what follows it belongs to the other."""
     end = content.rfind(b"PK\x05\x06", max(0, len(content) - _TAIL))
     if end < 0 or end + 22 > len(content):
         return None
@@ -74,13 +74,14 @@ def _appended_zip(content: bytes) -> int | None:
     directory = end - length
     if length == 0 or directory < start or content[directory : directory + 4] != b"PK\x01\x02":
         return None
-    begins: int = directory - start
-    return begins
+    comment = int.from_bytes(content[end + 20 : end + 22], "little")
+    return slice(directory - start, end + 22 + comment)
 
 
 def _inside(member: Member, kind: str, budget: Budget) -> Iterator[Member]:
     if kind in ("zip", "appended zip"):
-        yield from _inside_zip(member, _appended_zip(member.content) or 0, budget)
+        where = _appended_zip(member.content) if kind == "appended zip" else None
+        yield from _inside_zip(member, member.content[where] if where else member.content, budget)
         return
     start = Unpacked(io.BytesIO(member.content), kind, budget).read(512)
     stream = Unpacked(io.BytesIO(member.content), kind, budget)
@@ -93,10 +94,9 @@ def _inside(member: Member, kind: str, budget: Budget) -> Iterator[Member]:
     yield from Assembler(f"{member.name}!/{name}", budget.limits).members(stream.pieces())
 
 
-def _inside_zip(member: Member, start: int, budget: Budget) -> Iterator[Member]:
-    stream = io.BytesIO(member.content[start:] if start else member.content)
-    size = len(member.content) - start
-    entries = read_directory(stream, size, budget.limits, Notes(member.name, 0))
+def _inside_zip(member: Member, content: bytes, budget: Budget) -> Iterator[Member]:
+    stream = io.BytesIO(content)
+    entries = read_directory(stream, len(content), budget.limits, Notes(member.name, 0))
     budget.take_entries(len(entries))
     for entry in entries:
         if not entry.is_folder:

@@ -109,6 +109,7 @@ PACKED: dict[str, tuple[str, bytes]] = {
     "zip": ("acme/a.zip", zipped(INNER)),
     "egg-by-content": ("acme/a.dat", zipped(INNER)),
     "zip-appended": ("acme/a.exe", b"MZ stub" * 10 + zipped(INNER)),
+    "zip-in-a-document": ("acme/a.xls", b"\xd0\xcf\x11\xe0" + bytes(900) + zipped(INNER) + bytes(5000)),
     "tar": ("acme/a.tar", tarred(INNER)),
     "tar.gz": ("acme/a.tar.gz", gzip.compress(tarred(INNER))),
     "tar.bz2": ("acme/a.tar.bz2", bz2.compress(tarred(INNER))),
@@ -131,8 +132,14 @@ def test_a_packed_file_inside_is_opened(make_wheel: Make, read: Read) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"PK\x03\x04" + bytes(50), zipped(INNER)[:-30], gzip.compress(b"x" * 900)[:-9]],
-    ids=["header-only", "no-end", "cut"],
+    [
+        b"PK\x03\x04" + bytes(50),
+        zipped(INNER)[:-30],
+        gzip.compress(b"x" * 900)[:-9],
+        zipped(INNER) + b"more",
+        zipped({"a": b""}) + zipped(INNER),
+    ],
+    ids=["header-only", "no-end", "cut", "more-behind", "two-of-them"],
 )
 def test_an_archive_inside_that_cannot_be_read_is_undecided(make_wheel: Make, read: Read, content: bytes) -> None:
     reading = read(make_wheel({"acme/a.zip": content}))
