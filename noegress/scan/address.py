@@ -43,7 +43,7 @@ _ANY_HOST = re.compile(r"(?P<host>[a-z0-9\0][\w.\0-]{1,250})(:\d{1,5})?\Z", re.A
 _DOTTED = re.compile(r"[\w*-]+(\.[\w*-]+)+\Z", re.ASCII)
 _OWN = re.compile(
     r"localhost|127\.|0\.0\.0\.0|10\.\d+\.\d+\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|169\.254\.|255\.|(.*\.)?example(\.(com|org|net|edu))?\Z|"
-    r".*\.(local|test|invalid|internal|localdomain|localhost|lan|py|json|toml|txt|sock)\Z|\*\.[a-z]{2,4}\Z|[*.]+\Z"
+    r".*\.(local|test|invalid|internal|localdomain|localhost|lan|py|json|toml|txt|sock|html?|xml|ya?ml|csv)\Z|\*\.[a-z]{2,4}\Z|[*.]+\Z"
 )
 _OWN_V6 = re.compile(r"\[(::1?|f[cd]|fe80)", re.IGNORECASE)
 

@@ -494,3 +494,11 @@ def test_a_list_of_references_is_no_egress(name: str, told: bool) -> None:  # no
     lexers = "".join(f'class L{number}:\n    {name} = "https://language{number}.dev/spec"\n' for number in range(12))
     assert bool(scan(package(lexers)).egress) is told
     assert len(scan(package("import requests\ndef get(link): return requests.get(link.url)\n" + lexers)).egress) == 12
+
+
+def test_the_name_of_a_page_is_no_host() -> None:
+    tool = (
+        "import webbrowser\ndef show(name, part):\n    webbrowser.open(name + '.' + part + {end!r})\nshow('a', 'b')\n"
+    )
+    assert scan(package(tool.format(end=".vendor.dev"))).egress == ("*.*.vendor.dev",)
+    assert scan(package(tool.format(end=".html"))).egress == ()
