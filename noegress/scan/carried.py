@@ -34,6 +34,7 @@ _READS = frozenset(
     ("open", "read_bytes", "read_text", "get_data", "read_binary", "resource_string", "files", "joinpath")
 )
 _LONG = 32  # characters; a constant below this holds no code that could do harm once it is unpacked
+_CODE = 8  # characters of a piece that stands for one
 # a word, and what must stand around it for the file to be looked at
 _WORDS: tuple[tuple[bytes, re.Pattern[bytes] | None], ...] = tuple(
     (word, re.compile(pattern) if pattern else None)
@@ -184,8 +185,8 @@ class _Unfolder:
         flow = list(self._flow.into(node))
         unpacker = next((name for item in flow if (name := self._unpacker(item))), "")
         carries = any(_is_data(item) or _reads(item) for item in flow)
-        if carries and not unpacker and any(self._decoded_in_a_loop(item) for item in flow):
-            unpacker = "a loop"
+        if not unpacker and any(self._decoded_in_a_loop(item) for item in flow):
+            unpacker, carries = "a loop", True
         if unpacker and carries:
             self._hide(line, f"executes code that it unpacks ({unpacker})")
         if any(_reads(item) for item in flow):
@@ -207,11 +208,23 @@ class _Unfolder:
     def _decoded_in_a_loop(self, node: ast.expr) -> bool:
         """Whether a name is put together from characters or numbers, one by one, that the file carries."""
         built = self._flow.built.get(node.id, ()) if isinstance(node, ast.Name) else ()
-        return any(
-            any(_is_decoding(item) for item in expressions_below(piece))
-            and any(_is_data(item) for source in (piece, through) if source for item in self._flow.into(source))
-            for piece, through in built
-        )
+        for piece, through in built:
+            below = list(expressions_below(piece))
+            if any(_is_decoding(item) for item in below):
+                picked = [item.value for item in below if isinstance(item, ast.Subscript)]
+                if any(self._is_packed(item) for item in (*picked, *(expressions_below(through) if through else ()))):
+                    return True
+        return False
+
+    def _is_packed(self, node: ast.expr) -> bool:
+        """Whether an expression is a long constant of characters or numbers."""
+        try:
+            value = self._folder.fold(node)
+        except Unfoldable:
+            return False
+        if isinstance(value, int) or len(value) < _LONG:
+            return False
+        return not isinstance(value, list) or all(isinstance(item, int) or len(item) <= _CODE for item in value)
 
     def _compiled(self, arguments: list[ast.expr], line: int, what: str) -> None:
         if arguments and self._folds(arguments[0]):
