@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
+from noegress.scan.clients import CONNECTORS
 from noegress.scan.facts import Expression
 from noegress.scan.program import Module
 from noegress.scan.rule import Rule
+from noegress.scan.runnable import makes_runnable
 from noegress.scan.scene import Evidence, Scene
 from noegress.scan.sites import SHELLS, Site
 
 _PROGRAM = re.compile(
-    r"\.(exe|sh|AppImage|msi|deb|rpm|ps1|dmg|pkg|vsix|whl|jar|so|dll|dylib)(\Z|\?)|(linux|darwin|windows|macos|win|apple|\bmac)[-_]?(x64|amd64|arm64|x86_64|aarch64|64|x86|32|musl|gnu|unknown)|"
+    r"\.(exe|sh|AppImage|msi|deb|rpm|ps1|dmg|pkg|vsix|whl|jar|so|dll|dylib)(\Z|\?)|(linux|darwin|windows|macosx?|win|osx|apple|\bmac)[-_/]?(x64|amd64|arm64|x86_64|aarch64|64|x86|32|musl|gnu|unknown)|"
     r"(x64|amd64|arm64|x86_64|aarch64)[-_.]?(linux|darwin|windows|macos|win|apple|unknown)|/install(\.sh)?\Z",
     re.IGNORECASE,
 )
@@ -27,7 +29,7 @@ _TOOL = re.compile(
 _RELEASE = re.compile(r"/releases/(download|latest)|/releases/|/dist/|/download/|/binaries?/|/builds?/")
 _MAKES_RUNNABLE = frozenset(("chmod", "make_executable", "set_executable", "fchmod"))
 _CHMOD = re.compile(r"\bchmod\b (-\w+ )?(\+x|[ugoa]*\+x|0?7\d\d)")
-_EXECUTABLE = re.compile(r"'k', (73|448|457|472|475|488|489|493|504|505|509|511)\b|S_IEXEC|S_IX(USR|GRP|OTH)|S_IRWXU")
+_LISTING = re.compile(r"\Aapi\.|\.(json|xml|txt|ya?ml|toml|html?)\Z")
 _HOME = re.compile(r"(dl|downloads?|releases?|binaries)[.-]")  # where a vendor keeps its programs
 _JAVA = re.compile(r"java(\.exe)?\Z")
 _UPDATER = re.compile(r"\.(self_?)?(update|upgrade)r?\Z")
@@ -88,15 +90,11 @@ class DownloadedProgram(Rule):
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
         for site in scene.sites:
-            if site.kind == "blind" and scene.graph.is_loaded(site.module):
-                yield from _untold(scene, site)
-            if (
-                site.kind == "blind"
-                or not scene.graph.is_loaded(site.module)
-                or "assets" in scene.vendors.purposes(site.host)
-            ):
+            if not scene.graph.is_loaded(site.module) or "assets" in scene.vendors.purposes(site.host):
                 continue
-            weight, on = _judge(scene, site)
+            weight, on = _judge(scene, site) if site.kind != "blind" else (0, False)
+            if weight <= 0 and site.kind != "text":
+                yield from _made_runnable(scene, site)
             if weight > 0:
                 yield Evidence(
                     host=site.host, path=site.module.path, line=site.line, weight=weight, on=on, module=site.module, scope=site.scope, guard=site.guard,
@@ -140,24 +138,37 @@ def _judge(scene: Scene, site: Site) -> tuple[float, bool]:
     return (weight, True) if on else (min(weight, 0.6), False)
 
 
-def _untold(scene: Scene, site: Site) -> Iterator[Evidence]:
-    """A file from an address that is not written there, and that the same function makes executable."""
+def _made_runnable(scene: Scene, site: Site) -> Iterator[Evidence]:
+    """A file from wherever, that the function which fetches it makes executable: what else it is called does not matter."""
     module, function = site.module, site.module.function_of(site.scope)
     first: Expression = site.call.arguments[0] if site.call is not None and site.call.arguments else ("?",)
     given = {name for name, _ in module.facts.scopes[function].params}  # what its user hands over is the user's
-    if not function or not site.sure or (first[0] == "n" and first[1] in given):
-        return
-    if any(
-        _EXECUTABLE.search(str(call.arguments))
-        for call in module.tails.get("chmod", ())
-        if module.function_of(call.scope) == function
+    if (
+        not function
+        or not site.sure
+        or _only_connects(scene, site)
+        or (not site.host and first[0] == "n" and first[1] in given)
     ):
+        return
+    if _LISTING.search(site.host + site.address.path.partition("?")[0]):
+        return  # it says where the program is, and another call fetches that
+    fetching = {(each.module.path, each.module.function_of(each.scope)) for each in scene.sites if each.sure}
+    if makes_runnable(scene.evaluator, module, function, fetching):
         on = not _is_explicit(scene, site) and not scene.is_chosen(module.path)
+        where = site.host or "an address that it reads elsewhere"
         yield Evidence(
-            host="", path=module.path, line=site.line, weight=0.6, on=on, module=module, scope=site.scope, guard=site.guard,
-            message="The package downloads a file from an address that it reads elsewhere, and makes it executable.",
+            host=site.host, path=module.path, line=site.line, weight=0.6, on=on, module=module, scope=site.scope, guard=site.guard,
+            constant=Place(file=site.constant[0], line=site.constant[1]) if site.constant else None,
+            message=f"The package downloads a file from {where}, and makes it executable.",
             remedy="Place the program ahead of time where the package looks for it, or keep the package out.",
         )  # fmt: skip
+
+
+def _only_connects(scene: Scene, site: Site) -> bool:
+    """Whether a call sends, or opens a connection or a page: no file comes from it."""
+    return site.tail in ("post", "put", "patch", "delete", "head") or (
+        site.call is not None and scene.evaluator.absolute(site.module, site.call.function) in CONNECTORS
+    )
 
 
 def _apart(words: str) -> str:

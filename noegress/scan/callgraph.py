@@ -5,16 +5,18 @@ from collections import defaultdict
 from functools import cached_property
 
 from noegress.finding import When
+from noegress.scan.address import HOLE
 from noegress.scan.evaluation import Evaluator, dotted_of
 from noegress.scan.facts import Call, Expression
 from noegress.scan.importers import Importers
-from noegress.scan.program import Module, Program, module_name, runs_by_itself, tail_of
+from noegress.scan.program import Module, Program, absolute_name, module_name, runs_by_itself, tail_of
 
 _COMMON = {"get", "post", "run", "call", "main", "__init__", "", "open", "send", "update", "start", "close", "setup", "init", "execute", "load", "read", "write", "items", "add", "set", "pop", "append", "format", "join", "put", "request", "fetch", "process", "check", "build", "create", "invoke", "forward", "__call__"}  # fmt: skip
 _COMMAND = re.compile(
     r"(^|\.)(command|group|callback|app\.command|cli)$|(^|\.)\w*(cli|app|main|typer)\w*\.(command|callback|group)$"
 )
 _SWEEPS = frozenset(("iter_modules", "walk_packages"))
+_IMPORTS = ("import_module", "__import__", "import_string", "import_by_path")
 _LISTS = frozenset(("glob", "rglob", "listdir", "iterdir", "scandir", "walk"))
 MAX_HOPS = 6
 MAX_CALLERS = 40
@@ -55,8 +57,22 @@ class CallGraph:
             if not _SWEEPS.isdisjoint(module.tails)
             or ("import_module" in module.tails and not _LISTS.isdisjoint(module.tails))
         }  # folders whose modules are all imported, by whatever name they have
+        self._picked = self._picked_from()
         self._loaded: dict[str, bool] = {}
         self._callers: dict[tuple[str, int], list[tuple[Module, Call]]] = {}
+
+    def _picked_from(self) -> set[str]:
+        """The folders of packages from which code imports one module, by a name that it puts together."""
+        found = set()
+        for module in self.program.active:
+            for call in (call for name in _IMPORTS for call in module.tails.get(name, ())):
+                if call.arguments and _is_put_together(module, call.arguments[0], call.scope):
+                    for value in self.evaluator.values(module, call.arguments[0], call.scope):
+                        name = absolute_name(module, value.text.partition(HOLE)[0])
+                        path = self.program.paths.get(name.rpartition(".")[0], "")
+                        if path.endswith("/__init__.py"):
+                            found.add(path.removesuffix("__init__.py"))
+        return found
 
     def is_loaded(self, module: Module) -> bool:
         """Whether something of the file imports the module, names it as an entry point, or it is a package or a top module."""
@@ -73,6 +89,7 @@ class CallGraph:
                 or runs_by_itself(path, self.program.files[path])
                 or path in self.program.aside.taken_in
                 or any(path.startswith(folder) for folder in self._swept)
+                or path[: path.rfind("/") + 1] in self._picked
                 or any(target == name for target, _, _ in self.entries)
                 or self._importers.is_imported(last, path)
             )
@@ -222,6 +239,14 @@ class CallGraph:
             if _COMMAND.search(dotted_of(node)):
                 return True
         return False
+
+
+def _is_put_together(module: Module, node: Expression, scope: int) -> bool:
+    """Whether an expression, or what its name is bound to, is made of parts."""
+    nodes = [node]
+    if node[0] == "n":
+        nodes = [bound.value for bound in module.bindings.get((module.function_of(scope), node[1]), ())]
+    return any(each[0] in ("b", "j", "c") for each in nodes)
 
 
 def _knows(used: Module, module: Module) -> bool:

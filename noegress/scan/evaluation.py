@@ -84,6 +84,8 @@ class Evaluator:
         if node[0] == "j":
             return self._product(module, node[1], scope, depth, "")
         operator, left, right = node[1:]
+        if operator == "|":
+            return self._many(module, [left, right], scope, depth) if "d" in (left[0], right[0]) else []
         if operator == "%":
             return self._percent(module, left, right, scope, depth)
         return self._product(module, [left, right], scope, depth, "/" if operator == "/" else "")

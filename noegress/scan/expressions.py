@@ -16,7 +16,7 @@ UNKNOWN: Expression = ("?",)
 MAX_TEXT = 60_000  # characters; of longer constants only parts are kept
 _PARTS = re.compile(r"://|\b(?:curl|wget|iwr|npx|uvx|pipx?3?|git|npm)\b")
 _AROUND = 300  # characters kept on either side
-_OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Div: "/", ast.Mod: "%"}
+_OPERATORS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Div: "/", ast.Mod: "%", ast.BitOr: "|"}
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.In: "in", ast.NotIn: "not in", ast.Is: "==", ast.IsNot: "!=",
 }  # fmt: skip

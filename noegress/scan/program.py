@@ -107,7 +107,9 @@ class Program:
         waiting = [*self.active, *self._leading_aside(names)]
         while waiting:
             module = waiting.pop()
-            wanted = module.references | {_absolute(module, text.text) for text in module.facts.texts if not text.idle}
+            wanted = module.references | {
+                absolute_name(module, text.text) for text in module.facts.texts if not text.idle
+            }
             if wanted & names and module not in self.active:
                 self.active.append(module)  # what it takes from there is called from here
             waiting += self._take_in(names & {name for each in wanted & names for name in _above(each)})
@@ -211,7 +213,7 @@ def _above(name: str) -> list[str]:
     return [".".join(parts[:cut]) for cut in range(1, len(parts) + 1)]
 
 
-def _absolute(module: Module, text: str) -> str:
+def absolute_name(module: Module, text: str) -> str:
     """A text as the name of a module; one that begins with a dot is meant from the package of who says it."""
     package = module.name if module.package else module.name.rpartition(".")[0]
     return package + text if text[:1] == "." else text
