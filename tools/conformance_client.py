@@ -10,8 +10,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from noegress.catalogue._tuf import Updater, exceptions
-from noegress.catalogue.client import updater_of
 from noegress.catalogue.fetch import HttpFetcher
+from noegress.catalogue.refresh import updater_of
 
 
 def client(args: Namespace) -> Updater:

@@ -14,7 +14,8 @@ from noegress.bundle.digest import Digest, write_fully
 from noegress.bundle.manifest import BundleError
 from noegress.bundle.media import open_file, read_file
 from noegress.bundle.stream import BundleStream
-from noegress.catalogue._tuf import Envelope, Key, Signer, UnverifiedSignatureError
+from noegress.catalogue._tuf import Envelope, Key, Signer
+from noegress.catalogue.keys import signing_owners
 from noegress.catalogue.storage import write_whole
 from noegress.errors import UsageError
 
@@ -107,14 +108,9 @@ def read_index(folder: Path) -> tuple[Envelope, tuple[Volume, ...]]:
 
 def check_index(envelope: Envelope, bundle: str, key: Key) -> None:
     """See that the index was signed by the mirror's key and is about this bundle."""
-    signature = envelope.signatures.get(key.keyid)
     fix = "have the bundle exported again; somebody may have changed it on its way"
-    try:
-        if signature is None or envelope.payload_type != INDEX_TYPE:
-            raise BundleError("the index of the volumes is not signed by the mirror", fix=fix)
-        key.verify_signature(signature, envelope.pae())
-    except UnverifiedSignatureError as error:
-        raise BundleError("the signature of the index of the volumes does not hold", fix=fix) from error
+    if envelope.payload_type != INDEX_TYPE or not signing_owners(envelope.signatures, [key], envelope.pae()):
+        raise BundleError("the index of the volumes is not signed by the mirror", fix=fix)
     if json.loads(envelope.payload).get("bundle") != bundle:
         raise BundleError("the index of the volumes is that of another bundle", fix=fix)
 

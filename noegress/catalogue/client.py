@@ -6,8 +6,7 @@ Everything but a fresh list under the pinned root raises ``CatalogueUndecidedErr
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,25 +14,15 @@ from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_version
 
-from noegress.catalogue._tuf import FetcherInterface, Metadata, Timestamp, Updater, UpdaterConfig, exceptions
-from noegress.catalogue.entry import Publication, read_publication, read_time
-from noegress.catalogue.fetch import CacheFetcher, FolderFetcher, HttpFetcher
-from noegress.catalogue.roles import RELEASED_FILES, SIGNED, members_path, project_path
-from noegress.catalogue.storage import write_whole, writing
-from noegress.errors import NoegressError, UsageError
+from noegress.catalogue._tuf import FetcherInterface, Updater
+from noegress.catalogue.entry import Publication, read_publication
+from noegress.catalogue.error import CatalogueUndecidedError
+from noegress.catalogue.fetch import FolderFetcher, HttpFetcher
+from noegress.catalogue.refresh import check_age, check_holders, explained, holding, pinned_root, refreshed
+from noegress.catalogue.roles import RELEASED_FILES, members_path, project_path
+from noegress.errors import UsageError
 from noegress.policy import Policy
 from noegress.verdict import Verdict
-
-_CLOCK_SLACK = timedelta(minutes=5)
-_ROOT_BYTES = 512_000
-_ROOTS = 256
-"""Roots that are looked through for the pinned one."""
-
-
-class CatalogueUndecidedError(NoegressError):
-    """The catalogue cannot be believed now: unreachable, stale, expired, rolled back, or under another root."""
-
-    exit_status = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +79,11 @@ class Catalogue:
             )
         base, fetcher = _source(url, ca)
         cache = cache or _default_cache(base, root_sha256)
-        with _kept(cache), _explained(base):
-            root = _pinned_root(base, root_sha256, cache, fetcher)
-            updater = _refreshed(base, root, cache, fetcher)
-            signed = _check_age(cache, base, trust.max_age, now or datetime.now(UTC))
+        with holding(cache), explained(base):
+            root = pinned_root(base, root_sha256, cache, fetcher)
+            updater = refreshed(base, root, cache, fetcher)
+            check_holders(cache)
+            signed = check_age(cache, base, trust.max_age, now or datetime.now(UTC))
             catalogue = cls(updater, cache, signed=signed, released=None)
             if trust.released_only:
                 catalogue._released = catalogue._read_release()
@@ -173,7 +163,7 @@ class Catalogue:
         return {str(sha256): str(document) for sha256, document in files.items()}
 
     def _document(self, path: str) -> bytes | None:
-        with _kept(self._cache), _explained(path):
+        with holding(self._cache), explained(path):
             return self._fetch_document(path)
 
     def _fetch_document(self, path: str) -> bytes | None:
@@ -202,118 +192,8 @@ def _default_cache(base: str, root_sha256: str) -> Path:
     return Path(folder) / "noegress" / "catalogue" / name
 
 
-def _pinned_root(base: str, root_sha256: str, cache: Path, fetcher: FetcherInterface) -> bytes:
-    kept = cache / "pinned.root.json"
-    if kept.is_file() and hashlib.sha256(content := kept.read_bytes()).hexdigest() == root_sha256:
-        return content
-    for version in range(1, _ROOTS + 1):
-        try:
-            content = fetcher.download_bytes(f"{base}metadata/{version}.root.json", _ROOT_BYTES)
-        except exceptions.DownloadHTTPError as error:
-            if error.status_code not in {403, 404}:
-                raise
-            break
-        if hashlib.sha256(content).hexdigest() == root_sha256:
-            write_whole(kept, content)
-            return content
-    raise CatalogueUndecidedError(
-        f"{base} has no root with the pinned digest {root_sha256}",
-        fix="it is another catalogue, or the pin is wrong: ask the operator for the digest over another channel",
-    )
-
-
-def updater_of(base: str, root: bytes, cache: Path, fetcher: FetcherInterface) -> Updater:
-    """The TUF client of a catalogue, as it is configured here; ``root`` is what it trusts from the start."""
-    for name in ("metadata", "targets"):
-        (cache / name).mkdir(exist_ok=True)
-    config = UpdaterConfig(snapshot_max_length=16 << 20, targets_max_length=64 << 20)
-    return Updater(
-        str(cache / "metadata"),
-        f"{base}metadata/",
-        target_base_url=f"{base}targets/",
-        fetcher=fetcher,
-        config=config,
-        bootstrap=root,
-    )
-
-
-def _refreshed(base: str, root: bytes, cache: Path, fetcher: FetcherInterface) -> Updater:
-    """An updater with everything current; where nobody answers, with what was kept."""
-    online = updater_of(base, root, cache, fetcher)
-    try:
-        online.refresh()
-    except exceptions.DownloadError as error:
-        kept = updater_of(base, root, cache, CacheFetcher(cache / "metadata"))
-        try:
-            kept.refresh()
-        except exceptions.DownloadError:
-            raise error from None
-        return kept
-    return online
-
-
-def _check_age(cache: Path, base: str, max_age: timedelta, now: datetime) -> datetime:
-    timestamp = Metadata[Timestamp].from_file(str(cache / "metadata" / "timestamp.json")).signed
-    signed = read_time(str(timestamp.unrecognized_fields.get(SIGNED, "")))
-    if signed > now + _CLOCK_SLACK:
-        raise CatalogueUndecidedError(
-            f"{base} was signed on {signed:%Y-%m-%d %H:%M} UTC, and the clock here says {now:%Y-%m-%d %H:%M} UTC",
-            fix="set the clock of this machine",
-        )
-    if now - signed > max_age:
-        hours, limit = (span / timedelta(hours=1) for span in (now - signed, max_age))
-        raise CatalogueUndecidedError(
-            f"{base} was last signed {hours:.0f} hours ago, and [catalogue] max-age is {limit:g}",
-            fix="see that the mirror runs and can be reached, or have its operator refresh the catalogue",
-        )
-    return signed
-
-
 def _parsed(content: bytes) -> Publication:
     try:
         return read_publication(content)
     except ValueError as error:
         raise CatalogueUndecidedError(f"an entry of the catalogue is broken: {error}", fix="update noegress") from error
-
-
-@contextmanager
-def _kept(cache: Path) -> Iterator[None]:
-    """Hold the cache: two processes that build at once share it."""
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with writing(cache):
-            yield
-    except OSError as error:
-        raise CatalogueUndecidedError(
-            f"the catalogue's cache {cache} cannot be used: {error}",
-            fix="make it writable, or set XDG_CACHE_HOME to a folder that is",
-        ) from error
-
-
-@contextmanager
-def _explained(about: str) -> Iterator[None]:
-    """Turn what python-tuf raises into what it means here; the order is from the narrow to the wide."""
-    try:
-        yield
-    except exceptions.ExpiredMetadataError as error:
-        problem = f"{about}: a signature ran out: {error}"
-        fix = "have the operator refresh the catalogue; check the clock of this machine"
-    except (exceptions.BadVersionNumberError, exceptions.EqualVersionNumberError) as error:
-        problem = f"{about}: is older than what was seen before (rollback): {error}"
-        fix = "tell the operator: the mirror was restored from a backup, or somebody replays an old list"
-    except exceptions.UnsignedMetadataError as error:
-        problem, fix = f"{about}: is not signed as its root demands: {error}", "tell the operator of the mirror"
-    except exceptions.LengthOrHashMismatchError as error:
-        problem, fix = f"{about}: was altered: {error}", "tell the operator of the mirror"
-    except exceptions.DownloadError as error:
-        problem = f"{about}: cannot be reached: {error}{_cause(error)}"
-        fix = "see that the mirror runs and can be reached from here"
-    except (exceptions.RepositoryError, ValueError, KeyError, TypeError) as error:
-        problem, fix = f"{about}: is no usable catalogue: {error}", "tell the operator of the mirror"
-    else:
-        return
-    raise CatalogueUndecidedError(problem, fix=fix)
-
-
-def _cause(error: BaseException) -> str:
-    return f" ({error.__cause__})" if error.__cause__ else ""

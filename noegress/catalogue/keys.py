@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from noegress.catalogue._tuf import (
+    AcceptableKey,
     CryptoSigner,
     Ed25519PrivateKey,
     Key,
@@ -88,6 +89,16 @@ class CatalogueKeys:
     """Who may ask for a release; without it, and approvers, a release needs no approvals."""
     approver: RoleKeys | None = None
 
+    def __post_init__(self) -> None:
+        online = public_number(self.online)
+        for holders in (self.root, self.targets, self.release, self.requester, self.approver):
+            for key in holders.keys if holders is not None else ():
+                if public_number(key) == online:
+                    raise UsageError(
+                        f"the online key is also that of {owner_of(key)}, who is to sign offline",
+                        fix="make the online key a key of its own: noegress keys generate --owner mirror",
+                    )
+
 
 def owner_of(key: Key) -> str:
     """The person who holds a key; its id where the key names nobody."""
@@ -139,7 +150,7 @@ def read_public_key(path: Path) -> SSlibKey:
     try:
         document = json.loads(path.read_bytes())
         keyid = document.pop("keyid")
-        key = SSlibKey.from_dict(keyid, document)
+        key = AcceptableKey.from_dict(keyid, document)
         is_its_own = keyid == _keyid(key)
     except OSError as error:
         raise UsageError(
@@ -152,7 +163,6 @@ def read_public_key(path: Path) -> SSlibKey:
             f"{path}: the keyid is not that of the key in it: in a catalogue it could take another key's place",
             fix="have its holder send the .pub file again, over a channel that you trust",
         )
-    public_number(key)
     return key
 
 
@@ -180,6 +190,7 @@ def import_key(path: Path, *, owner: str, keyid: int, label: str | None, passphr
     """Take over a key that lies on a token: its address in ``path``, the public half beside it."""
     _check_owner(owner)
     address, found = read_token(keyid, label, lambda: _pin(path, passphrase))
+    public_number(found)
     public = _owned(found, owner)
     _write_new(path, address.encode() + b"\n", mode=0o600)
     _write_new(public_path(path), _public_document(public), mode=0o644)

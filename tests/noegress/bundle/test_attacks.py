@@ -23,7 +23,7 @@ from noegress.bundle.manifest import Manifest, Part
 from noegress.bundle.store import ImportedStore
 from noegress.bundle.volumes import volume_names
 from noegress.catalogue._tuf import Envelope, Metadata, Targets
-from noegress.catalogue.client import CatalogueUndecidedError
+from noegress.catalogue.error import CatalogueUndecidedError
 from noegress.catalogue.holders import changed_keys
 from noegress.catalogue.install import install
 from noegress.catalogue.proposal import propose_keys
@@ -107,7 +107,12 @@ class TestPeople:
             targets.sign(outside.signer("targets", owner), append=True)
         self.put(outside, targets, name="targets")
         self.put(outside, release)
-        refuses(outside.export(tmp_path / "keys"), store, outside.terms(), "signed by 1 people of whom 2 are needed")
+        refuses(
+            outside.export(tmp_path / "keys"),
+            store,
+            outside.terms(),
+            "release counts for nothing: alice holds two keys",
+        )
 
     def test_a_release_that_nobody_approved(self, outside: Outside, store: ImportedStore, tmp_path: Path) -> None:
         """Two releasers and the mirror's key together carry nothing in that no approver saw."""

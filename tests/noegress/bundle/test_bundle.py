@@ -21,7 +21,7 @@ from noegress.bundle.intake import Imported, import_bundle
 from noegress.bundle.store import ImportedStore
 from noegress.bundle.stream import BundleStream
 from noegress.bundle.volumes import parse_size, read_index, volume_names
-from noegress.catalogue.client import CatalogueUndecidedError
+from noegress.catalogue.error import CatalogueUndecidedError
 from noegress.catalogue.install import install
 from noegress.catalogue.keys import generate_keys
 from noegress.catalogue.proposal import propose_keys
@@ -201,7 +201,7 @@ class TestAttacks:
         other = outside.export(tmp_path / "other")
         document["signatures"] = json.loads((other / "index.json").read_bytes())["signatures"]
         (bundle / "index.json").write_text(json.dumps(document))
-        self.refuses(bundle, store, outside.terms(), "signature of the index")
+        self.refuses(bundle, store, outside.terms(), "the index of the volumes is not signed by the mirror")
 
     def test_an_evil_file_under_an_admitted_name(self, outside: Outside, tmp_path: Path) -> None:
         outside.admit("demo", "1.0")

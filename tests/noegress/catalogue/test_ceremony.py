@@ -14,7 +14,8 @@ from noegress.approval.summary import summarise
 from noegress.catalogue import Publication
 from noegress.catalogue._tuf import Signer
 from noegress.catalogue.ceremony import Ceremony, CeremonyError, read_ceremony
-from noegress.catalogue.client import Catalogue, CatalogueUndecidedError
+from noegress.catalogue.client import Catalogue
+from noegress.catalogue.error import CatalogueUndecidedError
 from noegress.catalogue.holders import approval_people
 from noegress.catalogue.install import install
 from noegress.catalogue.keys import RoleKeys, generate_key, load_signer

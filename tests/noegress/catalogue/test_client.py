@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from noegress.catalogue import Publication
-from noegress.catalogue.client import Catalogue, CatalogueUndecidedError, Trust
+from noegress.catalogue.client import Catalogue, Trust
+from noegress.catalogue.error import CatalogueUndecidedError
 from noegress.catalogue.keys import CatalogueKeys, generate_keys
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.errors import UsageError

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from noegress.catalogue import Publication
-from noegress.catalogue.client import Catalogue, CatalogueUndecidedError
+from noegress.catalogue.client import Catalogue
+from noegress.catalogue.error import CatalogueUndecidedError
 from noegress.catalogue.keys import CatalogueKeys, generate_key, generate_keys, load_signer
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import Lifetimes

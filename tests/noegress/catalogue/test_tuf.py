@@ -14,7 +14,8 @@ import pytest
 from noegress.catalogue import Publication, fetch
 from noegress.catalogue._tuf import Key, Metadata, Signer, Snapshot, Timestamp
 from noegress.catalogue.ceremony import Ceremony, CeremonyError
-from noegress.catalogue.client import Catalogue, CatalogueUndecidedError, Trust
+from noegress.catalogue.client import Catalogue, Trust
+from noegress.catalogue.error import CatalogueUndecidedError
 from noegress.catalogue.install import install
 from noegress.catalogue.keys import CatalogueKeys, RoleKeys, generate_key, load_signer
 from noegress.catalogue.proposal import propose_keys
