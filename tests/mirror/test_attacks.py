@@ -1,5 +1,6 @@
 """What an outsider may try against a real server: nothing that was not admitted leaves, and nothing changes."""
 
+import base64
 import gzip
 import itertools
 import json
@@ -167,6 +168,114 @@ def test_no_spelling_of_its_address_gives_a_refused_file(refused: Published, mir
         assert received.split(b" ", 2)[1] in (b"301", b"400", b"403", b"404"), asked
         assert not leaks(received, refused), asked
         assert b"\r\nX-Injected" not in received
+
+
+CONDITIONS: tuple[dict[str, str], ...] = (
+    {},
+    {"Range": "bytes=0-10"},
+    {"If-Match": "*"},
+    {"If-None-Match": "*"},
+    {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"},
+    {"If-Unmodified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"},
+)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("condition", CONDITIONS, ids=str)
+def test_what_was_fetched_before_a_revocation_opens_nothing_after_it(
+    method: str, condition: dict[str, str], revoked: tuple[Published, list[str]], mirror: Served
+) -> None:
+    published, tags = revoked
+    path = mirror.file_path(published.content, published.filename)
+    for beside, tag in itertools.product(("", ".metadata", ".provenance"), tags):
+        told = {"If-None-Match": tag, "If-Range": tag} | condition
+        got = mirror.get(f"{path}{beside}", method=method, told=told)
+        assert (got.status, leaks(got.body, published)) == (403, False), (beside, told)
+
+
+@pytest.fixture(scope="module")
+def revoked(shared_index: Index, mirror: Served) -> tuple[Published, list[str]]:
+    """A file that was given out and then revoked, and what its answers were known by."""
+    published = shared_index.publish("attack-revoked", "1.0", files={"secret.txt": "not to be seen"})
+    shared_index.publish("attack-revoked", "0.9")
+    mirror.page("attack-revoked")
+    path = mirror.file_path(published.content, published.filename)
+    tags = [mirror.get(asked).headers["etag"] for asked in (path, f"{path}.metadata")]
+    pages = ["/root/curated/+simple/attack-revoked/", "/root/curated/+simple/attack-revoked/json"]
+    forms = list(itertools.product(pages, ("text/html", SIMPLE_JSON), ("", "gzip")))
+    before = [mirror.get(page, Accept=accept, Accept_Encoding=coding) for page, accept, coding in forms]
+    assert mirror.command("revoke", "attack-revoked==1.0", "--reason", "stolen").returncode == 0
+    for (page, accept, coding), old in zip(forms, before, strict=True):
+        got = mirror.get(page, Accept=accept, Accept_Encoding=coding, If_None_Match=old.headers["etag"])
+        assert (got.status, got.body != old.body) == (200, True), (page, accept, coding)
+    return published, [*tags, *(f"W/{tag}" for tag in tags), "*", *(old.headers["etag"] for old in before[:2])]
+
+
+ENDINGS = ("#sha256=abc", "%23sha256=abc", "?sha256=abc", ".asc", ".sig", ".METADATA", ".metadata/", "%2emetadata")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PROPFIND", "COPY"])
+def test_no_ending_gives_a_refused_file_or_what_stands_beside_it(
+    method: str, ending: str, refused: Published, mirror: Served
+) -> None:
+    path = mirror.file_path(refused.content, refused.filename)
+    received = raw(mirror, f"{method} {path}{ending} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.split(b" ", 2)[1] in (b"400", b"403", b"404")
+    assert not leaks(received, refused)
+    assert method != "HEAD" or not body
+
+
+READ = (
+    "/root/curated/+simple",
+    "/root/curated/+simple/",
+    "/root/curated/+simple/attack-closed/",
+    "/root/curated/+simple/Attack_Closed",
+    "/root/curated/+simple/attack-closed/json",
+    "/root/curated/%2bsimple/attack-closed/",
+    "http://x/root/curated/+simple/attack-closed/",
+    "FILE",
+    "FILE.metadata",
+    "/+noegress/",
+    "/+noegress/project/attack-closed",
+    "/+noegress/project?name=attack-closed",
+    "/+noegress/metrics",
+    "/+noegress/catalogue/metadata/1.root.json",
+    "/+noegress/osv/v1/vulns/X",
+    "/+noegress/do/status",
+)
+WRONG = (
+    b"",
+    b"Basic",
+    b"Basic /w==",
+    b"Basic " + base64.b64encode(b"__token__:noegress_\xff\xfe"),
+    b"Basic " + base64.b64encode("__token__:noegress_\u00fc".encode()),
+    b"Basic " + base64.b64encode(b"noegress_x"),
+    b"Basic \xff\xfe",
+    b"Bearer",
+    b"Bearer noegress_",
+    b"Bearer noegress_\xff",
+    b"Bearer \xa0",
+    b"Negotiate x",
+)
+
+
+def test_a_closed_mirror_gives_nobody_anything_without_a_token(index: Index, tmp_path: Path) -> None:
+    published = index.publish("attack-closed", "1.0")
+    folder = make_mirror(tmp_path / "dir", index.url, "")
+    (folder / "mirror.toml").write_text((folder / "mirror.toml").read_text() + 'readers = "authenticated"\n')
+    with serving(folder) as served:
+        assert served.command("admit", "attack-closed").returncode == 0
+        token = served.command("access", "add", "ada", "--role", "reader").stdout.strip().encode()
+        path = served.file_path(published.content, published.filename)
+        tampered = (b"Bearer " + token + b"x", b"Bearer " + token.upper(), b"Bearer x, Bearer " + token)
+        for asked, wrong in itertools.product(READ, WRONG + tampered):
+            line = f"GET {asked.replace('FILE', path)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".encode()
+            received = raw(served, line + (b"Authorization: " + wrong + b"\r\n\r\n" if wrong else b"\r\n"))
+            # after many wrong tokens it asks for none any more
+            assert received.split(b" ", 2)[1] in (b"401", b"429"), (asked, wrong)
+            assert not leaks(received, published)
 
 
 @pytest.mark.parametrize(

@@ -236,3 +236,10 @@ def test_the_list_of_projects_names_admitted_ones_only(admitted: str, mirror: Se
     names = [project["name"] for project in json.loads(got.body)["projects"]]
     assert "front-clean" in names
     assert "front-refused" not in names
+
+
+@pytest.mark.parametrize("path", ["/root/curated/+simple", "/+noegress"])
+def test_an_address_without_its_slash_is_sent_to_the_one_with_it(path: str, mirror: Served) -> None:
+    """Relative links on the page would lead elsewhere."""
+    got = mirror.get(path, follow=False)
+    assert (got.status, got.headers["location"].replace("%2B", "+")) == (301, f"{path}/")

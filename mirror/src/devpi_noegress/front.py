@@ -8,8 +8,9 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
-from devpi_noegress.answers import Answer, problem
+from devpi_noegress.answers import Answer, answer, problem
 from devpi_noegress.asking import Asking
 from devpi_noegress.file_door import FILES, TITLE, FileDoor
 from devpi_noegress.holding import Holding
@@ -24,6 +25,7 @@ StartResponse = Callable[[str, list[tuple[str, str]]], object]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 OWN = "/+noegress/"
+_WITHOUT_SLASH = (SIMPLE[:-1], OWN[:-1])
 _HEALTH = f"{OWN}health"
 _OPERATIONS = f"{OWN}do/"
 _ADVISORIES = f"{OWN}osv/"
@@ -59,9 +61,7 @@ class FrontDoor:
 
     def _answer(self, environ: Mapping[str, Any]) -> Answer | None:
         path: str = environ["PATH_INFO"]
-        if path == SIMPLE.rstrip("/"):
-            path = SIMPLE
-        if not path.startswith((SIMPLE, FILES, OWN)):
+        if not path.startswith((SIMPLE, FILES, OWN)) and path not in _WITHOUT_SLASH:
             return self._hindrance(environ, path)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD") and not _may_post(environ, path):
             return problem(HTTPStatus.FORBIDDEN, "nothing is changed through the index", title=TITLE)
@@ -73,6 +73,10 @@ class FrontDoor:
         return self._within(environ, requester, path)
 
     def _within(self, environ: Mapping[str, Any], requester: Requester, path: str) -> Answer:
+        """The answer for what is ours, to somebody who may read."""
+        if path in _WITHOUT_SLASH:
+            location = quote(f"{environ.get('SCRIPT_NAME', '')}{path}/")
+            return answer(HTTPStatus.MOVED_PERMANENTLY, headers=[("Location", location)])
         if path.startswith(_OPERATIONS):
             return self._operations.answer(environ, requester, path.removeprefix(_OPERATIONS))
         if path.startswith(OWN):
