@@ -1,6 +1,7 @@
 """What a refusal says, and what it leaves behind: the error, the chain of distributions, the events."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,13 @@ def test_events_that_cannot_be_written_go_to_standard_error(guarded: Guarded, ta
     complaint, *lines = done.err.splitlines()
     assert complaint.startswith(f"noegress-guard: NOEGRESS_GUARD_EVENTS='{target}'")
     assert [json.loads(line)["count"] for line in lines] == [1, 10, 11]
+
+
+def test_a_pipe_in_the_place_of_the_events_holds_nothing_up(guarded: Guarded) -> None:
+    path = guarded.folder / "events.jsonl"
+    os.mkfifo(path)
+    done = guarded.run(REPEAT.format(times=1), policy={"allow": []}, NOEGRESS_GUARD_EVENTS=str(path))
+    assert json.loads(done.err.splitlines()[-1])["count"] == 1
 
 
 def test_a_forked_child_counts_anew(guarded: Guarded) -> None:

@@ -105,8 +105,9 @@ def _write(count: _Count) -> None:
         if target.startswith("fd:"):
             os.write(int(target[3:]), line)
             return
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-        descriptor = os.open(target, flags, 0o600)
+        # O_NONBLOCK: nobody may read a pipe that the program put in the place of the file
+        flags = sum(getattr(os, name, 0) for name in ("O_CLOEXEC", "O_NOFOLLOW", "O_NONBLOCK"))
+        descriptor = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT | flags, 0o600)
         try:
             os.write(descriptor, line)  # one write: lines of several processes do not mix
         finally:

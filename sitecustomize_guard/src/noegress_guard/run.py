@@ -102,7 +102,7 @@ def _run_supervised(
         raise RunError(f"the kernel layer does not know {os.uname().machine}; --python-only guards Python code alone")
     events.send_to(arguments.events or os.environ.get(noegress_guard.EVENTS) or "fd:2")
     mode = ENFORCE if arguments.observe is None else DENY if arguments.deny else OBSERVE
-    reports = reporter.Reporter()
+    reports = reporter.Reporter(keeps_inventory=arguments.observe is not None)
     if arguments.observe is not None:
         try:
             reporter.check_writable(arguments.observe)

@@ -25,7 +25,7 @@ class Court:
 
     def __init__(self, mode: str, *allow: str) -> None:
         self.gate = Gate([GuardPolicy({"format": 1, "allow": list(allow or ALLOW)}, "guard.json")])
-        self.reporter = Reporter()
+        self.reporter = Reporter(keeps_inventory=True)
         self.names = Names(self.gate, Resolver("/dev/null", "/dev/null"), let_all_pass=mode == OBSERVE)
         self.judge = Judge(self.gate, self.names, self.reporter, mode)
 
@@ -88,6 +88,14 @@ def test_in_observe_mode_a_name_that_is_not_listed_is_known_as_well(tmp_path: Pa
     assert court.judge.lets_address(os.getpid(), UNLISTED, 80, "tcp")
     (entry,) = court.inventory(tmp_path)
     assert entry["destination"] == "secret.example:80"
+
+
+def test_what_is_tried_takes_up_no_room_where_nobody_asked_for_an_inventory(tmp_path: Path) -> None:
+    court = Court(ENFORCE)
+    court.reporter = Reporter()
+    court.judge = Judge(court.gate, court.names, court.reporter, ENFORCE)
+    court.judge.lets_address(os.getpid(), UNLISTED, 443, "tcp")
+    assert court.inventory(tmp_path) == []
 
 
 def test_a_probe_is_aimed_at_a_known_name_s_address_and_no_listed_datagram_port() -> None:

@@ -36,7 +36,10 @@ _DANGEROUS_CAPABILITIES: Final = {
 _CAPABILITY_VERSION_3: Final = 0x20080522
 _DEVICES: Final = frozenset({"/dev/net/tun", "/dev/ppp", "/dev/vhost-net", "/dev/vhost-vsock"})  # carry packets
 _KERNEL_SETTING: Final = "/proc/sys/kernel/core_pattern"
-_CLONE_NEWNS, _MS_BIND, _MS_REC, _MS_SLAVE = 0x00020000, 0x1000, 0x4000, 0x80000
+_KERNEL_FILE_SYSTEMS: Final = frozenset(
+    {b"sysfs", b"binfmt_misc", b"cgroup", b"cgroup2", b"configfs", b"debugfs", b"securityfs", b"tracefs"}
+)
+_CLONE_NEWNS, _MS_BIND, _MS_REC, _MS_PRIVATE = 0x00020000, 0x1000, 0x4000, 0x40000
 _MOUNT_ATTR_RDONLY, _AT_FDCWD, _AT_RECURSIVE = 1, -100, 0x8000
 
 
@@ -101,14 +104,15 @@ def shut_kernel_settings() -> None:
     """Keep root in the tree from having the kernel start programs outside of it; OSError if that cannot be done.
 
     The kernel runs what core_pattern, modprobe or uevent_helper name, as root and without our filter. The tree gets a
-    mount namespace in which they are read-only; only CAP_SYS_ADMIN, which it gives up, could undo that.
+    mount namespace in which they are read-only; only CAP_SYS_ADMIN, which it gives up, could undo that. What is mounted
+    outside later on does not appear in it: it could be another way to the same settings, writable.
     """
     if not os.access(_KERNEL_SETTING, os.W_OK):
         return
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_CLONE_NEWNS) or libc.mount(None, b"/", None, _MS_REC | _MS_SLAVE, None):
+    if libc.unshare(_CLONE_NEWNS) or libc.mount(None, b"/", None, _MS_REC | _MS_PRIVATE, None):
         raise OSError(errno.EPERM, f"root can write {_KERNEL_SETTING}; start it as another user")
-    for folder in _kernel_folders():
+    for folder in filter(os.path.exists, _kernel_folders()):  # one that another mount hides is nobody's to reach
         if libc.mount(folder, folder, None, _MS_BIND | _MS_REC, None):
             raise OSError(ctypes.get_errno(), f"{os.fsdecode(folder)} cannot be made read-only")
         attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY, 0, 0, 0)
@@ -117,19 +121,19 @@ def shut_kernel_settings() -> None:
 
 
 def _kernel_folders() -> list[bytes]:
-    """Return where settings of the kernel are seen, wherever proc and sysfs are mounted."""
-    found = []
+    """Return where settings of the kernel are seen, wherever their file systems, or parts of them, are mounted."""
+    found: list[bytes] = []
     with open("/proc/self/mountinfo", "rb") as file:
         for line in file:
             fields = line.split()
             root, point, kind = fields[3], fields[4], fields[fields.index(b"-") + 1]
             for code in (b"040", b"011", b"012", b"134"):  # how the kernel spells white space and backslashes
                 point = point.replace(b"\\" + code, bytes((int(code, 8),)))
-            if kind == b"sysfs" or (kind == b"proc" and root == b"/sys"):
-                found.append(point)
-            elif kind == b"proc" and root == b"/":
+            if kind == b"proc" and root == b"/":
                 found.append(point.rstrip(b"/") + b"/sys")
-    return found
+            elif kind in _KERNEL_FILE_SYSTEMS or (kind == b"proc" and root.startswith(b"/sys")):
+                found.append(point)
+    return [point for point in found if not any(point.startswith(above + b"/") for above in found)]
 
 
 def load_no_more() -> None:

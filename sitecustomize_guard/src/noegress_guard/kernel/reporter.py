@@ -23,8 +23,9 @@ _MAX_DESTINATIONS, _MAX_PLACES = 10_000, 100
 class Reporter:
     """Collects attempts from both layers; safe to use from several threads."""
 
-    def __init__(self) -> None:
-        """Start with nothing seen."""
+    def __init__(self, *, keeps_inventory: bool = False) -> None:
+        """Start with nothing seen; without an inventory, what a tree tries takes up no room for the rest of the run."""
+        self._keeps_inventory = keeps_inventory
         self._lock = allocate_lock()
         self._origins: dict[tuple[int, str], dict[str, Any]] = {}
         self._destinations: dict[str, dict[str, Any]] = {}
@@ -51,7 +52,8 @@ class Reporter:
             complete |= {"event": "observed" if let_through else "refused"} | process
             if not (allowed and let_through):
                 events.record(complete)
-            self._count(complete, allowed=allowed, let_through=let_through)
+            if self._keeps_inventory:
+                self._count(complete, allowed=allowed, let_through=let_through)
 
     def write(self, path: str, command: list[str], mode: str, policies: list[str]) -> None:
         """Write the inventory whole or not at all; OSError if it cannot be written."""
