@@ -9,7 +9,7 @@ PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo demo-airgap test check wheels conformance matrix bench bench-build bench-bundle bench-guard bench-mirror \
-	bench-mirror-cold bench-scan bench-verify check-sdists fuzz soak-guard soak-mirror mutate format reference lock clean help
+	bench-mirror-cold bench-scan bench-verify check-batch check-sdists fuzz soak-guard soak-mirror mutate format reference lock clean help
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -82,6 +82,9 @@ fuzz: build/fuzz/.stamp  ## the readers of the scanner against atheris: make fuz
 
 check-sdists: .venv  ## check real sdists: make check-sdists SDISTS=DIR
 	$(BIN)/python tools/check_sdists.py $(SDISTS)
+
+check-batch: .venv  ## what `check` tells of labelled projects, and what it misses
+	for batch in benchmarks/check/batches/*.txt; do $(BIN)/python benchmarks/check/score.py $$batch; done
 
 format: .venv  ## rewrite the sources in the house format
 	$(BIN)/ruff format .

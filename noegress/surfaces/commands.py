@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from noegress.surfaces.index_logins import backend_violations, login_violations
 from noegress.surfaces.inspection import Inspection, Origin
 from noegress.surfaces.installers import assigned_violations, command_violations, installer_of
 from noegress.surfaces.machine import Command
@@ -123,7 +124,10 @@ def value_violations(
 
 def _program(inspection: Inspection, rest: list[str], origin: Origin, surface: str) -> Iterator[Violation]:
     program = _bare(rest[0])
+    yield from login_violations(inspection, rest, origin, surface=surface)
     for previous, word in zip(["", *rest], rest, strict=False):
+        if program == "mise":
+            yield from backend_violations(inspection, word, origin, surface=surface)
         name, equals, value = re.sub(r"^(-e|--[a-z_-]+=)(?=\w+=)", "", word).partition("=")
         if equals and place_of_variable(name):  # make A=b, docker build --build-arg A=b
             yield from assigned_violations(inspection, name, value, origin, surface=surface)

@@ -22,7 +22,6 @@ _CHANNELS = (
 )
 _NAME = re.compile(r"(.*[-_.])?(environment|conda)([-_.].*)?\.ya?ml|env\.ya?ml|\.?condarc", re.IGNORECASE)
 _FOLDERS = ("envs", "environments", "conda", "environment")
-_NO_CHANNEL = "nodefaults"
 
 
 def is_conda_file(path: Path) -> bool:
@@ -67,5 +66,5 @@ def _judge(inspection: Inspection, scalar: Scalar, origin: Origin) -> Iterator[V
             yield from line_violations(inspection, line, origin, base=base, surface=SURFACE)
     elif section == "dependencies" and "::" in value:
         channel = value.partition("::")[0].strip("\"'")
-    if channel and channel != _NO_CHANNEL:
+    if channel:
         yield from place_violations(inspection, Place.CHANNEL, channel, origin, written="channel ", surface=SURFACE)

@@ -107,6 +107,8 @@ _PDM = _Tool(
     ),
     places={"index": Place.EXTRA},
 )
+_ASIDE = ("publish", "show", "uninstall", "hash", "cache", "debug")
+"""Subcommands that install nothing: their addresses are uploaded to, ``-f`` of ``pip show`` asks for files."""
 _NESTED = ("pip-args", "extra-pip-args")
 _TOOLS = {
     "pip": _PIP,
@@ -145,8 +147,8 @@ def command_violations(
     """The options and arguments of one installer; values that only the run will know are not judged."""
     tool = _TOOLS[command.tool]
     own, program = _split(command, tool.grammar)
-    if next((word for word in own if not word.startswith("-")), "") == "publish":
-        return  # what is named there is uploaded to
+    if next((word for word in own if not word.startswith("-")), "") in _ASIDE:
+        return
     nested = installer_of(program) if program else None
     if nested is not None:
         yield from command_violations(inspection, nested, origin, surface=surface)

@@ -14,6 +14,7 @@ from noegress.surfaces.commands import (
 )
 from noegress.surfaces.document import UnreadableError, read_text
 from noegress.surfaces.handed_files import mounted_file
+from noegress.surfaces.index_logins import step_violations
 from noegress.surfaces.inspection import Inspection, Origin
 from noegress.surfaces.installers import installer_of, mention
 from noegress.surfaces.places import place_of_variable
@@ -75,6 +76,7 @@ def _pipeline(inspection: Inspection, path: Path, scalars: list[Scalar], literal
                     yield from _command(inspection, scalar, reading, origin)
     yield from variables(inspection, path, scalars, literals)
     yield from sequences(inspection, path, scalars)
+    yield from step_violations(inspection, path, scalars, surface=SURFACE)
 
 
 def flat_text(scalars: list[Scalar]) -> str:

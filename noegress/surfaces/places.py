@@ -10,6 +10,9 @@ from noegress.surfaces.violation import Violation
 _NAMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*=(.+)", re.DOTALL)
 
 
+_NO_CHANNEL = "nodefaults"  # conda's word for: no channel besides those that are named
+
+
 class Place(Enum):
     """What the value of a setting means."""
 
@@ -102,7 +105,7 @@ def place_violations(
     """What one setting opens besides the mirror; ``written`` is the setting up to its value, as it stands there."""
     separator = r"[\s,]+" if written in ("UV_FIND_LINKS=", "CONDA_CHANNELS=") else r"\s+"
     for part in [value] if place is Place.REFERENCE and " @ " in value else re.split(separator, value.strip()):
-        if not part:
+        if not part or (place is Place.CHANNEL and part == _NO_CHANNEL):
             continue
         text, fix = f"{written}{part}", _fix(inspection, place, origin, written)
         if place in (Place.DEFAULT, Place.EXTRA, Place.CHANNEL):

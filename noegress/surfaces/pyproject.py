@@ -5,6 +5,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from noegress.surfaces.build_code import mention_build_code
 from noegress.surfaces.cibuildwheel import cibuildwheel_violations
 from noegress.surfaces.document import Toml, UnreadableError, read_toml
 from noegress.surfaces.hatch import gate_switch_violations, hatch_violations
@@ -50,6 +51,7 @@ def pyproject_violations(inspection: Inspection, path: Path) -> Iterator[Violati
     yield from task_violations(inspection, toml)
     yield from tool_table_violations(inspection, toml)
     yield from _elders(inspection, toml)
+    mention_build_code(inspection, toml)
     try:
         yield from tables_violations(inspection, toml, "tool", "tox")
     except UnreadableError as error:

@@ -18,16 +18,40 @@ SURFACE = "python"
 _NAMES = re.compile(
     r"setup|noxfile|tasks|hatch_build|build|_?build_backend|_?custom_build|build_script|dodo|fabfile|pavement|toxfile"
 )
-_RUNNERS = frozenset(
-    {"run", "call", "check_call", "check_output", "Popen", "system", "popen", "getoutput", "run_always", "run_install"}
-) | {"local", "sudo", "sh", "shell", "spawn", "execute", "getstatusoutput"}
+_SCONS = ("SConstruct", "SConscript", "wscript")
+_RUNNERS = (
+    frozenset(
+        {
+            "run",
+            "call",
+            "check_call",
+            "check_output",
+            "Popen",
+            "system",
+            "popen",
+            "getoutput",
+            "run_always",
+            "run_install",
+        }
+    )
+    | {"local", "sudo", "sh", "shell", "spawn", "execute", "getstatusoutput"}
+    | {
+        "Execute",
+        "Action",
+        "exec_command",
+        "cmd_and_log",
+    }
+)
+_ACTIONS = "Command"  # of SCons: target, source, action
 _NOX = {"install": ["pip", "install"], "conda_install": ["conda", "install"]}
 _UNKNOWN = "$"
+Literals = dict[str, ast.expr]
+"""What the names of a module are assigned."""
 
 
 def is_task_file(path: Path) -> bool:
     """Whether a Python file is one that a build or a task runner executes."""
-    return path.suffix == ".py" and _NAMES.fullmatch(path.stem) is not None
+    return (path.suffix == ".py" and _NAMES.fullmatch(path.stem) is not None) or path.name in _SCONS
 
 
 def python_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
@@ -53,9 +77,9 @@ def parse(path: Path) -> ast.Module | None:
         return None
 
 
-def literals_of(tree: ast.Module) -> dict[str, ast.expr]:
+def literals_of(tree: ast.Module) -> Literals:
     """What the module's names are assigned, wherever that happens; a name with two values has the last."""
-    found: dict[str, ast.expr] = {}
+    found: Literals = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
             found |= {target.id: node.value for target in node.targets if isinstance(target, ast.Name)}
@@ -66,7 +90,7 @@ def literals_of(tree: ast.Module) -> dict[str, ast.expr]:
     return found
 
 
-def text_of(node: ast.expr, literals: dict[str, ast.expr], depth: int = 4) -> str:
+def text_of(node: ast.expr, literals: Literals, depth: int = 4) -> str:
     """A string as far as it is written out; what only the run will know is a dollar sign."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else _UNKNOWN
@@ -78,10 +102,19 @@ def text_of(node: ast.expr, literals: dict[str, ast.expr], depth: int = 4) -> st
         return text_of(node.value, literals, depth)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and depth:
         return text_of(node.left, literals, depth - 1) + text_of(node.right, literals, depth - 1)
+    return _formatted(node, literals, depth)
+
+
+def _formatted(node: ast.expr, literals: Literals, depth: int) -> str:
+    """``"…{}".format(…)`` and ``"…%s" % …``: the text with what is put in left unknown."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and depth:
+        return re.sub(r"%(\(\w+\))?[sdr]", _UNKNOWN, text_of(node.left, literals, depth - 1))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format" and depth:
+        return re.sub(r"\{[^{}]*\}", _UNKNOWN, text_of(node.func.value, literals, depth - 1))
     return _UNKNOWN
 
 
-def words_of(node: ast.expr, literals: dict[str, ast.expr], depth: int = 4) -> list[str] | None:
+def words_of(node: ast.expr, literals: Literals, depth: int = 4) -> list[str] | None:
     """A list of words as far as it is written out; None for what is no list."""
     if isinstance(node, ast.Name) and node.id in literals and depth:
         return words_of(literals[node.id], literals, depth - 1)
@@ -99,8 +132,28 @@ def words_of(node: ast.expr, literals: dict[str, ast.expr], depth: int = 4) -> l
     return words
 
 
-def _call(inspection: Inspection, path: Path, node: ast.Call, literals: dict[str, ast.expr]) -> Iterator[Violation]:
-    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+def called_name(node: ast.Call) -> str:
+    """The last word of what is called."""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def commands_of(node: ast.Call, literals: Literals) -> list[str | list[str]]:
+    """The commands that a call runs, each a line of shell or a list of words."""
+    name, arguments = called_name(node), node.args
+    if name == _ACTIONS:
+        arguments = arguments[2:3]
+        found = words_of(arguments[0], literals) if arguments else None
+        return [*found] if found else [text_of(argument, literals) for argument in arguments]
+    is_pip = _is_pip(node.func, literals)
+    if not (name in _RUNNERS or is_pip) or not arguments:
+        return []
+    words = words_of(arguments[0], literals) or _arguments(node, literals)
+    words = ["pip", *words] if is_pip else words
+    return [*words[0].splitlines()] if len(words) == 1 else [words]
+
+
+def _call(inspection: Inspection, path: Path, node: ast.Call, literals: Literals) -> Iterator[Violation]:
+    name = called_name(node)
     origin = Origin(file=path, line=node.lineno, weight=Weight.WARNING)
     for keyword in node.keywords:
         if keyword.arg in ("env", "environ") and isinstance(keyword.value, ast.Dict):
@@ -115,17 +168,15 @@ def _call(inspection: Inspection, path: Path, node: ast.Call, literals: dict[str
         options = [word for channel in channels for word in ("--channel", channel)]
         words = [*_NOX[name], *options, *_arguments(node, literals)]
         yield from words_violations(inspection, words, origin, surface=SURFACE)
-    elif (name in _RUNNERS or _is_pip(node.func, literals)) and node.args:
-        words = words_of(node.args[0], literals) or _arguments(node, literals)
-        words = ["pip", *words] if _is_pip(node.func, literals) else words
-        if len(words) == 1:
-            for line in words[0].splitlines():
-                yield from text_violations(inspection, line, origin, surface=SURFACE)
+        return
+    for command in commands_of(node, literals):
+        if isinstance(command, str):
+            yield from text_violations(inspection, command, origin, surface=SURFACE)
         else:
-            yield from words_violations(inspection, words, origin, surface=SURFACE)
+            yield from words_violations(inspection, command, origin, surface=SURFACE)
 
 
-def _actions(inspection: Inspection, path: Path, node: ast.Dict, literals: dict[str, ast.expr]) -> Iterator[Violation]:
+def _actions(inspection: Inspection, path: Path, node: ast.Dict, literals: Literals) -> Iterator[Violation]:
     """The commands of a task of doit, each a text or a list of words."""
     for key, value in zip(node.keys, node.values, strict=True):
         if isinstance(key, ast.Constant) and key.value == "actions" and isinstance(value, ast.List | ast.Tuple):
@@ -138,7 +189,7 @@ def _actions(inspection: Inspection, path: Path, node: ast.Dict, literals: dict[
                     yield from text_violations(inspection, text_of(action, literals), origin, surface=SURFACE)
 
 
-def _is_pip(called: ast.expr, literals: dict[str, ast.expr]) -> bool:
+def _is_pip(called: ast.expr, literals: Literals) -> bool:
     """Whether a function is pip's own ``main``, which takes the words of its command line."""
     while isinstance(called, ast.Attribute):
         called = called.value
@@ -146,7 +197,7 @@ def _is_pip(called: ast.expr, literals: dict[str, ast.expr]) -> bool:
     return name == "pip" or getattr(literals.get(name), "id", "") == "pip"
 
 
-def _updated(inspection: Inspection, path: Path, node: ast.Call, literals: dict[str, ast.expr]) -> Iterator[Violation]:
+def _updated(inspection: Inspection, path: Path, node: ast.Call, literals: Literals) -> Iterator[Violation]:
     for keyword in node.keywords:
         if keyword.arg:
             yield from _assigned(inspection, path, ast.Constant(value=keyword.arg), keyword.value, literals)
@@ -156,7 +207,7 @@ def _updated(inspection: Inspection, path: Path, node: ast.Call, literals: dict[
                 yield from _assigned(inspection, path, key, value, literals)
 
 
-def _arguments(node: ast.Call, literals: dict[str, ast.expr]) -> list[str]:
+def _arguments(node: ast.Call, literals: Literals) -> list[str]:
     words = []
     for argument in node.args:
         if isinstance(argument, ast.Starred):
@@ -167,7 +218,7 @@ def _arguments(node: ast.Call, literals: dict[str, ast.expr]) -> list[str]:
 
 
 def _assigned(
-    inspection: Inspection, path: Path, key: ast.expr | None, value: ast.expr, literals: dict[str, ast.expr]
+    inspection: Inspection, path: Path, key: ast.expr | None, value: ast.expr, literals: Literals
 ) -> Iterator[Violation]:
     """``os.environ["NAME"] = value``, ``session.env["NAME"] = value``, and the like."""
     if key is not None:

@@ -3,10 +3,14 @@
 import re
 from pathlib import Path
 
+from noegress.surfaces.build_code import build_code_violations, is_build_code
+from noegress.surfaces.buildout import buildout_violations, is_buildout_file
+from noegress.surfaces.cmake import cmake_violations, is_cmake_file
 from noegress.surfaces.conda import conda_file_violations, is_conda_file
 from noegress.surfaces.hatch import hatch_file_violations
 from noegress.surfaces.inspection import Judge
 from noegress.surfaces.manifests import is_manifest, manifest_violations
+from noegress.surfaces.meson import is_meson_file, meson_violations
 from noegress.surfaces.option_tables import FILES as OPTION_FILES
 from noegress.surfaces.option_tables import option_file_violations
 from noegress.surfaces.pdm import CONFIGURATION, pdm_configuration_violations
@@ -69,6 +73,10 @@ ONLY_CHECKED: tuple[Judge, ...] = (
     build_file_violations,
     pixi_file_violations,
     conda_lock_violations,
+    buildout_violations,
+    cmake_violations,
+    meson_violations,
+    build_code_violations,
 )
 """What a build of the project reads none of."""
 
@@ -93,7 +101,7 @@ def judges_of(path: Path, directory: Path) -> tuple[Judge, ...]:
         return (_BY_NAME[path.name],)
     if PYLOCK.fullmatch(path.name):
         return (pylock_violations,)
-    if path.suffix in (".py", ".pyw"):
+    if path.suffix in (".py", ".pyw") or is_task_file(path):
         return _of_python(path, directory)
     if _SCRIPT_LOCK.fullmatch(path.name):
         return (uv_lock_violations,)
@@ -112,6 +120,8 @@ def _of_python(path: Path, directory: Path) -> tuple[Judge, ...]:
         found.append(setup_py_violations)
     if is_task_file(path) and _is_at_the_top(path, directory):
         found.append(python_violations)
+    if is_build_code(path, directory):
+        found.append(build_code_violations)
     return tuple(found)
 
 
@@ -122,6 +132,12 @@ def _of_text(path: Path, directory: Path) -> tuple[Judge, ...]:
         return (conda_file_violations, manifest_violations)
     if is_manifest(path):
         return (manifest_violations,)
+    if is_meson_file(path, directory):
+        return (meson_violations,)
+    if is_buildout_file(path):
+        return (buildout_violations,)
+    if is_cmake_file(path, directory):
+        return (script_violations, cmake_violations)
     if is_script(path):
         return (script_violations,)
     return (script_metadata_violations,) if not path.suffix and is_python_script(path) else ()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from noegress.surfaces.commands import text_violations, value_violations, words_violations
 from noegress.surfaces.document import Toml, UnreadableError, read_toml
+from noegress.surfaces.index_logins import backend_violations
 from noegress.surfaces.inspection import Inspection, Origin
 from noegress.surfaces.places import place_of_variable
 from noegress.surfaces.violation import Violation, Weight
@@ -48,6 +49,8 @@ def table_violations(inspection: Inspection, toml: Toml, *path: str | int) -> It
     origin = Origin(file=toml.path, line=toml.line(*path) if path else 0, weight=Weight.WARNING)
     if isinstance(value, dict) and len(path) < _DEPTH:
         for name in value:
+            at = Origin(file=toml.path, line=toml.line(*path, name), weight=Weight.WARNING)
+            yield from backend_violations(inspection, name, at, surface=SURFACE)
             yield from table_violations(inspection, toml, *path, name)
     elif isinstance(value, list) and len(path) < _DEPTH:
         if all(isinstance(item, str) for item in value):
