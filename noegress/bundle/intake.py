@@ -10,11 +10,12 @@ from typing import BinaryIO
 
 from noegress.bundle.authority import Authority
 from noegress.bundle.digest import Digest, write_fully
-from noegress.bundle.logbook import check_floor, import_events, write_down
+from noegress.bundle.logbook import check_floor, check_time, import_events, write_down
 from noegress.bundle.manifest import BundleError, Manifest, Part
 from noegress.bundle.opened import SEND, Bundle, opened_bundle
 from noegress.bundle.store import ImportedStore
 from noegress.bundle.stream import Extent
+from noegress.bundle.visible import check_names
 from noegress.catalogue import Publication
 from noegress.catalogue.client import Catalogue, Trust
 from noegress.catalogue.entry import CatalogueEntry, write_time
@@ -74,6 +75,7 @@ def _imported(source: Path | BinaryIO, store: ImportedStore, terms: Terms, now: 
     with writing(store.path), opened_bundle(source) as bundle:
         manifest = bundle.manifest
         previous = store.current
+        check_time(manifest, now)
         if terms.custody is not None:
             check_floor(terms.custody, manifest)
         trust = replace(terms.trust, released_only=True)
@@ -206,9 +208,7 @@ def _check_closure(catalogue: Catalogue, manifest: Manifest) -> dict[str, Catalo
                 f"{publication.entry.filename} has another size than listed", fix="have it exported again"
             )
         entries[sha256] = publication.entry
-    names = [entry.filename for entry in entries.values()]
-    if len(set(names)) != len(names):
-        raise BundleError("two of its files have one name", fix="have it released anew without one of them")
+    check_names(entries.values())
     return entries
 
 

@@ -5,9 +5,20 @@ from datetime import datetime
 
 from noegress.bundle.manifest import BundleError, Manifest
 from noegress.catalogue.entry import CatalogueEntry, read_time, write_time
+from noegress.catalogue.error import CatalogueUndecidedError
+from noegress.catalogue.refresh import CLOCK_SLACK
 from noegress.custody.log import Action, CustodyLog, Event
 
 _MADE = "bundle made "
+
+
+def check_time(manifest: Manifest, now: datetime) -> None:
+    """A bundle of a time to come is a wrong clock, or would bar every later one from the log of the inside."""
+    if manifest.created > now + CLOCK_SLACK:
+        raise CatalogueUndecidedError(
+            f"it was made on {write_time(manifest.created)}, and the clock here says {write_time(now)}",
+            fix="set the clock of this machine; where it is right, have the bundle exported again",
+        )
 
 
 def check_floor(log: CustodyLog, manifest: Manifest) -> None:

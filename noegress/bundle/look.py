@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from noegress.approval.check import check_trail, people_of
-from noegress.bundle.manifest import BundleError, Manifest
-from noegress.bundle.opened import opened_bundle
+from noegress.bundle.manifest import BundleError, Manifest, Part
+from noegress.bundle.opened import Bundle, opened_bundle
 from noegress.bundle.store import ImportedStore
 from noegress.catalogue._tuf import Metadata, Root, Targets, Timestamp, exceptions
 from noegress.catalogue.ceremony import delegated_role
@@ -17,7 +20,10 @@ from noegress.catalogue.entry import read_publication, write_time
 from noegress.catalogue.keys import signing_owners
 from noegress.catalogue.roles import RELEASE, RELEASED_FILES, TRAIL
 
-_SMALL_BYTES = 64 << 20
+_SMALL_BYTES = 256 << 20
+_ENTRIES = "targets/members/"
+_SMALL = re.compile(rf"metadata/(\d+\.(root|targets|release)|timestamp)\.json|targets/release/.*|{_ENTRIES}.*")
+_EXPORT = "have it exported again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,39 +64,20 @@ def look_into(bundle: Path | BinaryIO, store: ImportedStore | None) -> Seen:
     """Read the small parts of a bundle; nothing is written, and the files are not read."""
     try:
         return _seen(bundle, store)
+    except OSError as error:
+        raise BundleError(f"{error.filename or bundle}: {error.strerror or error}", fix="send it again") from error
     except (exceptions.RepositoryError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BundleError(f"its metadata cannot be read: {error}", fix="have it exported again") from error
 
 
 def _seen(bundle: Path | BinaryIO, store: ImportedStore | None) -> Seen:
-    small: dict[str, bytes] = {}
     with opened_bundle(bundle) as opened:
         manifest = opened.manifest
-        for extent in opened.extents():
-            part = extent.part
-            if part.path.startswith("files/"):
-                continue
-            if part.size > _SMALL_BYTES:
-                if opened.can_skip:
-                    continue
-                raise BundleError(f"{part.path} has {part.size} bytes", fix="inspect the folder of the bundle")
-            content = b"".join(opened.read(extent))
-            if hashlib.sha256(content).hexdigest() != part.sha256:
-                raise BundleError(f"{part.path} is damaged", fix="send the bundle again")
-            small[part.path] = content
-    for part in manifest.parts:
-        if not part.is_carried and not part.path.startswith("files/") and store is not None and store.has(part):
-            small[part.path] = store.content(part.sha256).read_bytes()
+        small, names = _read_small(opened, store)
     targets, release = (Metadata[Targets].from_bytes(_newest(small, name)) for name in ("targets", RELEASE))
     role, keys = delegated_role(targets.signed, RELEASE)
     known = [keys[keyid] for keyid in role.keyids if keyid in keys]
     signers = signing_owners(release.signatures, known, release.signed_bytes)
-    files = {part.sha256 for part in manifest.parts if part.path.startswith("files/")}
-    names = {
-        entry.filename
-        for path, content in small.items()
-        if path.startswith("targets/members/") and (entry := read_publication(content).entry).sha256 in files
-    }
     current = store.current if store is not None else None
     there = {path.name for path in (current / "wheels").iterdir()} if current is not None else set()
     return Seen(
@@ -104,6 +91,43 @@ def _seen(bundle: Path | BinaryIO, store: ImportedStore | None) -> Seen:
         removed=tuple(sorted(there - names)),
         carried_bytes=sum(part.size for part in manifest.carried),
     )
+
+
+def _read_small(opened: Bundle, store: ImportedStore | None) -> tuple[dict[str, bytes], set[str]]:
+    """The contents of the few parts that tell who signed, and the names of the files; the rest is not kept."""
+    files = {part.sha256 for part in opened.manifest.parts if part.path.startswith("files/")}
+    small: dict[str, bytes] = {}
+    names: set[str] = set()
+    for part, content in chain(_carried(opened), _kept(opened, store)):
+        if hashlib.sha256(content).hexdigest() != part.sha256:
+            raise BundleError(f"{part.path} is damaged", fix="send the bundle again")
+        if part.path.startswith(_ENTRIES):
+            entry = read_publication(content).entry
+            names.update({entry.filename} if entry.sha256 in files else ())
+            continue
+        small[part.path] = content
+        if sum(map(len, small.values())) > _SMALL_BYTES:
+            raise BundleError(f"what tells who signed it is longer than {_SMALL_BYTES} bytes", fix=_EXPORT)
+    return small, names
+
+
+def _carried(opened: Bundle) -> Iterator[tuple[Part, bytes]]:
+    for extent in opened.extents():
+        part = extent.part
+        if _SMALL.fullmatch(part.path):
+            if part.size > _SMALL_BYTES:
+                raise BundleError(f"{part.path} is longer than {_SMALL_BYTES} bytes", fix=_EXPORT)
+            yield part, b"".join(opened.read(extent))
+        elif not opened.can_skip:
+            for _ in opened.read(extent):
+                pass  # a stream goes on behind it
+
+
+def _kept(opened: Bundle, store: ImportedStore | None) -> Iterator[tuple[Part, bytes]]:
+    """What an earlier bundle brought."""
+    for part in opened.manifest.parts:
+        if not part.is_carried and _SMALL.fullmatch(part.path) and store is not None and store.has(part):
+            yield part, store.content(part.sha256).read_bytes()
 
 
 def _approvers(small: dict[str, bytes], targets: Targets, release: Targets) -> tuple[str, ...]:

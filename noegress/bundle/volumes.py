@@ -145,9 +145,13 @@ class VolumeReader(io.RawIOBase):
         if number is None:
             return 0
         file = self._open(number)
-        file.seek(self._at - self._starts[number])
         view = memoryview(buffer)[: self._starts[number + 1] - self._at]
-        count = file.readinto(view)  # type: ignore[attr-defined]
+        try:
+            file.seek(self._at - self._starts[number])
+            count = file.readinto(view)  # type: ignore[attr-defined]
+        except OSError as error:
+            path = self._folder / self._volumes[number].name
+            raise BundleError(f"{path} cannot be read: {error.strerror}", fix="send this volume again") from error
         self._at += count
         return int(count)
 

@@ -28,7 +28,7 @@ from noegress.catalogue.storage import write_whole, writing
 from noegress.errors import UsageError
 
 _TELL = "tell the operator of the mirror: its holders have to be changed, noegress keys rotate"
-_CLOCK_SLACK = timedelta(minutes=5)
+CLOCK_SLACK = timedelta(minutes=5)
 _ROOT_BYTES = 512_000
 _ROOTS = 256
 """Roots that are looked through for the pinned one."""
@@ -109,7 +109,7 @@ def check_age(cache: Path, base: str, max_age: timedelta, now: datetime) -> date
     """When the list was signed; raises where that is too long ago, or to come."""
     timestamp = Metadata[Timestamp].from_file(str(cache / "metadata" / "timestamp.json")).signed
     signed = read_time(str(timestamp.unrecognized_fields.get(SIGNED, "")))
-    if signed > now + _CLOCK_SLACK:
+    if signed > now + CLOCK_SLACK:
         raise CatalogueUndecidedError(
             f"{base} was signed on {signed:%Y-%m-%d %H:%M} UTC, and the clock here says {now:%Y-%m-%d %H:%M} UTC",
             fix="set the clock of this machine",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from noegress.approval import ApprovalError
 from noegress.approval.dossier import request_files
@@ -183,7 +184,9 @@ def test_a_file_under_another_name_than_it_was_approved_by(
     import_bundle(bundle, store, outside.terms())
     listed = next(item for item in outside.repository.entries() if item.entry.project == "demo")
     renamed = "wanted-1.0-py3-none-any.whl"
-    outside.repository.publish([replace(listed, entry=replace(listed.entry, filename=renamed))])
+    outside.repository.publish(
+        [replace(listed, entry=replace(listed.entry, filename=renamed, project=canonicalize_name("wanted")))]
+    )
     (outside.files / listed.entry.filename).rename(outside.files / renamed)
     listing, told = outside.repository.entries(), outside.dossier("alice").request.subjects
     subjects = [replace(subject, name=subject.name.replace("wanted", "demo")) for subject in told]
