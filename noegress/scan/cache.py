@@ -6,6 +6,7 @@ never sees what another stored, and what does not load is read anew.
 
 import sqlite3
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +16,10 @@ from noegress.artifact.member import Member
 from noegress.scan.cache_folder import is_outdated, make_private
 from noegress.scan.engine import rules_digest
 from noegress.scan.facts import Facts, dump_facts, load_facts
-from noegress.scan.reading import facts_key, read_facts, read_waiting
+from noegress.scan.reading import facts_key, parse_waiting, read_facts
 
 _MAX_BYTES = 4 << 30  # of one database; a larger one is begun anew
-_CHEAP = ("none", "type-stub", "metadata", "startup")  # readers that are done before a database has answered
+_CHEAP = ("none", "type-stub", "metadata", "startup", "python")  # readers that are done before a database has answered
 _SMALL = 512  # bytes below which reading costs less than looking it up
 
 
@@ -41,21 +42,36 @@ class FactsCache:
 
     def facts(self, member: Member) -> Facts:
         """From the database, or read and kept for the next time."""
-        key = facts_key(member)
-        if self._database is None or len(member.content) < _SMALL or key.endswith(_CHEAP):
+        if self._database is None or len(member.content) < _SMALL:
             return read_facts(member)
-        known = read_waiting(member) or self._load(key, member)
+        key = facts_key(member)
+        if key.endswith(_CHEAP):
+            return read_facts(member)
+        facts = self._known(key, member.content, lambda: read_facts(member))
+        facts.sha256 = member.sha256
+        return facts
+
+    def parsed(self, waiting: Facts) -> Facts:
+        """The facts of a source that waits, as ``parse_waiting`` gives them."""
+        if self._database is None or len(waiting.source) < _SMALL or not waiting.sha256:
+            return parse_waiting(waiting)
+        facts = self._known(f"{waiting.sha256}-python", waiting.source, lambda: parse_waiting(waiting))
+        facts.sha256 = waiting.sha256
+        return facts
+
+    def _known(self, key: str, content: bytes, read: Callable[[], Facts]) -> Facts:
+        known = self._load(key, content)
         if known is not None:
             return known
-        facts = read_facts(member)
+        facts = read()
         with suppress(ValueError):  # nested too deep to be stored: read again the next time
             self._new.append((key, dump_facts(facts)))
         return facts
 
-    def _load(self, key: str, member: Member) -> Facts | None:
+    def _load(self, key: str, content: bytes) -> Facts | None:
         try:
             row = self._database.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()  # type: ignore[union-attr]
-            return load_facts(row[0], member.content) if row else None
+            return load_facts(row[0], content) if row else None
         except sqlite3.Error:
             self._give_up()
             return None

@@ -1,17 +1,15 @@
-"""Results of files that were scanned before; an unchanged file costs its digest and one small file to read.
+"""Results of files that were scanned before, and what their members told, whichever file they came in.
 
-An entry is found by the file's name and sha256, below a folder for one set of rules, readers and limits; one set never
-sees what another stored. What does not load, or is not ours alone, is scanned anew. No verdict is kept: the policy
-decides about every result again.
+A result is found by the file's name and sha256, so that an unchanged file costs its digest and one small file to read.
+An analysis is found by the names and digests of all members that tell something: a file that was packed anew, or an
+installed one, costs its unpacking. Both lie below folders for one set of rules, readers and limits; one set never sees
+what another stored. No verdict is kept: the policy decides about every result again.
 """
 
 import hashlib
-import json
 import os
 import platform
-import shutil
-import stat
-import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
@@ -22,12 +20,12 @@ import packaging
 
 from noegress.artifact import Limits
 from noegress.finding import Basis, Category, Confidence, Finding, KillSwitch, Place, Severity, When
-from noegress.scan.cache_folder import is_outdated, is_private, make_private
-from noegress.scan.engine import rules_digest
+from noegress.scan.cache_entries import Entries
+from noegress.scan.engine import Analysis, rules_digest
+from noegress.scan.facts import Facts
 from noegress.scan.result import ScanResult
 from noegress.verdict import Subject
 
-_MAX_BYTES = 64 << 20  # of one entry
 _PASSING = frozenset({"changed-while-read", "limit-exceeded", "rule-crashed", "scan-crashed", "unreadable"})
 """Rules whose findings may be of the moment and not of the file: time, memory, the disk."""
 
@@ -37,75 +35,55 @@ class ResultCache:
 
     def __init__(self, folder: Path, limits: Limits) -> None:
         """Raises ``UsageError`` where other accounts can write the folder."""
-        self._folder = folder / f"results-{_set_digest(limits)}"
-        make_private(folder)
-        if not self._folder.exists():
-            _tidy(folder)
-        make_private(self._folder)
+        digest = _set_digest(limits)
+        self._results = Entries(folder, "results", digest)
+        self._analyses = Entries(folder, "analyses", digest)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing can be found, so that no digest is needed to look."""
-        return next(self._folder.iterdir(), None) is None
+        """Whether no result can be found, so that no digest is needed to look."""
+        return self._results.is_empty
 
     def find(self, filename: str, sha256: str) -> ScanResult | None:
         """The result of this file under this name; None where it is not known."""
-        key = _key(filename, sha256)
-        stored = _read_private(self._folder / key)
-        checksum, _, body = stored.partition(b"\n")
-        # bound to the key: an entry that was put in the place of another one is none
-        if checksum.decode("ascii", "replace") != _checksum(key, body):
-            return None
         try:
-            return _load(json.loads(body))
+            return _load(self._results.find(_key(filename, sha256)))
         except (ValueError, TypeError, KeyError):
             return None
 
     def keep(self, result: ScanResult) -> None:
-        """Store a result in one step, unless it may be another the next time."""
-        if not result.subject.sha256 or any(finding.rule in _PASSING for finding in result.findings):
-            return
-        key = _key(result.subject.filename, result.subject.sha256)
-        body = json.dumps(asdict(result), separators=(",", ":")).encode()
+        """Store a result, unless it may be another the next time."""
+        if result.subject.sha256 and _is_lasting(result.findings):
+            self._results.keep(_key(result.subject.filename, result.subject.sha256), asdict(result))
+
+    def find_analysis(self, key: str) -> Analysis | None:
+        """The analysis under a key that ``analysis_key`` gave; None where it is not known."""
         try:
-            descriptor, temporary = tempfile.mkstemp(dir=self._folder, prefix=".new-")
-        except OSError:
-            return  # the disk is full, or the folder was deleted meanwhile: the file is scanned again the next time
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(f"{_checksum(key, body)}\n".encode() + body)
-            Path(temporary).replace(self._folder / key)
-        except OSError:
-            Path(temporary).unlink(missing_ok=True)
+            return _load_analysis(self._analyses.find(key))
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    def keep_analysis(self, key: str, analysis: Analysis) -> None:
+        """Store an analysis, unless it may be another the next time."""
+        if _is_lasting(analysis.findings):
+            self._analyses.keep(key, asdict(analysis))
 
 
-def _read_private(path: Path) -> bytes:
-    """The bytes of an entry; none where it is not there, is no regular file, or is not ours alone."""
-    try:
-        descriptor = os.open(
-            path,
-            os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0),
-        )
-    except OSError:
-        return b""
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or not is_private(status) or status.st_size > _MAX_BYTES:
-            return b""
-        with open(descriptor, "rb", closefd=False) as stream:
-            return stream.read(_MAX_BYTES)
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
+def analysis_key(facts: Iterable[tuple[str, Facts]], *, kind: str, name: str, version: str) -> str:
+    """What an analysis depends on: the members that tell something, in their order, and what they are told to be."""
+    total = hashlib.sha256()
+    for part in (kind, name, version, *(part for path, each in facts for part in (path, each.sha256))):
+        plain = part.encode("utf-8", "surrogatepass")
+        total.update(b"%d:%b" % (len(plain), plain))
+    return total.hexdigest()
+
+
+def _is_lasting(findings: Iterable[Finding]) -> bool:
+    return not any(finding.rule in _PASSING for finding in findings)
 
 
 def _key(filename: str, sha256: str) -> str:
     return hashlib.sha256(os.fsencode(filename) + b"\0" + sha256.encode()).hexdigest()
-
-
-def _checksum(key: str, body: bytes) -> str:
-    return hashlib.sha256(f"{key}\n".encode() + body).hexdigest()
 
 
 def _set_digest(limits: Limits) -> str:
@@ -135,6 +113,15 @@ def _load(plain: dict[str, Any]) -> ScanResult:
     )
 
 
+def _load_analysis(plain: dict[str, Any]) -> Analysis:
+    return Analysis(
+        findings=tuple(_finding(each) for each in plain["findings"]),
+        egress=tuple(plain["egress"]),
+        kill_switches=tuple(_switch(each) for each in plain["kill_switches"]),
+        undecided=tuple(plain["undecided"]),
+    )
+
+
 def _finding(plain: dict[str, Any]) -> Finding:
     values = {
         "category": Category(plain["category"]),
@@ -150,13 +137,3 @@ def _finding(plain: dict[str, Any]) -> Finding:
 
 def _switch(plain: dict[str, Any]) -> KillSwitch:
     return KillSwitch(**(plain | {"basis": Basis(plain["basis"])}))
-
-
-def _tidy(folder: Path) -> None:
-    """Delete what other sets of rules, readers and limits stored and nothing was added to for long."""
-    for path in folder.glob("results-*"):
-        try:
-            if is_outdated(path):
-                shutil.rmtree(path, ignore_errors=True)  # another scan may be deleting it too
-        except FileNotFoundError:
-            continue

@@ -2,7 +2,7 @@
 
 import gc
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -14,9 +14,9 @@ from noegress.artifact.member import Member
 from noegress.finding import Basis, Category, Confidence, Finding, KillSwitch, Place, Severity, When
 from noegress.scan.evidence import findings_of, told_once
 from noegress.scan.executed_files import read_executed
-from noegress.scan.facts import Facts
+from noegress.scan.facts import CARRYING, UNSORTED, Facts
 from noegress.scan.manifest import declared
-from noegress.scan.reading import read_facts
+from noegress.scan.reading import parse_waiting, read_facts, sort_waiting
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Scene
 from noegress.scan.unread import unread
@@ -43,16 +43,36 @@ def analyse(members: Iterable[Member], *, kind: str, name: str, version: str = "
     return analyse_facts(read, kind=kind, name=name, version=version)
 
 
-def analyse_facts(facts: Iterable[tuple[str, Facts]], *, kind: str, name: str, version: str = "") -> Analysis:
-    """As ``analyse``, for facts that were read elsewhere: in another process, or taken from a cache."""
+def analyse_facts(
+    facts: Iterable[tuple[str, Facts]],
+    *,
+    kind: str,
+    name: str,
+    version: str = "",
+    parse: Callable[[Facts], Facts] = parse_waiting,
+) -> Analysis:
+    """As ``analyse``, for facts that were read elsewhere; ``parse`` gives those of a source that waits."""
     with _collector_paused():
-        return _analyse(facts, kind=kind, name=name, version=version)
+        return _analyse(dict(facts), kind=kind, name=name, version=version, parse=parse)
 
 
-def _analyse(facts: Iterable[tuple[str, Facts]], *, kind: str, name: str, version: str) -> Analysis:
-    read = {path: each for path, each in facts if each.reader != "none" or each.source or each.marks}
+def tells(facts: Facts) -> bool:
+    """Whether an analysis can depend on a member."""
+    return facts.reader != "none" or bool(facts.source or facts.marks)
+
+
+def _analyse(
+    read: dict[str, Facts], *, kind: str, name: str, version: str, parse: Callable[[Facts], Facts]
+) -> Analysis:
+    read = {path: each for path, each in read.items() if tells(each)}
+    for path, each in read.items():
+        if each.waits == UNSORTED:
+            sort_waiting(each)
+        if each.waits == CARRYING:  # what it carries, and which files it executes, is known by parsing it only
+            read[path] = parse(each)
     read_executed(read)
-    scene = Scene(_trimmed(read, kind), kind=kind, name=name, version=version or _stated_version(read))
+    version = version or _stated_version(read)
+    scene = Scene(_trimmed(read, kind), kind=kind, name=name, version=version, parse=parse)
     findings: list[Finding] = []
     for rule in rules.load_rules():
         findings += _checked(rule, scene)

@@ -26,7 +26,7 @@ def read_executed(read: dict[str, Facts]) -> None:
         elif OPAQUE in facts.marks:
             read[runner].marks.append(f"{HIDDEN}0:executes {path}, which is no text")
         elif facts.source:
-            code = read_source(facts.source, whole=True)
+            code = read_source(facts.source)
             if code.python is not None:
                 code.marks.append(EXECUTED)
                 read[path] = code

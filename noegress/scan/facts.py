@@ -15,6 +15,9 @@ from typing import Any
 from noegress.scan.hints import imported_words
 from noegress.scan.python_source import plain_source
 
+UNSORTED, QUIET, TELLING, CARRYING = "unsorted", "quiet", "telling", "carrying"
+"""Of a source that is not parsed yet: nobody looked; nothing in it calls out; it holds a word with which code calls out; it executes data."""
+
 Expression = Sequence[Any]
 """A tag and its parts, see ``noegress.scan.expressions``; lists and tuples are read alike."""
 
@@ -141,6 +144,10 @@ class Facts:
     python: PythonFacts | None = None
     source: bytes = b""
     """Of what is Python, or may be executed as Python. A file without ``python`` is parsed when another module refers to it."""
+    waits: str = ""
+    """``UNSORTED``, ``QUIET``, ``TELLING`` or ``CARRYING`` for Python that was not parsed yet; empty for all else."""
+    sha256: str = ""
+    """Of the member, where the facts are those of one."""
     carried_imports: list[str] = dataclasses.field(default_factory=list)
     """What the code imports that a source carries as data."""
     _imports: list[str] | None = None

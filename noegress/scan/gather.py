@@ -1,5 +1,6 @@
 """Members → facts: taken from the cache where they are known, the windows of a long member joined."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 
 from noegress.artifact.member import Member
@@ -31,17 +32,21 @@ class _LongMember:
         self.name = ""
         self.facts = Facts("none")
         self._is_native = False
+        self._digest = hashlib.sha256()
 
     def add(self, window: Member) -> None:
+        self._digest.update(window.sha256.encode())
         if not self.name:
             self.name = window.name
             self._is_native = is_native(window.content)
             self.facts = self._read(window)
+            self.facts.sha256 = self._digest.hexdigest()
             return
         more = self._read(window)
         self.facts.mentions += [mention for mention in more.mentions if mention not in self.facts.mentions]
         self.facts.variables = sorted({*self.facts.variables, *more.variables})
         self.facts.marks = sorted({*self.facts.marks, *more.marks})
+        self.facts.sha256 = self._digest.hexdigest()
 
     def _read(self, window: Member) -> Facts:
         return read_native(window.content) if self._is_native else read_facts(window)

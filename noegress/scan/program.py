@@ -2,13 +2,14 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from noegress.scan.aside import Aside, short_path
 from noegress.scan.entry_points import entry_points
 from noegress.scan.executed_files import EXECUTED
-from noegress.scan.facts import Binding, Call, Expression, Facts, Import, PythonFacts, Text
-from noegress.scan.python_reader import read_python
+from noegress.scan.facts import QUIET, Binding, Call, Expression, Facts, Import, PythonFacts, Text
+from noegress.scan.reading import parse_waiting
 
 # modules that are parsed for their names: what they do, they may have others do
 _TELLING = re.compile(r"telemetry|analytics|usage_?(stats|report|log)|(update|version)_?check(er)?\Z|phone_?home")
@@ -77,8 +78,11 @@ class Symbol:
 class Program:
     """All Python modules of a file; those that were set aside at first are parsed when a name leads to them."""
 
-    def __init__(self, files: dict[str, Facts], name: str = "") -> None:
+    def __init__(
+        self, files: dict[str, Facts], name: str = "", parse: Callable[[Facts], Facts] = parse_waiting
+    ) -> None:
         self.files = files
+        self._parse = parse
         self.aside = Aside(files, name)
         self.entries = entry_points(files)
         self.paths: dict[str, str] = {}
@@ -91,7 +95,7 @@ class Program:
         self.tops = {dotted.partition(".")[0] for dotted in self.paths}
         for dotted, path in self.paths.items():
             facts = files[path]
-            waits = facts.python is None and not _TELLING.search(dotted)
+            waits = facts.python is None and facts.waits in ("", QUIET) and not _TELLING.search(dotted)
             if not waits and (path not in self.aside or runs_by_itself(path, facts)):
                 self.module(dotted)
         self.active = [module for module in self.modules.values() if module is not None]
@@ -100,7 +104,8 @@ class Program:
     def _follow(self) -> None:
         """Take in what lies among tests, examples or documentation and is loaded by what does not."""
         names = {dotted for dotted, path in self.paths.items() if path in self.aside}
-        if not any(self.files[self.paths[dotted]].python is not None for dotted in names):
+        files = (self.files[self.paths[dotted]] for dotted in names)
+        if not any(facts.python is not None or facts.waits not in ("", QUIET) for facts in files):
             return
         for target, _, _ in self.entries:
             self._take_in(names & set(_above(target)))
@@ -150,11 +155,10 @@ class Program:
             return None
         self.modules[name] = None
         facts = self.files[path]
-        if facts.python is None and facts.source:
-            try:
-                facts.python = read_python(facts.source)
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                facts.problem = facts.problem or "its source does not parse"
+        if facts.waits:
+            parsed = self._parse(facts)
+            parsed.marks += facts.marks
+            facts = self.files[path] = parsed
         if facts.python is not None:
             self.modules[name] = _link(path, facts.python)
         return self.modules[name]

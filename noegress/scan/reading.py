@@ -4,7 +4,7 @@ import re
 
 from noegress.artifact.member import Member
 from noegress.scan.carried import executes, unfold
-from noegress.scan.facts import Facts
+from noegress.scan.facts import CARRYING, QUIET, TELLING, UNSORTED, Facts
 from noegress.scan.hints import matters
 from noegress.scan.native_reader import is_native, read_native
 from noegress.scan.notebook_reader import read_notebook
@@ -34,16 +34,19 @@ def facts_key(member: Member) -> str:
     return f"{member.sha256}-{'pickle' if reader == 'other' and is_pickle(member.name, member.content) else reader}"
 
 
-def read_waiting(member: Member) -> Facts | None:
-    """Python that waits as text, which is told sooner than looked up; None for any other member."""
-    if _reader(member.name) != "python":
-        return None
-    plain = plain_source(member.content)
-    return _waiting(member.content, plain, executing=executes(plain))
+def read_facts(member: Member) -> Facts:
+    """Read one member; Python waits as text, until ``parse_waiting`` is asked for it."""
+    facts = _read(member)
+    facts.sha256 = member.sha256
+    return facts
 
 
-def read_facts(member: Member, *, whole: bool = False) -> Facts:
-    """Read one member; ``whole`` parses Python even where nothing in it calls out."""
+def parse_waiting(facts: Facts) -> Facts:
+    """The facts of a source that waits."""
+    return read_source(facts.source, executing=None if facts.waits == UNSORTED else facts.waits == CARRYING)
+
+
+def _read(member: Member) -> Facts:
     reader = _reader(member.name)
     content = member.content
     if reader == "startup":
@@ -51,7 +54,7 @@ def read_facts(member: Member, *, whole: bool = False) -> Facts:
     if reader == "metadata":
         return _lines(content, "metadata")
     if reader == "python":
-        return read_source(content, whole=whole)
+        return _waiting(content)
     if reader == "bytecode":
         return Facts(reader, marks=[UNCHECKED] if _is_unchecked(content) else [])
     if is_native(content):
@@ -88,7 +91,7 @@ def _reader(name: str) -> str:
 def _by_first_line(content: bytes) -> Facts:
     first = content[:80].partition(b"\n")[0]
     if first.startswith(b"#!") and b"python" in first:
-        return read_source(content, whole=False)
+        return _waiting(content)
     if first.startswith(b"#!"):
         return read_text(content[:MAX_TEXT], "script")
     return Facts("none")
@@ -113,7 +116,7 @@ def _startup(member: Member) -> Facts:
     """Every line of a .pth or .start file as ``site`` splits it, and as Python what is executed of them."""
     content = member.content
     if member.name.lower().endswith(".py"):
-        facts = read_source(content, whole=True)
+        facts = read_source(content)
         facts.lines = _lines(content, "startup").lines
         facts.reader = "startup"
         return facts
@@ -126,7 +129,7 @@ def _startup(member: Member) -> Facts:
     facts = Facts("startup", lines=sorted([*executed[:MAX_LINES], *others[:MAX_LINES]]))
     code = "\n".join(line if line.startswith(("import ", "import\t")) else "" for line in lines)
     if executed:
-        read = read_source(code.encode("utf-8", "surrogateescape"), whole=True)
+        read = read_source(code.encode("utf-8", "surrogateescape"))
         facts.python, facts.problem, facts.mentions = read.python, read.problem, read.mentions
         facts.source, facts.carried_imports, facts.marks = read.source, read.carried_imports, read.marks
     return facts
@@ -139,13 +142,10 @@ def _lines(content: bytes, reader: str) -> Facts:
     return facts
 
 
-def read_source(content: bytes, *, whole: bool) -> Facts:
-    """Facts of Python source; without ``whole`` it waits as text where nothing in it calls out or executes data."""
-    plain = plain_source(content)
-    executing = executes(plain)
-    waiting = None if whole else _waiting(content, plain, executing=executing)
-    if waiting is not None:
-        return waiting
+def read_source(content: bytes, *, executing: bool | None = None) -> Facts:
+    """Facts of Python source; ``executing`` says whether it holds a word with which code executes data, if that is known."""
+    if executing is None:
+        executing = executes(plain_source(content))
     if len(content) > MAX_SOURCE:
         return read_opaque_source(content, f"{TOO_LONG}, {len(content)} bytes of at most {MAX_SOURCE}")
     try:
@@ -162,8 +162,14 @@ def read_source(content: bytes, *, whole: bool) -> Facts:
         return read_opaque_source(content, f"{OVERFLOW} ({type(error).__name__})")
 
 
-def _waiting(content: bytes, plain: bytes, *, executing: bool) -> Facts | None:
-    """Source that is not parsed, as nothing in it calls out or executes data."""
-    if executing or matters(plain) or not is_plainly_encoded(content):
-        return None
-    return Facts("python", source=content)
+def _waiting(content: bytes) -> Facts:
+    return Facts("python", source=content, waits=UNSORTED)
+
+
+def sort_waiting(facts: Facts) -> None:
+    """Note what in a source that waits would make it worth parsing."""
+    plain = plain_source(facts.source)
+    if executes(plain):
+        facts.waits = CARRYING
+    else:
+        facts.waits = TELLING if matters(plain) or not is_plainly_encoded(facts.source) else QUIET

@@ -12,9 +12,10 @@ from noegress.errors import UsageError
 from noegress.finding import Place
 from noegress.scan import engine
 from noegress.scan.cache import FactsCache
-from noegress.scan.cache_results import ResultCache
+from noegress.scan.cache_results import ResultCache, analysis_key
 from noegress.scan.deadline import Overdue, deadline
 from noegress.scan.gather import gather_facts
+from noegress.scan.reading import parse_waiting
 from noegress.scan.result import ScanResult
 from noegress.verdict import Subject
 
@@ -26,7 +27,7 @@ def scan_file(path: Path, *, limits: Limits = LIMITS, cache: Path | None = None)
     Raises ``UsageError`` where the path cannot be read at all. A file that is broken inside raises nothing: its result
     has findings of category ``integrity`` and, where it was not read to its end, says so in ``undecided``.
     """
-    return _scan(path, open_artifact, limits, cache, ResultCache(cache, limits) if cache else None)
+    return _scan(path, open_artifact, limits, cache)
 
 
 def known_result(path: Path, *, limits: Limits = LIMITS, cache: Path) -> ScanResult | None:
@@ -43,25 +44,21 @@ def known_result(path: Path, *, limits: Limits = LIMITS, cache: Path) -> ScanRes
 def scan_installed(path: Path, *, limits: Limits = LIMITS, cache: Path | None = None) -> ScanResult:
     """Scan one of the paths that ``find_installed`` gives; otherwise as ``scan_file``.
 
-    Its digest is that of its RECORD and not of its files, so only facts of members are taken from the cache.
+    Its digest is that of its RECORD and not of its files, so it is read, and what its members told is taken from the cache.
     """
-    return _scan(path, open_installed, limits, cache, None)
+    return _scan(path, open_installed, limits, cache)
 
 
-def _scan(
-    path: Path,
-    open_it: Callable[[Path, Limits], Artifact],
-    limits: Limits,
-    cache: Path | None,
-    results: ResultCache | None,
-) -> ScanResult:
+def _scan(path: Path, open_it: Callable[[Path, Limits], Artifact], limits: Limits, cache: Path | None) -> ScanResult:
+    results = ResultCache(cache, limits) if cache else None
     try:
         with deadline(limits.seconds), open_it(path, limits) as artifact:
-            if results and (seen := results.find(artifact.subject.filename, artifact.subject.sha256)):
+            is_whole = artifact.kind != "environment"  # its digest is that of every byte
+            if results and is_whole and (seen := results.find(artifact.subject.filename, artifact.subject.sha256)):
                 return seen
             with FactsCache(cache) if cache else nullcontext() as known:
-                result = scan_artifact(artifact, known)
-            if results:
+                result = scan_artifact(artifact, known, results)
+            if results and is_whole:
                 results.keep(result)
             return result
     except Overdue:
@@ -71,13 +68,20 @@ def _scan(
         return crashed(path, f"made the scanner fail: {type(error).__name__}: {error}")
 
 
-def scan_artifact(artifact: Artifact, cache: FactsCache | None = None) -> ScanResult:
+def scan_artifact(
+    artifact: Artifact, cache: FactsCache | None = None, results: ResultCache | None = None
+) -> ScanResult:
     """Scan what is open already."""
-    subject, members = artifact.subject, artifact.members()
-    facts = gather_facts(members, cache)
-    analysis = engine.analyse_facts(facts, kind=artifact.kind, name=subject.name, version=subject.version)
-    for _ in facts:  # whatever the rules left unread is still held against RECORD and the limits
-        pass
+    subject = artifact.subject
+    kind, name, version = artifact.kind, subject.name, subject.version
+    facts = {path: each for path, each in gather_facts(artifact.members(), cache) if engine.tells(each)}
+    key = analysis_key(facts.items(), kind=kind, name=name, version=version)
+    analysis = results.find_analysis(key) if results else None
+    if analysis is None:
+        parse = cache.parsed if cache else parse_waiting
+        analysis = engine.analyse_facts(facts.items(), kind=kind, name=name, version=version, parse=parse)
+        if results:
+            results.keep_analysis(key, analysis)
     return ScanResult(
         subject=subject,
         findings=(*artifact.problems, *analysis.findings),

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,8 +11,9 @@ from noegress.finding import Place, When
 from noegress.scan.arguments import ArgumentFinder
 from noegress.scan.callgraph import CallGraph
 from noegress.scan.evaluation import Evaluator
-from noegress.scan.facts import Call, Facts, Mention
+from noegress.scan.facts import TELLING, Call, Facts, Mention
 from noegress.scan.program import Module, Program
+from noegress.scan.reading import parse_waiting
 from noegress.scan.sites import CLIENTS, Site, SiteFinder
 from noegress.scan.switches import SwitchFinder
 from noegress.scan.vendors import VendorData, vendor_data
@@ -84,12 +85,20 @@ class Words:
 class Scene:
     """One file, read."""
 
-    def __init__(self, files: dict[str, Facts], *, kind: str, name: str, version: str) -> None:
+    def __init__(
+        self,
+        files: dict[str, Facts],
+        *,
+        kind: str,
+        name: str,
+        version: str,
+        parse: Callable[[Facts], Facts] = parse_waiting,
+    ) -> None:
         self.files = files
         self.kind = kind
         self.name = name
         self.version = version
-        self.program = Program(files, name)
+        self.program = Program(files, name, parse)
         self.evaluator = Evaluator(self.program)
         self.graph = CallGraph(self.program, self.evaluator)
         self.arguments = ArgumentFinder(self.evaluator, self.graph)
@@ -222,6 +231,7 @@ class Scene:
             for facts in self.files.values()
             if facts.source
             and facts.python is None
+            and facts.waits != TELLING
             and any(word in facts.source for word in (b"provider", b"backend", b"engine"))
             for match in _NAMED_PROVIDER.finditer(facts.source)
         }

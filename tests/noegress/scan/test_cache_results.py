@@ -1,19 +1,24 @@
 import os
 import shutil
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from noegress import rules
 from noegress.artifact import LIMITS, Limits
 from noegress.cli import main
 from noegress.errors import UsageError
 from noegress.finding import Basis, Category, Confidence, Finding, KillSwitch, Place, Severity, When
-from noegress.scan import ScanResult, known_result, scan_file
-from noegress.scan.cache_results import ResultCache
+from noegress.rules.hosted_service import HostedService
+from noegress.scan import ScanResult, engine, known_result, scan_file
+from noegress.scan.cache_results import ResultCache, analysis_key
+from noegress.scan.facts import Facts
 from noegress.scan.pool import scan_files
+from noegress.scan.scene import Evidence, Scene
 from noegress.verdict import Subject
 
 Make = Callable[..., Path]
@@ -41,8 +46,15 @@ def entries(cache: Path) -> list[Path]:
     return [path for folder in cache.glob("results-*") for path in folder.iterdir()]
 
 
-def never(path: Path) -> ScanResult:
+def never(path: object, **_: object) -> ScanResult:
     raise AssertionError(f"{path} was scanned")
+
+
+class Crashes(HostedService):
+    """A rule with a mistake."""
+
+    def check(self, scene: Scene) -> Iterator[Evidence]:
+        raise KeyError(scene.name)
 
 
 def test_a_file_that_was_seen_is_not_scanned_again_and_tells_the_same(wheel: Path, cache: Path) -> None:
@@ -226,3 +238,72 @@ def test_a_deleted_cache_is_begun_anew_and_an_old_one_deleted(wheel: Path, cache
 def test_a_file_that_cannot_be_read_is_not_known(wheel: Path, cache: Path) -> None:
     scan_file(wheel, cache=cache)
     assert known_result(wheel.with_name("gone-1.0-py3-none-any.whl"), cache=cache) is None
+
+
+def packed_anew(wheel: Path) -> Path:
+    """The same members in another file."""
+    other = wheel.with_name("acme-1.0-7-py3-none-any.whl")
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(other, "w", zipfile.ZIP_STORED) as new:
+        for entry in old.infolist():
+            new.writestr(entry.filename, old.read(entry))
+    return other
+
+
+def test_members_that_were_seen_are_not_analysed_again(
+    make_wheel: Make, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = make_wheel(CALLING)
+    first = scan_file(wheel, cache=cache)
+    monkeypatch.setattr(engine, "analyse_facts", never)
+    again = scan_file(packed_anew(wheel), cache=cache)
+    assert first.findings
+    assert (again.findings, again.egress, again.undecided) == (first.findings, first.egress, first.undecided)
+    assert again.subject != first.subject
+
+
+@pytest.mark.parametrize(
+    ("path", "content"),
+    [
+        ("acme/check.py", CALLING["acme/check.py"].replace(b"updates.", b"updated.")),  # other content
+        ("acme/checks.py", CALLING["acme/check.py"]),  # another name
+        ("acme/data.js", b"fetch('https://api.vendor-tools.io/v1')"),  # one more
+    ],
+)
+def test_another_member_is_another_analysis(
+    make_wheel: Make, tmp_path: Path, cache: Path, path: str, content: bytes
+) -> None:
+    scan_file(make_wheel(CALLING), cache=cache)
+    files = {name: held for name, held in CALLING.items() if name != "acme/check.py" or path == "acme/data.js"}
+    changed = make_wheel({**files, path: content})
+    assert scan_file(changed, cache=cache) == scan_file(changed, cache=tmp_path / "fresh") == scan_file(changed)
+
+
+def test_another_project_is_another_analysis() -> None:
+    one = analysis_key([("a", Facts("python", sha256="1"))], kind="wheel", name="acme", version="1")
+    assert one == analysis_key([("a", Facts("python", sha256="1"))], kind="wheel", name="acme", version="1")
+    others = [
+        analysis_key([("a", Facts("python", sha256="1"))], kind="wheel", name="acme", version="2"),
+        analysis_key([("a", Facts("python", sha256="1"))], kind="wheel", name="acm", version="e1"),
+        analysis_key([("a", Facts("python", sha256="2"))], kind="wheel", name="acme", version="1"),
+        analysis_key([("a1", Facts("python", sha256=""))], kind="wheel", name="acme", version="1"),
+        analysis_key([], kind="wheel", name="acme", version="1"),
+    ]
+    assert len({one, *others}) == 6
+
+
+@pytest.mark.parametrize("damage", [cut, flipped, emptied, scrambled, made_a_link, opened_to_all])
+def test_a_damaged_analysis_is_made_anew(wheel: Path, cache: Path, damage: Callable[[Path], None]) -> None:
+    first = scan_file(wheel, cache=cache)
+    shutil.rmtree(next(cache.glob("results-*")))
+    (entry,) = (path for folder in cache.glob("analyses-*") for path in folder.iterdir())
+    damage(entry)
+    assert scan_file(wheel, cache=cache) == first
+
+
+def test_an_analysis_in_which_a_rule_crashed_is_not_kept(
+    wheel: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(rules, "load_rules", lambda: (Crashes(),))
+        assert "rule-crashed" in {finding.rule for finding in scan_file(wheel, cache=cache).findings}
+    assert "rule-crashed" not in {finding.rule for finding in scan_file(wheel, cache=cache).findings}
