@@ -16,8 +16,10 @@ _SERVICE = re.compile(r"\A(api|app|hub|cloud|hooks|gateway|console|auth|login|ba
 # programs whose words hold a host to which something goes
 _TOOL = re.compile(
     r"(?:\A|[\s/;|&(\"'])(?:curl|wget|aria2c|nc|ncat|netcat|socat|telnet|ssh|scp|sftp|rsync|ftp|nslookup|dig|drill|iwr|irm|Invoke-WebRequest|"
-    r"Invoke-RestMethod|Start-BitsTransfer|bitsadmin|certutil)(?:\.exe)?\s(?P<rest>[^|;&\n]*)"
+    r"Invoke-RestMethod|Start-BitsTransfer|bitsadmin|certutil|ping6?|fping|traceroute|tracepath|mtr|whois|openssl\s+s_client)(?:\.exe)?\s(?P<rest>[^|;&\n]*)"
 )
+_STARTERS = ("subprocess.", "os.", "asyncio.", "pexpect.", "sh.", "plumbum.", "invoke.", "anyio.", "trio.")
+_WRITERS = re.compile(r"\s*(?:\S*/)?(?:echo|printf|cat|grep|sed|awk|logger|notify-send|xmessage)\b")
 _DEVICE = re.compile(r"/dev/(?:tcp|udp)/(?P<host>[\w.-]+)/\d+")
 _FILLED = re.compile(r"\$\([^)]*\)|\$\{?\w+\}?|`[^`]*`|\*")
 _SCRIPT_SENDS = re.compile(
@@ -119,6 +121,9 @@ def _by_command(scene: Scene) -> Iterator[Evidence]:
     for command in commands(scene):
         module, call = command.module, command.call
         hosts = _named_hosts(command.line)
+        started = scene.evaluator.absolute(module, call.function)
+        if started.startswith(_STARTERS) and not _WRITERS.match(command.line):
+            hosts |= {address.host for address in destinations(command.line)}
         if hosts and scene.graph.is_loaded(module):
             on = not scene.is_chosen(module.path)
             for host in sorted(hosts):

@@ -8,6 +8,17 @@ from typing import NamedTuple
 from noegress.scan.address import HOLE
 from noegress.scan.facts import Binding, Call, Expression
 from noegress.scan.program import Module, Program, Symbol, tail_of
+from noegress.scan.text_functions import (
+    DECODERS,
+    URL_MAKERS,
+    in_document,
+    numeric_address,
+    split,
+    substituted,
+    unpacked_address,
+    url_of_keywords,
+    url_of_parts,
+)
 
 MAX_DEPTH = 12  # steps from name to value
 MAX_VALUES = 12  # of one expression
@@ -19,6 +30,8 @@ _WRAPPING = {"str", "Request", "URL", "quote", "urlparse", "urlsplit", "HttpUrl"
 _SETTING = re.compile(
     r"(?i)^(field|option|argument|setting|unicode|param|parameter|string|config|configitem|traittype|env\w*|get_?env\w*|get_setting|.*_?env|env_.*|.*setting|.*option|get_config\w*|getconf|conf|var|variable)$"
 )
+_SPLITTERS = frozenset(("split", "rsplit", "partition", "rpartition", "splitlines"))
+_DOCUMENTS = frozenset(("loads", "literal_eval", "safe_load"))
 _ADDRESSLIKE = re.compile(r"ur[il]|host|endpoint|server|domain|base|address|dsn|api|link", re.IGNORECASE)
 
 
@@ -148,6 +161,13 @@ class Evaluator:
         if base[0] == "n" and base[1] in ("self", "cls"):
             owner = module.class_of(scope)
             return self.class_attribute(module, owner, name, depth) if owner else []
+        if name in ("value", "_value_"):  # of a member of an enumeration
+            found = self._of(module, base, scope, depth + 1)
+            if found:
+                return found
+        given = self._constructed_with(module, base, name, scope, depth)
+        if given:
+            return given
         dotted = dotted_of(node)
         if dotted:
             bound = module.bindings.get((scope, dotted)) or module.bindings.get((0, dotted))
@@ -166,6 +186,34 @@ class Evaluator:
                     owner_symbol.module, owner_symbol.module.classes[owner_symbol.name], name, depth
                 )
         return self._anywhere(name, depth)
+
+    def _constructed_with(self, module: Module, base: Expression, name: str, scope: int, depth: int) -> list[Value]:
+        """What the constructor of an object was given under the name of an attribute."""
+        for owner, expression, where in self._resolved(module, base, scope):
+            if expression[0] == "c":
+                for keyword, value in owner.facts.calls[expression[1]].keywords:
+                    if keyword == name:
+                        return self._of(owner, value, where, depth + 1)
+        return []
+
+    def _resolved(self, module: Module, node: Expression, scope: int) -> list[tuple[Module, Expression, int]]:
+        """What a name is bound to, across the modules of the file; anything else is what it is."""
+        if node[0] == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"):
+            bound = module.bindings.get((module.class_of(scope), node[2])) or []
+            return [(module, binding.value, binding.scope) for binding in bound[:2]]
+        if node[0] != "n":
+            return [(module, node, scope)]
+        walk = scope
+        while walk >= 0:
+            bound = module.bindings.get((walk, node[1])) or []
+            if bound:
+                return [(module, binding.value, binding.scope) for binding in bound[:2]]
+            walk = module.facts.scopes[walk].parent
+        symbol = self.program.lookup(module.imports[node[1]]) if node[1] in module.imports else None
+        if symbol is None or symbol.kind != "value" or symbol.rest:
+            return []
+        bound = symbol.module.bindings[0, symbol.name]
+        return [(symbol.module, binding.value, binding.scope) for binding in bound[:2]]
 
     def instance(self, module: Module, node: Expression, scope: int) -> Symbol | None:
         """The class of the file that an expression is an instance of, by its constructor call."""
@@ -277,40 +325,98 @@ class Evaluator:
 
     def _subscript(self, module: Module, node: Expression, scope: int, depth: int) -> list[Value]:
         base, index = node[1], node[2]
-        pairs = self._mapping(module, base, scope)
-        if pairs is None:
-            return []
+        if index[0] == "k" and isinstance(index[1], int):
+            return self._item(module, base, index[1], scope, depth)
         keys = {value.text for value in self._of(module, index, scope, depth + 1)}
+        return self._looked_up(module, base, keys, scope, depth)
+
+    def _looked_up(self, module: Module, base: Expression, keys: set[str], scope: int, depth: int) -> list[Value]:
+        """What stands under some keys of a mapping; under all, where they are not known."""
+        self._steps += 1
+        if depth > MAX_DEPTH or self._steps > MAX_STEPS:
+            return []
         found: list[Value] = []
-        for key, value in pairs[:60]:
-            if not keys or (key[0] == "s" and key[1] in keys):
-                found += self._of(module, value, scope, depth + 1)
+        for owner, held, where in self._resolved(module, base, scope):
+            if held[0] == "d":
+                for key, value in held[1][:60]:
+                    if not keys or (key[0] == "s" and key[1] in keys):
+                        found += self._of(owner, value, where, depth + 1)
+            elif held[0] == "c":
+                call = owner.facts.calls[held[1]]
+                if tail_of(call.function) in _DOCUMENTS and call.arguments:
+                    for text in self._of(owner, call.arguments[0], where, depth + 1)[:4]:
+                        found += [text._replace(text=inner) for inner in in_document(text.text, keys)]
+                elif tail_of(call.function) in ("dict", "OrderedDict", "MappingProxyType"):
+                    for keyword, value in call.keywords[:60]:
+                        if not keys or keyword in keys:
+                            found += self._of(owner, value, where, depth + 1)
+                    for given in call.arguments[:1]:
+                        found += self._looked_up(owner, given, keys, where, depth + 1)
         return found[:MAX_VALUES]
 
-    def _mapping(self, module: Module, base: Expression, scope: int) -> list[tuple[Expression, Expression]] | None:
-        if base[0] == "d":
-            pairs: list[tuple[Expression, Expression]] = base[1]
-            return pairs
-        bound = []
-        if base[0] == "n":
-            bound = module.bindings.get((scope, base[1])) or module.bindings.get((0, base[1])) or []
-            if not bound and base[1] in module.imports:
-                symbol = self.program.lookup(module.imports[base[1]])
-                if symbol is not None and symbol.kind == "value" and not symbol.rest:
-                    bound = symbol.module.bindings[0, symbol.name]
-        elif base[0] == "a" and base[1][0] == "n" and base[1][1] in ("self", "cls"):
-            bound = module.bindings.get((module.class_of(scope), base[2])) or []
-        for binding in bound[:2]:
-            if binding.value[0] == "d":
-                found: list[tuple[Expression, Expression]] = binding.value[1]
-                return found
-        return None
+    def _item(self, module: Module, base: Expression, number: int, scope: int, depth: int) -> list[Value]:
+        """One item of a sequence, or of each sequence that a loop goes through."""
+        self._steps += 1
+        if depth > MAX_DEPTH or self._steps > MAX_STEPS:
+            return []
+        if base[0] == "i":
+            found: list[Value] = []
+            for owner, part, where in self._resolved(module, base[1], scope):
+                if part[0] == "l":
+                    for inner in part[1][:40]:
+                        found += self._item(owner, inner, number, where, depth + 1)
+                elif part[0] == "c":
+                    found += self._item_of_pairs(owner, owner.facts.calls[part[1]], number, depth + 1)
+            return found[: 2 * MAX_VALUES]
+        for owner, held, where in self._resolved(module, base, scope):
+            if held[0] == "l" and -len(held[1]) <= number < len(held[1]):
+                return self._of(owner, held[1][number], where, depth + 1)
+            if held[0] == "c":
+                found = self._item_of_call(owner, owner.facts.calls[held[1]], number, depth + 1)
+                if found:
+                    return found
+        return []
+
+    def _item_of_pairs(self, module: Module, call: Call, number: int, depth: int) -> list[Value]:
+        """What a loop over ``items()``, ``enumerate`` or ``zip`` binds to one of its names."""
+        name = tail_of(call.function)
+        if name == "items" and call.function[0] == "a":
+            for owner, held, where in self._resolved(module, call.function[1], call.scope):
+                if held[0] == "d" and number in (0, 1):
+                    return self._many(owner, [pair[number] for pair in held[1]], where, depth)
+        if name == "enumerate" and number == 1 and call.arguments:
+            return self._of(module, ("i", call.arguments[0]), call.scope, depth + 1)
+        if name == "zip" and number < len(call.arguments):
+            return self._of(module, ("i", call.arguments[number]), call.scope, depth + 1)
+        return []
+
+    def _item_of_call(self, module: Module, call: Call, number: int, depth: int) -> list[Value]:
+        """One item of what a call gives back: of a text that it splits, or of a tuple that a function of the file returns."""
+        name = tail_of(call.function)
+        if name in _SPLITTERS and call.function[0] == "a":
+            given = [self._first(module, item, call.scope, depth) for item in call.arguments]
+            found = []
+            for value in self._of(module, call.function[1], call.scope, depth + 1)[:4]:
+                pieces = split(value.text, name, given)
+                if -len(pieces) <= number < len(pieces):
+                    found.append(value._replace(text=pieces[number]))
+            return found
+        target = self.function(module, call)
+        if target is None:
+            return []
+        owner, scope = target
+        found = []
+        for returned in owner.returns.get(scope, ())[:5]:
+            found += self._item(owner, returned, number, scope, depth + 1)
+        return found
 
     def _call(self, module: Module, call: Call, depth: int) -> list[Value]:
         name, arguments, scope = tail_of(call.function), call.arguments, call.scope
         receiver = call.function[1] if call.function[0] == "a" else None
-        if name in ("get", "getenv", "pop", "setdefault") and len(arguments) >= 2:
-            return self._of(module, arguments[1], scope, depth + 1)
+        if name in ("get", "getenv", "pop", "setdefault"):
+            found = self._got(module, call, depth)
+            if found:
+                return found
         if name in ("b64decode", "urlsafe_b64decode") and arguments:
             return _decoded(self._of(module, arguments[0], scope, depth + 1))
         if name == "join":
@@ -327,6 +433,12 @@ class Evaluator:
             return self._of(module, receiver, scope, depth + 1)
         if name == "urljoin" and len(arguments) >= 2:
             return self._urljoin(module, call, depth)
+        if name in DECODERS and arguments:
+            values = self._of(module, arguments[0], scope, depth + 1)
+            return [value._replace(text=DECODERS[name](value.text)) for value in values]
+        made = self._made(module, call, name, depth)
+        if made:
+            return made
         if name == "getattr":
             return self._of(module, arguments[2], scope, depth + 1) if len(arguments) > 2 else []
         if name in _WRAPPING and arguments:
@@ -342,6 +454,58 @@ class Evaluator:
             if len(arguments) > 1 or (arguments and not re.search("env|conf", name, re.IGNORECASE))
             else []
         )
+
+    def _got(self, module: Module, call: Call, depth: int) -> list[Value]:
+        """What ``get`` gives: a default, what stands in a mapping that is known, or what the file itself put into the environment."""
+        arguments, scope = call.arguments, call.scope
+        found = self._of(module, arguments[1], scope, depth + 1) if len(arguments) >= 2 else []
+        receiver = call.function[1] if call.function[0] == "a" else None
+        if receiver is None:
+            return found
+        if not arguments:  # a context variable, or another holder that was made with a default
+            return self._constructed_with(module, receiver, "default", scope, depth)
+        keys = {value.text for value in self._of(module, arguments[0], scope, depth + 1)}
+        if tail_of(receiver) == "environ":
+            for each in self.program.active:
+                for key in keys:
+                    for binding in each.bindings.get((0, f"os.environ[{key}]"), ())[:2]:
+                        found += self._of(each, binding.value, binding.scope, depth + 1)
+            return found
+        return found + self._looked_up(module, receiver, keys, scope, depth)
+
+    def _made(self, module: Module, call: Call, name: str, depth: int) -> list[Value]:
+        """A text that a function puts together from parts."""
+        arguments, scope = call.arguments, call.scope
+        receiver = call.function[1] if call.function[0] == "a" else None
+        named = {keyword: value for keyword, value in call.keywords if keyword}
+        text, origin = "", Value("", module.path, 0)
+        if name in ("urlunparse", "urlunsplit") and arguments and arguments[0][0] == "l":
+            text = url_of_parts([self._first(module, part, scope, depth) for part in arguments[0][1][:3]])
+        elif name in URL_MAKERS and not arguments:
+            text = url_of_keywords({key: self._first(module, value, scope, depth) for key, value in named.items()})
+        elif name in ("substitute", "safe_substitute", "format_map") and receiver is not None:
+            given = {key: self._first(module, value, scope, depth) for key, value in named.items()}
+            for argument in arguments[:1]:
+                for _, held, where in self._resolved(module, argument, scope):
+                    pairs = held[1] if held[0] == "d" else ()
+                    given |= {key[1]: self._first(module, one, where, depth) for key, one in pairs if key[0] == "s"}
+            fill = _formatted_map if name == "format_map" else substituted
+            texts = self._template(module, receiver, scope, depth)
+            return [each._replace(text=fill(each.text, given)) for each in texts]
+        elif name in ("ip_address", "IPv4Address", "IPv6Address") and arguments:
+            text = numeric_address(self._first(module, arguments[0], scope, depth))
+        elif name == "inet_ntoa" and arguments and arguments[0][0] == "c":
+            packed = module.facts.calls[arguments[0][1]].arguments
+            if len(packed) == 2:
+                text = unpacked_address(*(self._first(module, item, scope, depth) for item in packed))
+        return [origin._replace(text=text, line=call.line)] if text.strip(HOLE + ":/") else []
+
+    def _template(self, module: Module, receiver: Expression, scope: int, depth: int) -> list[Value]:
+        """The text of a template, or of the object that was made from it."""
+        for owner, held, where in self._resolved(module, receiver, scope):
+            if held[0] == "c" and tail_of(owner.facts.calls[held[1]].function) == "Template":
+                return self._many(owner, owner.facts.calls[held[1]].arguments[:1], where, depth)
+        return self._of(module, receiver, scope, depth + 1)
 
     def _urljoin(self, module: Module, call: Call, depth: int) -> list[Value]:
         bases = self._of(module, call.arguments[0], call.scope, depth + 1)[:3] or [Value(HOLE, "", 0)]
@@ -457,6 +621,10 @@ def _filled(text: str, given: list[str], named: dict[str, str]) -> str:
     """A text with ``%`` fields filled in."""
     rest = iter(given)
     return _PERCENT.sub(lambda match: named.get(match[1], HOLE) if match[1] else next(rest, HOLE), text)
+
+
+def _formatted_map(text: str, named: dict[str, str]) -> str:
+    return _formatted(text, [], named)
 
 
 def _formatted(text: str, given: list[str], named: dict[str, str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from noegress.scan.facts import Binding, Call, Expression, Guard, PythonFacts, Text
+from noegress.scan.facts import Binding, Call, Expression, Guard, PythonFacts, Return, Text
 
 UNKNOWN: Expression = ("?",)
 MAX_TEXT = 60_000  # characters; of longer constants only parts are kept
@@ -78,7 +78,7 @@ class ExpressionReader:
         elif isinstance(target, (ast.Tuple, ast.List)):
             parts = value[1] if value[0] == "l" and len(value[1]) == len(target.elts) else None
             for index, element in enumerate(target.elts):
-                self.bind(element, parts[index] if parts else UNKNOWN, line)
+                self.bind(element, parts[index] if parts else ("x", value, ("k", index)), line)
         elif isinstance(target, ast.Subscript):
             holder = target.value
             key = self.take(target.slice)
@@ -122,19 +122,22 @@ class ExpressionReader:
         self.context = outer
         if name in _RUNNERS:
             self._note_handed_on(arguments, dict(keywords), node.lineno)
+        elif name == "setattr" and len(arguments) == 3 and arguments[1][0] == "s":
+            self._bind(self.scope, f"{dotted(node.args[0])}.{arguments[1][1]}", arguments[2], node.lineno)
         return self.note_call(function, arguments, keywords, node.lineno)
 
     def _note_handed_on(self, arguments: list[Expression], keywords: dict[str, Expression], line: int) -> None:
         """Note the call that a thread, a pool or an exit handler will make of what it is handed."""
         targets = [argument for argument in arguments if argument[0] in ("n", "a")]
         named = [keywords[name] for name in ("target", "func", "fn", "function") if name in keywords]
-        target = (named or targets or [UNKNOWN])[0]
-        rest = [
-            argument for argument in (*arguments, keywords.get("args", UNKNOWN)) if argument not in (target, UNKNOWN)
-        ]
-        given = [part for argument in rest for part in (argument[1] if argument[0] == "l" else [argument])]
-        if target[0] in ("n", "a") and given:
-            self.note_call(target, given, [], line)
+        for target in named[:1] or targets[:2]:  # a pool, an object or a delay may stand before it
+            handed = arguments if named else arguments[arguments.index(target) + 1 :]
+            rest = [
+                argument for argument in (*handed, keywords.get("args", UNKNOWN)) if argument not in (target, UNKNOWN)
+            ]
+            given = [part for argument in rest for part in (argument[1] if argument[0] == "l" else [argument])]
+            if target[0] in ("n", "a") and given:
+                self.note_call(target, given, [], line)
 
     def note_call(
         self, function: Expression, arguments: list[Expression], keywords: list[tuple[str, Expression]], line: int
@@ -196,6 +199,11 @@ class ExpressionReader:
             return self.note_call(("a", base, "get"), [index], [], node.lineno)
         return ("x", base, index)
 
+    def _yield(self, node: ast.Yield | ast.YieldFrom) -> Expression:
+        value = self.take(node.value)
+        self.facts.returns.append(Return(value, self.scope, self.guard))
+        return UNKNOWN
+
     def _walrus(self, node: ast.NamedExpr) -> Expression:
         value = self.take_as(node.value, node.target.id)
         self.bind(node.target, value, node.lineno)
@@ -233,6 +241,7 @@ _TAKE: dict[type[Any], Callable[[ExpressionReader, Any], Expression]] = {
     ast.Starred: lambda self, node: self.take(node.value),
     ast.Await: lambda self, node: self.take(node.value),
     ast.NamedExpr: ExpressionReader._walrus,
+    ast.Yield: ExpressionReader._yield, ast.YieldFrom: ExpressionReader._yield,
     ast.Lambda: ExpressionReader._lambda,
     ast.ListComp: ExpressionReader._comprehension, ast.SetComp: ExpressionReader._comprehension,
     ast.GeneratorExp: ExpressionReader._comprehension, ast.DictComp: ExpressionReader._comprehension,

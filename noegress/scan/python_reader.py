@@ -94,11 +94,23 @@ class _Walk:
                 reader.bind(item.optional_vars, value, node.lineno)
         self.block(node.body)
 
+    def _match(self, node: ast.Match) -> None:
+        """What a pattern captures is the subject, or lies in it."""
+        reader = self.reader
+        subject = reader.take(node.subject)
+        for case in node.cases:
+            for pattern in ast.walk(case.pattern):
+                name = getattr(pattern, "name", None)  # of MatchAs and MatchStar
+                if isinstance(name, str):
+                    reader.bind(ast.Name(name), ("i", subject), node.lineno)
+            reader.take(case.guard)
+            self.block(case.body)
+
     def _nothing(self, node: ast.stmt) -> None:
         """``pass`` and its like."""
 
     def _other(self, node: ast.stmt) -> None:
-        """``while``, ``try``, ``match`` and the rest: their blocks and expressions, in order."""
+        """``while``, ``try`` and the rest: their blocks and expressions, in order."""
         for _, value in ast.iter_fields(node):
             if isinstance(value, ast.expr):
                 self.reader.take(value)
@@ -109,15 +121,12 @@ class _Walk:
         first = items[0]
         if isinstance(first, ast.stmt):
             self.block([item for item in items if isinstance(item, ast.stmt)])
-        elif isinstance(first, (ast.ExceptHandler, ast.match_case)):
+        elif isinstance(first, ast.ExceptHandler):
             for item in items:
                 if isinstance(item, ast.ExceptHandler):
                     outer = self.reader.under(self.reader.take(item.type), holds=True)
                     self.block(item.body)
                     self.reader.guard = outer
-                elif isinstance(item, ast.match_case):
-                    self.reader.take(item.guard)
-                    self.block(item.body)
         else:
             for item in items:
                 if isinstance(item, ast.expr):
@@ -247,6 +256,7 @@ _STATEMENTS: dict[type[ast.stmt], Callable[[_Walk, Any], None]] = {
     ast.Global: _Walk._global,
     ast.For: _Walk._for,
     ast.AsyncFor: _Walk._for,
+    ast.Match: _Walk._match,
     ast.With: _Walk._with,
     ast.AsyncWith: _Walk._with,
     ast.Pass: _Walk._nothing,

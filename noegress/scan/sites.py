@@ -118,6 +118,7 @@ _ADDRESS_KEYWORDS = frozenset(
         "path",
     ]
 )
+_MAPPED_KEYWORDS = ("url", "uri", "host", "address", "endpoint")
 _HOST_CALLS = frozenset(
     ["HTTPSConnection", "HTTPConnection", "create_connection", "getaddrinfo", "connect", "gethostbyname", "sendto"]
 )
@@ -192,6 +193,7 @@ class SiteFinder:
         self.graph = graph
         self.wrappers: dict[tuple[str, int], set[str]] = defaultdict(set)
         self._names: set[str] = set()
+        self._made: list[Expression] = []
         self._sites: list[Site] = []
         self._seen: set[tuple[str, int, str, str]] = set()
 
@@ -240,7 +242,7 @@ class SiteFinder:
         if module.roots & (CLIENTS | _CONNECTING):
             for (_, name), bound in module.bindings.items():
                 if any(
-                    binding.value[0] == "a" and _is_client(self.evaluator.absolute(module, binding.value))
+                    binding.value[0] in ("a", "n") and _is_client(self.evaluator.absolute(module, binding.value))
                     for binding in bound[:3]
                 ):
                     found.add(name)
@@ -334,7 +336,9 @@ class SiteFinder:
         client = self.is_client_call(module, call)
         if not (wrapped or client or name in VERBS or name in METHODS or _NETLIKE.search(name)):
             return  # named like a wrapper, and none
-        nodes = [*call.arguments[:3], *(value for key, value in call.keywords if key in _ADDRESS_KEYWORDS), *wrapped]
+        keywords = [(key, value) for key, value in call.keywords if key in _ADDRESS_KEYWORDS]
+        nodes = [*call.arguments[:3], *(value for _, value in keywords), *wrapped]
+        nodes += self._from_mapping(call)
         hit = False
         best = ""
         for node in nodes:
@@ -348,6 +352,14 @@ class SiteFinder:
                     self._add(address, module, call, value, sure=client or bool(wrapped))
         if not hit and (client or wrapped):
             self._sites.append(_site("blind", Address("", best[:300]), module, call, None, sure=True))
+
+    def _from_mapping(self, call: Call) -> list[Expression]:
+        """The addresses among the keywords that a call takes from a mapping, ``**given``."""
+        found: list[Expression] = [
+            ("x", value, ("s", name, call.line)) for key, value in call.keywords if not key for name in _MAPPED_KEYWORDS
+        ]
+        self._made.extend(found)  # an evaluator knows an expression by its identity
+        return found
 
     def _addresses_of(self, value: Value, name: str, node: Expression, call: Call, *, client: bool) -> list[Address]:
         found = destinations(value.text) if client else addresses(value.text)

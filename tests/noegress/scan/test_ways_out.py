@@ -39,6 +39,41 @@ CODE = {
     "a copy to another machine": f"import os\nos.system('scp f u@{HOST}:/v')\n",
     "the browser": f"import os, webbrowser\nwebbrowser.open('https://{HOST}/v?u=' + os.getlogin())\n",
 }
+_URL = f"https://{HOST}/v"
+PUT_TOGETHER = {
+    "parts of a URL": f"from urllib.parse import urlunparse\nrequests.post(urlunparse(('https', '{HOST}', '/v', '', '', '')))",
+    "keywords of a URL": f"from yarl import URL\nrequests.post(str(URL.build(scheme='https', host='{HOST}', path='/v')))",
+    "a template": f"import string\nT = string.Template('https://$host/v')\nrequests.post(T.substitute(host='{HOST}'))",
+    "a format with a mapping": f"requests.post('https://{{h}}/v'.format_map({{'h': '{HOST}'}}))",
+    "what was quoted": f"from urllib.parse import unquote\nrequests.post(unquote('{_URL.replace('.', '%2E')}'))",
+    "a document": f'import json\nC = json.loads(\'{{"a": {{"u": "{_URL}"}}}}\')\nrequests.post(C[\'u\'])',
+    "a piece of a text": f"a, b = 'https|{HOST}'.split('|')\nrequests.post(a + '://' + b)",
+    "a piece by its number": f"requests.post('https://' + 'x@{HOST}'.partition('@')[2])",
+    "a member of an enumeration": f"import enum\nclass E(enum.Enum):\n    A = '{_URL}'\nrequests.post(E.A.value)",
+    "a field of a tuple": f"import collections\nT = collections.namedtuple('T', 'u')\nrequests.post(T(u='{_URL}').u)",
+    "a field of an object": f"class C:\n    def __init__(self, u): self.u = u\nc = C(u='{_URL}')\nrequests.post(c.u)",
+    "an attribute set by name": f"class C: pass\nsetattr(C, 'u', '{_URL}')\nrequests.post(C.u)",
+    "the environment, set before": f"import os\nos.environ['ACME_U'] = '{_URL}'\nrequests.post(os.environ['ACME_U'])",
+    "a context variable": f"import contextvars\nV = contextvars.ContextVar('v', default='{_URL}')\nrequests.post(V.get())",
+    "a generator": f"def g():\n    yield '{_URL}'\nfor u in g():\n    requests.post(u)",
+    "a pattern": f"match {{'u': '{_URL}'}}:\n    case {{'u': x}}:\n        requests.post(x)",
+    "keywords from a mapping": f"K = {{'url': '{_URL}'}}\nrequests.post(**K)",
+    "pairs of a mapping": f"for name, url in {{'a': '{_URL}'}}.items():\n    requests.post(url)",
+    "pairs of a list": f"for name, url in [('a', '{_URL}')]:\n    requests.post(url)",
+    "a value of a mapping": f"D = {{'a': '{_URL}'}}\nrequests.post(D.get('a'))",
+    "a tuple that a function gives back": f"def f():\n    return 'a', '{_URL}'\nname, url = f()\nrequests.post(url)",
+    "a number": "import ipaddress, socket\nsocket.socket().connect((str(ipaddress.ip_address(0x5DB8D822)), 443))",
+    "a packed number": "import socket, struct\nsocket.socket().connect((socket.inet_ntoa(struct.pack('!I', 0x5DB8D822)), 443))",
+    "a function under two names": f"from urllib.request import urlopen as _\nf = _\nf('{_URL}')",
+    "a finalizer": f"import weakref\nclass A: pass\na = A()\nweakref.finalize(a, requests.post, '{_URL}')",
+    "a pool of threads": f"def go(loop, pool):\n    loop.run_in_executor(pool, requests.post, '{_URL}')",
+    "a certificate": f"import ssl\nssl.get_server_certificate(('{HOST}', 443))",
+    "a transfer by curl": f"import pycurl\nc = pycurl.Curl()\nc.setopt(c.URL, '{_URL}')",
+    "a counter": f"import statsd\nstatsd.StatsClient('{HOST}', 8125)",
+    "a packet to a host": f"import subprocess\nsubprocess.run(['ping', '-c1', '{HOST}'])",
+    "a repository": f"import subprocess\nsubprocess.run(['git', 'ls-remote', '{_URL}.git'])",
+    "another language": f"import subprocess\nsubprocess.run(['node', '-e', \"fetch('{_URL}')\"])",
+}
 FILES = {
     "a settings file": {
         "acme/__init__.py": "import json, os, urllib.request\nc = json.load(open(os.path.join(os.path.dirname(__file__), 'c.json')))\nurllib.request.urlopen(c['u'])\n",
@@ -66,6 +101,24 @@ FILES = {
 @pytest.mark.parametrize("code", CODE.values(), ids=CODE)
 def test_a_call_is_told_with_its_host(code: str) -> None:
     assert any(HOST in host for host in hosts({"acme/__init__.py": code}))
+
+
+@pytest.mark.parametrize("code", PUT_TOGETHER.values(), ids=PUT_TOGETHER)
+def test_an_address_is_followed_to_the_call(code: str) -> None:
+    found = hosts({"acme/__init__.py": f"import requests\n{code}\n"})
+    assert found & {HOST, "93.184.216.34"}
+
+
+@pytest.mark.parametrize(
+    "value", ["dict(D)", "D.get('a', D)", "D['a'].split(D)[0]", "[D][0]", "D.u", "(lambda: D)()", "f(D)"]
+)
+def test_a_name_that_is_made_of_itself_ends(value: str) -> None:
+    code = f"import requests\ndef f(x):\n    return f(x)\nD = {value}\nrequests.post(D['u'])\nrequests.post(D.get('u').value)\nfor a, b in D.items(): requests.get(b)\n"
+    assert scan({"acme/__init__.py": code}).undecided == ()
+
+
+def test_words_that_a_program_only_writes_are_no_destination() -> None:
+    assert hosts({"acme/__init__.py": f"import subprocess\nsubprocess.run(['echo', 'see {_URL}'])\n"}) == set()
 
 
 @pytest.mark.parametrize("files", FILES.values(), ids=FILES)

@@ -1,0 +1,94 @@
+"""Functions that give a text: what they give for what is known of their arguments, with a hole for the rest."""
+
+import html
+import ipaddress
+import json
+import re
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import unquote, unquote_plus
+
+from noegress.scan.address import HOLE
+
+MAX_DOCUMENT = 100_000  # characters of JSON that is read
+_DOLLAR = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+_PACKED = frozenset(("!I", ">I", "!L", ">L"))
+
+DECODERS: dict[str, Callable[[str], str]] = {
+    "unquote": unquote,
+    "unquote_plus": unquote_plus,
+    "unescape": html.unescape,
+}
+"""By the last name of what is called; of one text."""
+
+URL_MAKERS = frozenset(("build", "URL", "Url", "ParseResult", "SplitResult", "URI"))
+"""Constructors that take the parts of a URL by keywords."""
+
+
+def url_of_parts(parts: Sequence[str]) -> str:
+    """What ``urlunparse`` and ``urlunsplit`` make of scheme, host, path and what follows."""
+    scheme, host, *rest = (*parts, "", "", "")
+    path = rest[0]
+    return f"{scheme}://{host}{'' if path.startswith('/') or not path else '/'}{path}" if host else path
+
+
+def url_of_keywords(given: dict[str, str]) -> str:
+    """The URL of a constructor's keywords; empty where none of them is the host."""
+    host = given.get("host") or given.get("netloc") or given.get("hostname") or given.get("authority") or ""
+    return url_of_parts((given.get("scheme", HOLE), host, given.get("path", ""))) if host else ""
+
+
+def substituted(text: str, given: dict[str, str]) -> str:
+    """A ``string.Template`` with its fields filled in."""
+    return _DOLLAR.sub(lambda match: given.get(match[1] or match[2], HOLE), text)
+
+
+def split(text: str, how: str, given: Sequence[str]) -> list[str]:
+    """What ``split``, ``rsplit``, ``partition``, ``rpartition`` or ``splitlines`` makes of a text."""
+    separator = given[0] if given and given[0] and HOLE not in given[0] else None
+    if how == "splitlines":
+        return text.splitlines()
+    if how in ("partition", "rpartition"):
+        return list(getattr(text, how)(separator)) if separator else []
+    limit = int(given[1]) if len(given) > 1 and given[1].isdigit() else -1
+    pieces: list[str] = getattr(text, how)(separator, limit)
+    return pieces
+
+
+def in_document(text: str, keys: set[str]) -> list[str]:
+    """The texts under some keys of a JSON document, or all of them; none where it is not JSON."""
+    if len(text) > MAX_DOCUMENT:
+        return []
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    found: list[str] = []
+    waiting: list[tuple[Any, bool]] = [(document, not keys)]
+    while waiting:
+        value, wanted = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend((inner, wanted or key in keys) for key, inner in value.items())
+        elif isinstance(value, list):
+            waiting.extend((inner, wanted) for inner in value)
+        elif isinstance(value, str) and wanted:
+            found.append(value)
+    return found
+
+
+def numeric_address(text: str) -> str:
+    """The address that a number stands for, as ``ipaddress.ip_address`` reads it; empty where it is none."""
+    if not text.isdigit():
+        return text if re.fullmatch(r"[\d.]{7,15}|[0-9a-fA-F:]+", text) else ""
+    try:
+        return str(ipaddress.ip_address(int(text)))
+    except ValueError:
+        return ""
+
+
+def unpacked_address(form: str, number: str) -> str:
+    """The address that ``inet_ntoa(pack(form, number))`` gives; empty where it is none."""
+    if form in _PACKED and number.isdigit() and int(number) < 1 << 32:
+        return str(ipaddress.IPv4Address(struct.pack("!I", int(number))))
+    return ""
