@@ -1,19 +1,32 @@
-"""Functions that give a text: what they give for what is known of their arguments, with a hole for the rest."""
+"""Texts with their origin, and what functions make of them: a hole stands for what is known at run time only."""
 
+import base64
+import binascii
 import html
 import ipaddress
 import json
 import re
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, unquote_plus
 
 from noegress.scan.address import HOLE
 
+_FORMAT = re.compile(r"\{([^{}]*)\}")
+_PERCENT = re.compile(r"%(?:\((\w+)\))?[-#0-9.]*[sdrf]")
 MAX_DOCUMENT = 100_000  # characters of JSON that is read
 _DOLLAR = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 _PACKED = frozenset(("!I", ">I", "!L", ">L"))
+
+
+class Value(NamedTuple):
+    """A text and where its constant is written."""
+
+    text: str
+    path: str
+    line: int
+
 
 DECODERS: dict[str, Callable[[str], str]] = {
     "unquote": unquote,
@@ -92,3 +105,47 @@ def unpacked_address(form: str, number: str) -> str:
     if form in _PACKED and number.isdigit() and int(number) < 1 << 32:
         return str(ipaddress.IPv4Address(struct.pack("!I", int(number))))
     return ""
+
+
+def join(one: Value, glue: str, two: Value) -> Value:
+    """Two texts with what stands between them; the origin is that of the first which has one."""
+    source = one if one.path and (one.text.strip(HOLE) or not two.path) else two
+    return Value((one.text + glue + two.text)[:4000], source.path, source.line)
+
+
+def decoded(values: list[Value]) -> list[Value]:
+    """The texts behind base64; what is none falls out."""
+    found = []
+    for value in values:
+        try:
+            text = base64.b64decode(value.text + "=" * (-len(value.text) % 4)).decode("latin-1")
+        except (ValueError, binascii.Error):
+            continue
+        found.append(value._replace(text=text))
+    return found
+
+
+def filled(text: str, given: list[str], named: dict[str, str]) -> str:
+    """A text with ``%`` fields filled in."""
+    rest = iter(given)
+    return _PERCENT.sub(lambda match: named.get(match[1], HOLE) if match[1] else next(rest, HOLE), text)
+
+
+def formatted_map(text: str, named: dict[str, str]) -> str:
+    """A text with ``{}`` fields filled in from a mapping."""
+    return formatted(text, [], named)
+
+
+def formatted(text: str, given: list[str], named: dict[str, str]) -> str:
+    """A text with ``{}`` fields filled in."""
+    rest = iter(given)
+
+    def fill(match: re.Match[str]) -> str:
+        key = re.split(r"[:!.\[]", match[1], maxsplit=1)[0]
+        if key in named:
+            return named[key]
+        if key.isdigit():
+            return given[int(key)] if int(key) < len(given) else HOLE
+        return HOLE if key else next(rest, HOLE)
+
+    return _FORMAT.sub(fill, text)
