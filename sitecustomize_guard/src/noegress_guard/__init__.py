@@ -58,6 +58,8 @@ def start() -> None:
     for policy in reversed(policies):  # where two differ, the first (the anchor) wins
         os.environ.update(policy.kill_switches)
     os.environ.setdefault(TREE, str(os.getpid()))
+    for name in _RESOLVER_VARIABLES:
+        os.environ.pop(name.decode(), None)  # whoever started this process may have set them
     hook = _make_hook(policies, load, os.environ.get(EVENTS, ""))
     sys.addaudithook(hook)
     if sys.version_info < (3, 12):
@@ -121,33 +123,65 @@ def _private_importer() -> "Callable[[str], Any]":
     """Return what loads our modules for the hook alone, with functions that are theirs alone.
 
     `import noegress_guard.network` gives everybody else another copy, so that nobody changes ours by setting an
-    attribute, nor by giving `all` another meaning.
+    attribute, nor by giving `all` or `os.readlink` another meaning.
     """
     import builtins
-    from _frozen_importlib_external import PathFinder  # what `import` uses; `importlib` may not be loaded
 
     everybody: Any = builtins.__import__
     own = dict(vars(builtins))
-    loaded: dict[str, Any] = {}
+    system = type(sys)("os")
+    vars(system).update(vars(os))
+    loaded: dict[str, Any] = {"os": system}
+    read_code = _code_reader()
 
     def load(name: str) -> "Any":
         module = loaded.get(name)
         if module is None:
-            if not sys.meta_path:
-                raise ImportError("nothing is loaded any more")
-            spec: Any = PathFinder.find_spec(name, __path__)
             module = loaded[name] = type(sys)(name)
-            vars(module).update(__builtins__=own, __file__=spec.origin, __package__=__name__, __spec__=spec)
-            exec(spec.loader.get_code(name), vars(module))  # noqa: S102 -- as the import system does
+            vars(module).update(__builtins__=own, __file__=__file__, __package__=__name__)
+            exec(read_code(name), vars(module))  # noqa: S102 -- as the import system does
         return module
 
     def import_(name: str, space: "Any" = None, inner: "Any" = None, found: "Any" = (), level: int = 0) -> "Any":
-        if found and name.startswith("noegress_guard.") and name != "noegress_guard.errors":
+        if name == "os" or (found and name.startswith("noegress_guard.") and name != "noegress_guard.errors"):
             return load(name)
         return everybody(name, space, inner, found, level)
 
     own["__import__"] = import_
     return load
+
+
+def _code_reader() -> "Callable[[str], Any]":
+    """Return what reads the code of a module of ours, past finders and caches of finders that anybody may replace.
+
+    The import system's own way, which takes longer, is left for a module that is not compiled yet or not a file.
+    """
+    from _frozen_importlib_external import MAGIC_NUMBER  # `importlib` may not be loaded
+    from _io import FileIO
+    from marshal import loads
+
+    loader: Any = __spec__.loader
+    compiled, status = __spec__.cached or "", os.stat
+    before, _, after = compiled.rpartition("__init__")
+    sources = __file__.rpartition("__init__")[0]
+
+    def read_code(name: str) -> "Any":
+        part = name.rpartition(".")[2]
+        source = f"{sources}{part}.py"
+        try:
+            found = status(source)
+            with FileIO(f"{before}{part}{after}") as file:
+                data = file.readall()
+        except OSError:
+            data = b""
+        else:
+            kind = b"\0\0\0\0" + (int(found.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little")
+            if data[:16] == MAGIC_NUMBER + kind + (found.st_size & 0xFFFFFFFF).to_bytes(4, "little"):
+                return loads(data[16:])  # noqa: S302 -- what the import system would load
+        one: Any = type(loader)(name, source) if compiled else loader
+        return one.get_code(name)
+
+    return read_code
 
 
 def _make_hook(policies: "tuple[GuardPolicy, ...]", load: "Callable[[str], Any]", events: str) -> "Hook":
@@ -169,11 +203,12 @@ def _make_hook(policies: "tuple[GuardPolicy, ...]", load: "Callable[[str], Any]"
             "os.putenv",
         }
     )
+    ends_with = str.endswith  # past what a subclass of str overrides
     handle: Hook | None = None
 
     def hook(event: str, args: "tuple[Any, ...]") -> None:
         nonlocal handle
-        if event not in watched or (event == "import" and args[0] != "_socket"):
+        if event not in watched or (event == "import" and not ends_with(args[0], "_socket")):
             return
         if event == "os.putenv" and args[0] not in _RESOLVER_VARIABLES:
             return

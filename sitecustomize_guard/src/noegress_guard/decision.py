@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from noegress_guard.destination import Address, Destination
+from noegress_guard.real_path import real_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,5 +93,5 @@ def _covers(entry: Destination, path: str) -> bool:
     folders, last = [], entry.host.split("/")
     while len(last) > 1 and not _has_wildcard(last[0]):
         folders.append(last.pop(0))
-    real = os.path.realpath("/".join(folders) or "/")
-    return Destination("unix:" + os.path.join(real, *last)).covers_path(path)
+    real = real_path("/".join(folders) or "/").removesuffix("/")
+    return Destination("unix:" + "/".join((real, *last))).covers_path(path)

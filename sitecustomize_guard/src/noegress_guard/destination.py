@@ -143,12 +143,12 @@ class Destination:
         """Tell whether the entry is this Unix socket, `@NAME` for an abstract one; a glob does not cross `/`."""
         if self.kind not in {"unix", "abstract"} or path.startswith("@") != (self.kind == "abstract"):
             return False
-        from fnmatch import fnmatchcase  # imports re; a Unix socket is asked for long after the start
+        from noegress_guard.wildcard import matches  # a Unix socket is asked for long after the start
 
         if self.kind == "abstract":
-            return fnmatchcase(path[1:], self.host)
+            return matches(path[1:], self.host)
         wanted, asked = self.host.split("/"), path.split("/")
-        return len(wanted) == len(asked) and all(map(fnmatchcase, asked, wanted))
+        return len(wanted) == len(asked) and all(map(matches, asked, wanted))
 
     def covers_name(self, name: str) -> bool:
         """Tell whether the entry is this name, or a suffix of it; `name` is as `parse_name` returns it."""

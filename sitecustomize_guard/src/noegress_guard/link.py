@@ -7,6 +7,7 @@ this one to nobody but itself. Without a supervisor the line is not used.
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,13 +20,22 @@ MAX_MESSAGE: Final = 65536
 _SO_PEERCRED: Final = 17
 _TIMEOUT_SECONDS: Final = 10.0
 
+_sockets: Any = None
+"""What to make sockets with, once it is known that C code made it."""
+
 asking: set[int] = set()
 """Threads that are asking right now, whose connection to NAME is not held against the policy."""
 
 
+def speak_by(module: Any) -> None:
+    """Take the `_socket` to speak by, whatever becomes of the one in `sys.modules`."""
+    global _sockets  # noqa: PLW0603 -- once, before the first refusal
+    _sockets = module
+
+
 def ask(event: dict[str, Any]) -> str | None:
     """Ask the supervisor about an attempt: `pass`, `refuse`, or None if there is no supervisor."""
-    if not _is_filtered():
+    if not _filters("self"):
         return None
     import json
 
@@ -38,24 +48,30 @@ def ask(event: dict[str, Any]) -> str | None:
 def is_supervised() -> bool:
     """Tell whether a supervisor stands above this process and answers."""
     try:
-        return _is_filtered() and converse(HELLO) == "pass"
+        return bool(_filters("self")) and converse(HELLO) == "pass"
     except OSError:
         return False
 
 
 def converse(message: bytes) -> str | None:
-    """Send a line and return the answer, if it is an ancestor of this process that listens there."""
-    import _socket
+    """Send a line and return the answer, if it is the supervisor of this process that listens there.
+
+    That is an ancestor over whom fewer filters stand than over us: a process of the tree, which may listen there
+    where no supervisor is, has handed down all of its own.
+    """
     import _thread
 
+    module = _sockets
+    if module is None:
+        import _socket as module
     me = _thread.get_ident()
     asking.add(me)
     try:
-        line = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        line = module.socket(module.AF_UNIX, module.SOCK_STREAM)
         line.settimeout(_TIMEOUT_SECONDS)
         line.connect(NAME)
-        pid = int.from_bytes(line.getsockopt(_socket.SOL_SOCKET, _SO_PEERCRED, 12)[:4], "little")
-        if pid not in _ancestors():
+        pid = int.from_bytes(line.getsockopt(module.SOL_SOCKET, _SO_PEERCRED, 12)[:4], "little")
+        if pid not in _ancestors() or _filters(str(pid)) >= _filters("self"):
             return None
         line.sendall(message)
         return line.recv(16).decode("ascii", "replace").strip() or None
@@ -63,13 +79,13 @@ def converse(message: bytes) -> str | None:
         asking.discard(me)
 
 
-def _is_filtered() -> bool:
-    """Tell whether a seccomp filter stands over this process; a supervisor without one could stop nothing."""
+def _filters(pid: str) -> int:
+    """Return how many seccomp filters stand over a process; if it cannot be seen, none over us, many over others."""
     try:
-        with open("/proc/self/status", "rb") as file:
-            return any(line.split() == [b"Seccomp:", b"2"] for line in file)
-    except OSError:
-        return False
+        with open(f"/proc/{pid}/status", "rb") as file:
+            return next(int(line[16:]) for line in file if line.startswith(b"Seccomp_filters:"))
+    except (OSError, ValueError, StopIteration):
+        return 0 if pid == "self" else sys.maxsize
 
 
 def _ancestors() -> set[int]:

@@ -52,11 +52,12 @@ class Resolver:
         self._getaddrinfo = module.getaddrinfo
         self._gethostbyname = module.gethostbyname
         self._gethostbyname_ex = module.gethostbyname_ex
+        self._inet, self._inet6 = module.AF_INET, getattr(module, "AF_INET6", None)
 
-    def check_name(self, operation: str, host: object, port: object = None) -> None:
+    def check_name(self, operation: str, host: object, port: object = None, family: object = 0) -> None:
         """Refuse the lookup of a name that is neither listed nor answered by the hosts file."""
         found = read_host(host)
-        if host is None or isinstance(found, tuple) or (isinstance(found, str) and self._may_ask(found)):
+        if host is None or isinstance(found, tuple) or (isinstance(found, str) and self._may_ask(found, family)):
             return
         text = found if found is not None else shown(host)
         refuse(Attempt(operation=operation, host=text, port=port_number(port)), self._gate)
@@ -107,8 +108,12 @@ class Resolver:
             self._refuse_rebinding("gethostbyname_ex", host, answers[0])
         return name, aliases, kept
 
-    def _may_ask(self, name: str) -> bool:
-        return name == "localhost" or self._gate.resolves(name) or _in_hosts_file(name)
+    def _may_ask(self, name: str, family: object) -> bool:
+        if name == "localhost" or self._gate.resolves(name):
+            return True
+        versions = {6 if ":" in address else 4 for address in _in_hosts_file(name)}
+        wanted = {0: {4, 6}, self._inet: {4}, self._inet6: {6}}.get(family, set()) if isinstance(family, int) else set()
+        return bool(versions & wanted)
 
     def _keep(self, host: object, answer: object) -> bool:
         """Learn an answer for a listed name; False if it is rebinding."""
@@ -158,11 +163,12 @@ def shown(value: object) -> str:
     return f"an address of type {type(value).__name__}"
 
 
-def _in_hosts_file(name: str) -> bool:
-    """Tell whether the hosts file answers a name, so that no packet leaves for it."""
+def _in_hosts_file(name: str) -> list[str]:
+    """Return the addresses that the hosts file has for a name; for one of their family, no packet leaves."""
     try:
         with open(_HOSTS_FILE, "rb") as file:
             lines = file.read(_MAX_HOSTS_BYTES).decode("utf-8", "replace").lower().splitlines()
     except OSError:
-        return False
-    return any(name in line.partition("#")[0].split()[1:] for line in lines)
+        return []
+    fields = [line.partition("#")[0].split() for line in lines]
+    return [address for address, *names in filter(None, fields) if name in names]

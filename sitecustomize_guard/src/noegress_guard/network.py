@@ -15,8 +15,10 @@ from noegress_guard.address import format_address
 from noegress_guard.decision import Gate
 from noegress_guard.errors import EgressRefused
 from noegress_guard.events import send_to
-from noegress_guard.link import NAME, asking, is_supervised
+from noegress_guard.link import NAME, asking, is_supervised, speak_by
 from noegress_guard.lookup import Resolver, port_number, read_host, shown
+from noegress_guard.native_socket import copy_of, native_type
+from noegress_guard.real_path import real_path
 from noegress_guard.refusal import Attempt, refuse
 
 TYPE_CHECKING = False
@@ -41,35 +43,45 @@ def make_handler(policies: Iterable[GuardPolicy], events: str) -> Hook:
     send_to(events)
     # while a supervisor observes, it is asked about everything; without one, this allows nothing
     gate = Gate(() if "NOEGRESS_GUARD_OBSERVE" in os.environ else policies)
-    guarded: list[tuple[Any, Resolver]] = []
+    native: list[tuple[Any, Resolver]] = []
+    """The first `_socket` that was guarded, as C code made it; empty before, and then every other event refuses."""
 
-    def patch(*_: object) -> None:
+    def patch(name: str, path: object = None, *_: object) -> None:
         """Guard `_socket` while it is being imported; the import inside comes here again and finds it in progress."""
-        if _importing:
+        name = str.__str__(name)
+        if name.rpartition(".")[2] != "_socket" or (name != "_socket" and path is None):
+            return  # another module that ends in these letters
+        if name == "_socket" and _importing:
             return
+        if path is not None:
+            raise ImportError(f"noegress-guard: another copy of _socket would be loaded from {shown(path)}", name=name)
         _importing.append(True)
         try:
             import _socket as module
 
             if not hasattr(module.socket, "_noegress_guarded"):
-                guarded[:] = [(module.socket, Resolver(gate, module))]
-                _publish(module, _guarded_type(module, guarded[0][1]), guarded[0][1])
+                copy = copy_of(module)
+                resolver = Resolver(gate, copy)
+                if not native:
+                    native.append((copy, resolver))
+                    speak_by(copy)
+                _publish(module, _guarded_type(module, resolver), resolver)
         finally:
             _importing.clear()
 
     def send(operation: str) -> Callable[..., None]:
-        return lambda sock, address: _check_send(gate, guarded[0][0], operation, sock, address)
+        return lambda sock, address: _check_send(gate, native[0][0], operation, sock, address)
 
     checks: dict[str, Callable[..., None]] = {
         "import": patch,
-        "socket.__new__": lambda _, family, kind, protocol: _check_new(gate, family, kind, protocol),
+        "socket.__new__": lambda _, family, kind, protocol: _check_new(gate, native[0][0], family, kind, protocol),
         "socket.connect": send("connect"),
         "socket.sendto": send("sendto"),
         "socket.sendmsg": send("sendmsg"),
-        "socket.getaddrinfo": lambda host, port, *_: guarded[0][1].check_name("getaddrinfo", host, port),
-        "socket.gethostbyname": lambda host: guarded[0][1].check_name("gethostbyname", host),
-        "socket.gethostbyaddr": lambda host: guarded[0][1].check_reverse("gethostbyaddr", host),
-        "socket.getnameinfo": lambda address: guarded[0][1].check_reverse("getnameinfo", address[0]),
+        "socket.getaddrinfo": lambda host, port, family, *_: native[0][1].check_name("getaddrinfo", host, port, family),
+        "socket.gethostbyname": lambda host: native[0][1].check_name("gethostbyname", host),
+        "socket.gethostbyaddr": lambda host: native[0][1].check_reverse("gethostbyaddr", host),
+        "socket.getnameinfo": lambda address: native[0][1].check_reverse("getnameinfo", address[0]),
         "os.putenv": lambda name, _: _refuse_variable(gate, name),
     }
 
@@ -86,19 +98,15 @@ def _refuse_variable(gate: Gate, name: bytes) -> None:
     refuse(Attempt(operation="putenv", host=name.decode("ascii"), port=None, why=why, fix=""), gate)
 
 
-def _check_new(gate: Gate, family: int, kind: int, protocol: int) -> None:
+def _check_new(gate: Gate, module: Any, family: int, kind: int, protocol: int) -> None:
     """Refuse sockets that reach the network below TCP and UDP, where no event names a destination."""
-    import _socket  # loaded, or there were no event
-
-    if family == _AF_UNSPECIFIED_BY_CALLER or family == getattr(_socket, "AF_UNIX", None):
+    if family == _AF_UNSPECIFIED_BY_CALLER or family == getattr(module, "AF_UNIX", None):
         return
-    if family in {_socket.AF_INET, getattr(_socket, "AF_INET6", None)}:
-        allowed = {_socket.SOCK_STREAM: _TCP, _socket.SOCK_DGRAM: _UDP, -1: 0}.get(
-            kind & _TYPE_MASK if kind > 0 else -1
-        )
+    if family in {module.AF_INET, _inet6(module)}:
+        allowed = {module.SOCK_STREAM: _TCP, module.SOCK_DGRAM: _UDP, -1: 0}.get(kind & _TYPE_MASK if kind > 0 else -1)
         if allowed is not None and protocol in {-1, 0, allowed}:
             return
-        what = "a raw socket" if kind > 0 and kind & _TYPE_MASK == _socket.SOCK_RAW else f"IP protocol {protocol}"
+        what = "a raw socket" if kind > 0 and kind & _TYPE_MASK == module.SOCK_RAW else f"IP protocol {protocol}"
     elif family == _AF_NETLINK and sys.platform == "linux" and protocol in {-1, 0}:
         return  # routing: the C library asks it for the machine's own addresses
     else:
@@ -107,29 +115,30 @@ def _check_new(gate: Gate, family: int, kind: int, protocol: int) -> None:
     refuse(Attempt(operation="socket", host=what, port=None, why=why, fix=""), gate)
 
 
-def _check_send(gate: Gate, original: Any, operation: str, sock: Any, address: Any) -> None:
+def _check_send(gate: Gate, module: Any, operation: str, sock: Any, address: Any) -> None:
     """Refuse a connection or a datagram to a destination that is not listed."""
     if address is None:
         return  # sendmsg on a connected socket
-    import _socket  # loaded, or there were no event
-
-    family, kind = _family_and_type(original, sock, _socket)
-    if family == getattr(_socket, "AF_UNIX", None):
+    original = native_type(type(sock))
+    family, kind = _family_and_type(original, sock, module)
+    if family == getattr(module, "AF_UNIX", None):
         _check_unix(gate, operation, address)
         return
-    if family == _AF_NETLINK and sys.platform == "linux":
-        return
-    protocol = {_socket.SOCK_STREAM: "tcp", _socket.SOCK_DGRAM: "udp"}.get(kind, "raw")
-    found, port = None, None
+    protocol = {module.SOCK_STREAM: "tcp", module.SOCK_DGRAM: "udp"}.get(kind, "raw")
+    found, port, host = None, None, None
     if isinstance(address, tuple) and tuple.__len__(address) >= 2:
-        found, port = read_host(tuple.__getitem__(address, 0)), port_number(tuple.__getitem__(address, 1))
-    if found is not None and port is not None and family in {_socket.AF_INET, getattr(_socket, "AF_INET6", None)}:
+        host = tuple.__getitem__(address, 0)
+        found, port = read_host(host), port_number(tuple.__getitem__(address, 1))
+    # a process id, so that no second thread can put an IP socket behind the descriptor meanwhile
+    if family == _AF_NETLINK and sys.platform == "linux" and isinstance(host, int):
+        return
+    if found is not None and port is not None and family in {module.AF_INET, _inet6(module)}:
         if isinstance(found, str) and gate.allows_name(found, protocol, port):
             return
         if isinstance(found, tuple) and gate.allows_address(_reached(original, sock, found), protocol, port):
             return
-    host = format_address(found) if isinstance(found, tuple) else found or shown(address)
-    refuse(Attempt(operation=operation, host=host, port=port, protocol=protocol), gate)
+    text = format_address(found) if isinstance(found, tuple) else found or shown(address)
+    refuse(Attempt(operation=operation, host=text, port=port, protocol=protocol), gate)
 
 
 def _reached(original: Any, sock: Any, address: Address) -> Address:
@@ -146,7 +155,7 @@ def _reached(original: Any, sock: Any, address: Address) -> Address:
 def _check_unix(gate: Gate, operation: str, address: object) -> None:
     """Refuse a Unix socket that is neither listed nor bound inside the guarded tree."""
     if isinstance(address, str):
-        path = os.fsencode(str.__str__(address))
+        path = str.__str__(address).encode("utf-8", "surrogateescape")
     elif isinstance(address, bytes):
         path = bytes.__getitem__(address, slice(None))
     else:
@@ -157,11 +166,11 @@ def _check_unix(gate: Gate, operation: str, address: object) -> None:
             return
         raise ConnectionRefusedError(errno.ECONNREFUSED, "no supervisor stands above this process")
     if path[:1] == b"\0":
-        real = "@" + os.fsdecode(path[1:])
+        real = "@" + path[1:].decode("utf-8", "surrogateescape")
     elif not path:
         return  # autobind: no destination
     else:
-        real = os.path.realpath(os.fsdecode(path.partition(b"\0")[0]))
+        real = real_path(path.partition(b"\0")[0].decode("utf-8", "surrogateescape"))
     if gate.allows_socket(real):
         return
     from noegress_guard.tree import is_bound_inside  # reads /proc, when it is needed

@@ -131,7 +131,7 @@ class _Supervision:
 
     def prepare(self) -> Callable[[Listener, int], None]:
         """Load all that will be needed; afterwards, the program may have written what would be loaded."""
-        for name in ("atexit", "fnmatch", "json", "noegress_guard.kernel.supervisor"):
+        for name in ("atexit", "json", "noegress_guard.wildcard", "noegress_guard.kernel.supervisor"):
             __import__(name)
         return self.serve
 

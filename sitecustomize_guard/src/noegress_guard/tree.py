@@ -1,6 +1,7 @@
 """Which Unix sockets belong to the guarded tree: bound by this process, or by one that it or its ancestors started.
 
-Reads /proc (Linux). Elsewhere no socket is known to be inside, and it has to be listed.
+Reads /proc (Linux). Elsewhere no socket is known to be inside, and it has to be listed. Anybody may set the variable
+that says where the tree begins: it counts for a process above this one, if that and all between run its interpreter.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import os
 
 from noegress_guard import TREE
+from noegress_guard.real_path import real_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ _MAX_ANCESTORS = 1000
 
 def is_bound_inside(path: str) -> bool:
     """Tell whether every process that holds the socket listening at `path` (or `@NAME`) is inside the tree."""
-    inodes = {inode for inode, bound in _unix_sockets() if bound == path or os.path.realpath(bound) == path}
+    inodes = {inode for inode, bound in _unix_sockets() if bound == path or real_path(bound) == path}
     if not inodes:
         return False
     holders = [pid for pid in _processes() if not inodes.isdisjoint(_sockets_of(pid))]
@@ -27,12 +29,23 @@ def is_bound_inside(path: str) -> bool:
 
 
 def _tree_root() -> int:
-    """Return where the tree begins; what the environment says counts only if it is an ancestor."""
+    """Return where the tree begins: the named process, or this one."""
     named = os.environ.get(TREE, "")
     me = os.getpid()
-    if named.isdigit() and int(named) in _ancestors(me):
-        return int(named)
+    interpreter = _executable(me)
+    for pid in _ancestors(me):
+        if interpreter is None or _executable(pid) != interpreter:
+            break
+        if str(pid) == named:
+            return pid
     return me
+
+
+def _executable(pid: int) -> str | None:
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return None
 
 
 def _unix_sockets() -> Iterator[tuple[str, str]]:
