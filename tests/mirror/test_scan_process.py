@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,51 @@ def test_a_scan_that_dies_is_told_with_its_exit_status_and_the_next_one_runs(whe
     thread.join(60)
     assert failed == ["the scan ended before its result (exit status -9)"]
     assert scans.examine(*wheel).scan.findings == ()
+
+
+def test_many_files_share_few_processes_and_none_is_left(tmp_path: Path) -> None:
+    scans, before, seen = ScanProcesses(Limits()), children(), set[int]()
+    scans.examine(*small(tmp_path, 99))  # the fork server is there from now on
+    before = children()
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.002):
+            seen.update(children() - before)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda number: scans.examine(*small(tmp_path, number)), range(24)))
+    ended.set()
+    watcher.join()
+    assert [each.metadata.version for each in found if each.metadata] == [f"1.{number}" for number in range(24)]
+    for number, each in enumerate(found):  # each with its own members, whoever was examined before it
+        assert each.members is not None
+        assert f"few/m{number}.py" in {path for _, path, _ in each.members.files}
+    assert len(seen) < 12
+    assert children() <= before
+
+
+def test_one_that_dies_takes_none_of_the_others_with_it(tmp_path: Path, wheel: tuple[Path, IndexFile]) -> None:
+    scans = ScanProcesses(Limits(scan_seconds=0.7))
+    scans.examine(*small(tmp_path, 99))
+    asked = [wheel if number == 5 else small(tmp_path, number) for number in range(10)]
+
+    def outcome(item: tuple[Path, IndexFile]) -> bool:
+        try:
+            return not scans.examine(*item).problem
+        except ScanFailedError:
+            return False
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(outcome, asked)) == [number != 5 for number in range(10)]
+
+
+def small(folder: Path, number: int) -> tuple[Path, IndexFile]:
+    """A wheel with a module of its own."""
+    filename, content = build_wheel("few", f"1.{number}", files={f"few/m{number}.py": f"x = {number}\n"})
+    (folder / filename).write_bytes(content)
+    name = NormalizedName("few")
+    file = IndexFile(project=name, version=f"1.{number}", filename=filename, sha256="a" * 64, url="")
+    return folder / filename, file

@@ -204,7 +204,7 @@ class Admissions:
         else:
             deposit = Deposit(file=file, source=source, facts=stage_facts(file, change, self._store.files[file.path]))
             self._measures.took("noegress_admission_seconds", time.monotonic() - begun)
-            self._committer.write(Decided(change=change, deposit=deposit, flight=flight))
+            self._committer.write(Decided(change=change, deposit=deposit, members=trail.members, flight=flight))
 
     def _obtained(self, file: IndexFile, obtain: Obtain, trail: Trail) -> Path:
         """The bytes, as an interruption left them or fetched now."""

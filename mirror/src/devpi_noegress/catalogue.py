@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -46,14 +46,15 @@ class CataloguePublisher:
         """What clients pin as ``[catalogue] root-sha256``."""
         return self._repository.root_sha256
 
-    def publish(self, paths: Iterable[str]) -> None:
+    def publish(self, paths: Iterable[str], *, members: Mapping[str, Members] = {}) -> None:
         """List these files as they stand now, durably; trouble is logged and made good by ``reconcile``.
 
+        ``members`` are those of wheels that were read a moment ago, by path; of others they are read here.
         A file that is admitted and not listed is undecided for every client of the catalogue.
         """
         try:
             with self._lock:
-                self._publish([self._store.files[path] for path in paths])
+                self._publish([self._store.files[path] for path in paths], members)
         except Exception:  # noqa: BLE001 - the edge to the disk: an unlisted file is undecided, so this fails closed
             _log.exception("the catalogue was not written; it is tried again within the minute")
 
@@ -85,12 +86,12 @@ class CataloguePublisher:
     def _is_due(self, record: Record) -> bool:
         return self._store.listed.get(record.file.path, "") != _fingerprint(record)
 
-    def _publish(self, records: list[Record]) -> None:
+    def _publish(self, records: list[Record], members: Mapping[str, Members]) -> None:
         due = [record for record in records if self._is_due(record)]
-        listed = [self._publication(record) for record in due if record.state in _VERDICTS]
+        listed = [self._publication(record, members) for record in due if record.state in _VERDICTS]
         gone = [record.file.sha256 for record in due if record.state not in _VERDICTS]
         self._repository.withdraw(gone)
-        self._repository.publish([publication for publication in listed if publication is not None])
+        self._repository.publish(listed)
         self._write_down([record for record in due if record.state in _VERDICTS])
         self._store.mark_listed({record.file.path: _fingerprint(record) for record in due})
 
@@ -103,7 +104,7 @@ class CataloguePublisher:
         if told:
             self._custody.append(told)
 
-    def _publication(self, record: Record) -> Publication | None:
+    def _publication(self, record: Record, members: Mapping[str, Members]) -> Publication:
         file = record.file
         evidence = self._store.evidence(file.path)
         scan = scan_of(evidence)
@@ -125,12 +126,12 @@ class CataloguePublisher:
             uploaded=file.upload_time,
             decided=datetime.fromisoformat(decided) if decided else datetime.now(UTC),
         )
-        return Publication(entry=entry, members=_members(location))
+        if location is None or location.suffix != ".whl":
+            return Publication(entry=entry, members=Members())
+        return Publication(entry=entry, members=members.get(file.path) or _members(location))
 
 
-def _members(location: Path | None) -> Members:
-    if location is None or location.suffix != ".whl":
-        return Members()
+def _members(location: Path) -> Members:
     try:
         return members_of(location)
     except MembersError as error:

@@ -21,6 +21,7 @@ from devpi_noegress.measures import Measures
 from devpi_noegress.policy_in_force import PolicyHolder
 from devpi_noegress.stage import Deposit, Stage
 from devpi_noegress.store import Change, Store
+from noegress.catalogue import Members
 
 _BATCH = 64  # files in one transaction of the stage
 _GATHER_SECONDS = 1.0  # so long a decision of a large set waits for others to be written with it
@@ -33,6 +34,8 @@ class Decided:
 
     change: Change
     deposit: Deposit
+    members: Members | None
+    """What its wheel installs, where that was read on the way."""
     flight: Future[Record]
 
 
@@ -144,7 +147,8 @@ class Committer:
         self._store.apply([item.change for item in kept])
         if leaving:
             self._stage.withdraw(leaving)
-        self._catalogue.publish([item.change.path for item in kept])
+        told = {item.change.path: item.members for item in kept if item.members is not None}
+        self._catalogue.publish([item.change.path for item in kept], members=told)
 
     def _end(self, item: Decided, error: MirrorError | None) -> None:
         if item.flight.done():

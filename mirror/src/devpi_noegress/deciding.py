@@ -86,6 +86,7 @@ class Deciding:
 
     def _look(self, file: IndexFile, source: Path, trail: Trail) -> _Seen:
         found = self.scans.examine(source, file)
+        trail.members = found.members
         licence = found.metadata.licence_expression if found.metadata else None
         seen = _Seen(scan=found.scan, licence_expression=licence, metadata_problem=found.problem)
         metadata = None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from packaging.utils import (
     InvalidSdistFilename,
@@ -19,7 +20,7 @@ from noegress.policy.model import FileFormat
 REPLACED = "the upstream lists another file under a name that it had given before"
 ACTIVE = "active"  # the status of a project that says nothing, PEP 792
 _LONGEST = 240  # bytes of a file name; file systems take 255, and devpi adds to it while it writes
-_ENDINGS = (".tar.gz", ".zip", ".whl")
+_SDIST_ENDINGS = (".tar.gz", ".zip")
 
 
 class Origin(StrEnum):
@@ -85,9 +86,11 @@ class IndexFile:
     @property
     def release_key(self) -> tuple[str, ...]:
         """The same for two files that only spell one file of a release differently."""
-        ending = next((ending for ending in _ENDINGS if self.filename.lower().endswith(ending)), "")
-        parts = self.filename.lower().removesuffix(ending).split("-")[2:] if ending == ".whl" else ()
-        return (canonicalize_version(self.version), ending, *(".".join(sorted(part.split("."))) for part in parts))
+        plain, version = self.filename.lower(), _canonical(self.version)
+        if plain.endswith(".whl"):
+            parts = plain.removesuffix(".whl").split("-")[2:]
+            return (version, ".whl", *[".".join(sorted(part.split("."))) if "." in part else part for part in parts])
+        return version, next((ending for ending in _SDIST_ENDINGS if plain.endswith(ending)), "")
 
     @property
     def path(self) -> str:
@@ -114,6 +117,9 @@ class Record:
     def is_replacement(self) -> bool:
         """Whether the upstream gave its name to another file before; no policy and no scan lets it in."""
         return self.state is State.REFUSED and self.reason == REPLACED
+
+
+_canonical = lru_cache(maxsize=1024)(canonicalize_version)  # a release has many files
 
 
 def parse_filename(filename: str) -> tuple[NormalizedName, Version]:

@@ -22,6 +22,8 @@ from devpi_noegress.files import ACTIVE, ON_THE_WAY, REPLACED, IndexFile, Origin
 from devpi_noegress.upstream_page import Page
 
 FORMAT = 1
+_CACHE_KIB = -16_384  # negative: that many KiB; addresses are random, so an insert may touch any page
+_LOG_PAGES = 8_000  # of 4 KiB; a set of a hundred projects is fifty thousand rows, copied into the database at once
 _SCHEMA = """
 create table if not exists project(
     name text primary key, fetched real not null, etag text not null, status text not null,
@@ -102,6 +104,8 @@ class Store:
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("pragma journal_mode=wal")
         self._database.execute("pragma synchronous=full")
+        self._database.execute(f"pragma cache_size={_CACHE_KIB}")
+        self._database.execute(f"pragma wal_autocheckpoint={_LOG_PAGES}")
         (found,) = self._database.execute("pragma user_version").fetchone()
         if found not in (0, FORMAT):
             self._database.close()

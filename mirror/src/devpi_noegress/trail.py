@@ -5,6 +5,7 @@ from typing import Any
 
 from devpi_noegress.files import BEGUN, ON_THE_WAY, Record, State
 from devpi_noegress.store import Change, Store
+from noegress.catalogue import Members
 
 
 class Trail:
@@ -22,6 +23,8 @@ class Trail:
         """What a decision that was reached after all takes back."""
         self.metadata: tuple[str, bytes] | None = None
         """The same for METADATA: its digest and its content."""
+        self.members: Members | None = None
+        """What a wheel installs, for the catalogue; None where this admission did not read it."""
 
     def step(self, state: State, evidence: Mapping[str, object], metadata: tuple[str, bytes] | None = None) -> None:
         """One step was done."""

@@ -15,6 +15,7 @@ from devpi_noegress.files import ACTIVE, IndexFile, parse_filename
 _MOST = 1 << 62  # bytes of a file that a database can count
 _LONGEST = 1000  # characters of a text that people read
 _LAST_YEAR = 9000  # a cooldown is added to a time, and there is no year 10000
+_PLAIN_URL = re.compile(r"https://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?/[A-Za-z0-9_.+/-]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -89,6 +90,8 @@ def _parse_file(entry: object, project: NormalizedName, base: str) -> IndexFile 
 
 def _parse_url(base: str, url: str) -> str:
     """Absolute, on http or https, never less protected than the page it stands on."""
+    if _PLAIN_URL.fullmatch(url):  # as good as all of them are; a page may have fifty thousand
+        return url
     target = urljoin(base, url.partition("#")[0])
     parts = urlsplit(target)
     if not target.isprintable():
