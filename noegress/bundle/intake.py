@@ -13,6 +13,7 @@ from noegress.bundle.digest import Digest, write_fully
 from noegress.bundle.logbook import check_floor, check_time, import_events, write_down
 from noegress.bundle.manifest import BundleError, Manifest, Part
 from noegress.bundle.opened import SEND, Bundle, opened_bundle
+from noegress.bundle.sender import check_sender
 from noegress.bundle.store import ImportedStore
 from noegress.bundle.stream import Extent
 from noegress.bundle.visible import check_names
@@ -84,8 +85,10 @@ def _imported(source: Path | BinaryIO, store: ImportedStore, terms: Terms, now: 
             _check_objects(manifest.parts, store)
             _write_down(terms, manifest, entries, store.differences(), now)
             return Imported(bundle=manifest.id, is_new=False, files=len(entries), signers=())
+        _check_base(bundle.manifest, store)
+        check_sender(bundle, store, terms.trust.pin)
         _take_in(bundle, store)
-        state = store.assemble(manifest)
+        state = store.assemble(manifest, previous)
         catalogue = Catalogue.open(state, trust, cache=state / "trust", now=terms.now)
         authority = Authority(state)
         authority.check_mirror(bundle.signed, bundle.index, manifest)
@@ -116,16 +119,20 @@ def _files(manifest: Manifest) -> tuple[Part, ...]:
     return tuple(part for part in manifest.parts if part.path.startswith("files/"))
 
 
-def _take_in(bundle: Bundle, store: ImportedStore) -> None:
-    """Bring the bytes of every carried part among the objects, each checked; what is there already is skipped."""
-    expected = [part for part in bundle.manifest.parts if not part.is_carried]
+def _check_base(manifest: Manifest, store: ImportedStore) -> None:
+    """See that what it does not carry is here, and still what it was."""
+    expected = [part for part in manifest.parts if not part.is_carried]
     absent = [part for part in expected if not store.has(part)]
     if absent:
         raise BundleError(
             f"{len(absent)} parts are not carried and not here, the first is {absent[0].path}",
-            fix=f"import the bundle {bundle.manifest.base[:12]}… first, or have a complete one exported",
+            fix=f"import the bundle {manifest.base[:12]}… first, or have a complete one exported",
         )
     _check_objects(expected, store)
+
+
+def _take_in(bundle: Bundle, store: ImportedStore) -> None:
+    """Bring the bytes of every carried part among the objects, each checked; what is there already is skipped."""
     need = sum(part.size for part in bundle.manifest.carried if not store.has(part)) + _SPARE_BYTES
     if (free := shutil.disk_usage(store.path).free) < need:
         raise BundleError(

@@ -36,6 +36,8 @@ class Seen:
     expires: datetime
     signers: tuple[str, ...]
     threshold: int
+    threshold_before: int | None
+    """What the release inside now took; None before the first import."""
     approvers: tuple[str, ...]
     """Who approved its files; empty where the catalogue asks for no approvals."""
     added: tuple[str, ...]
@@ -53,6 +55,7 @@ class Seen:
             "root_sha256": self.root_sha256,
             "signers": list(self.signers),
             "threshold": self.threshold,
+            "threshold_before": self.threshold_before,
             "approvers": list(self.approvers),
             "added": list(self.added),
             "removed": list(self.removed),
@@ -86,11 +89,19 @@ def _seen(bundle: Path | BinaryIO, store: ImportedStore | None) -> Seen:
         expires=Metadata[Timestamp].from_bytes(small["metadata/timestamp.json"]).signed.expires,
         signers=tuple(sorted(signers)),
         threshold=role.threshold,
+        threshold_before=_threshold(current),
         approvers=_approvers(small, targets.signed, release.signed),
         added=tuple(sorted(names - there)),
         removed=tuple(sorted(there - names)),
         carried_bytes=sum(part.size for part in manifest.carried),
     )
+
+
+def _threshold(current: Path | None) -> int | None:
+    if current is None:
+        return None
+    kept = Metadata[Targets].from_file(str(current / "trust" / "metadata" / "targets.json")).signed
+    return delegated_role(kept, RELEASE)[0].threshold
 
 
 def _read_small(opened: Bundle, store: ImportedStore | None) -> tuple[dict[str, bytes], set[str]]:

@@ -18,7 +18,8 @@ _PATH = re.compile(
     r"custody/(log\.jsonl|checkpoint\.json)|advisories/all\.zip|sbom/bundle\.cdx\.json"
 )
 """Every place that a bundle may fill; nothing else is written."""
-_ROOT = re.compile(r"metadata/(\d+)\.root\.json")
+ROOT = re.compile(r"metadata/(\d+)\.root\.json")
+"""The path of a root, with its version."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -85,7 +86,7 @@ def _manifest(document: Mapping[str, object]) -> Manifest:
     parts = tuple(_part(row) for row in rows)
     if len({part.path for part in parts}) != len(parts):
         raise ValueError("one path twice")
-    roots = sorted(int(found[1]) for part in parts if (found := _ROOT.fullmatch(part.path)))
+    roots = sorted(int(found[1]) for part in parts if (found := ROOT.fullmatch(part.path)))
     if roots != list(range(1, len(roots) + 1)):
         raise ValueError(f"the chain of roots has a gap: {', '.join(map(str, roots))}")
     base = str(document["base"])

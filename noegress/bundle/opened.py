@@ -37,6 +37,7 @@ class Bundle(ABC):
         if self.signed.payload_type != PAYLOAD_TYPE:
             raise BundleError("is no bundle: its manifest is signed as something else", fix="name a bundle")
         self.manifest = read_manifest(self.signed.payload)
+        self._peeked: dict[str, bytes] = {}
 
     @property
     def start(self) -> int:
@@ -46,9 +47,20 @@ class Bundle(ABC):
     def extents(self) -> Iterator[Extent]:
         return layout(self.manifest.carried, start=self.start)
 
-    @abstractmethod
     def read(self, extent: Extent) -> Iterator[bytes]:
         """The bytes of one part; to be called in the order of the stream."""
+        peeked = self._peeked.pop(extent.part.path, None)
+        return self._read_part(extent) if peeked is None else iter((peeked,))
+
+    def peek(self, extent: Extent) -> bytes:
+        """All of a small part, which is read again afterwards; in the order of the stream too."""
+        content = b"".join(self._read_part(extent))
+        self._peeked[extent.part.path] = content
+        return content
+
+    @abstractmethod
+    def _read_part(self, extent: Extent) -> Iterator[bytes]:
+        """The bytes of one part as they lie there."""
 
     @abstractmethod
     def check_end(self, end: int) -> None:
@@ -69,7 +81,7 @@ class StreamBundle(Bundle):
         self.can_skip = volumes is not None
         super().__init__(read_head(stream))
 
-    def read(self, extent: Extent) -> Iterator[bytes]:
+    def _read_part(self, extent: Extent) -> Iterator[bytes]:
         if self._volumes is not None:
             self._stream.seek(extent.start)
         if self._read(len(extent.header)) != extent.header:
@@ -122,7 +134,7 @@ class LayoutBundle(Bundle):
         self._folder = folder
         super().__init__(oci.read_manifest_blob(folder))
 
-    def read(self, extent: Extent) -> Iterator[bytes]:
+    def _read_part(self, extent: Extent) -> Iterator[bytes]:
         path = oci.blob(self._folder, extent.part.sha256)
         try:
             with open_file(path) as file:

@@ -76,12 +76,14 @@ class ImportedStore:
         found = self.report().get("differences")
         return {str(name): str(told) for name, told in found.items()} if isinstance(found, dict) else {}
 
-    def assemble(self, manifest: Manifest) -> Path:
-        """The state of a manifest, made of links to objects; nobody looks at it yet."""
+    def assemble(self, manifest: Manifest, previous: Path | None) -> Path:
+        """The state of a manifest, made of links to objects; nobody looks at it yet.
+
+        ``previous`` is the state that counts, whose memory against rollback it takes over.
+        """
         state = self.state(manifest.id)
         for part in manifest.parts:
             _link(self.content(part.sha256), state / part.path)
-        previous = self.current
         shutil.rmtree(state / "trust", ignore_errors=True)  # an earlier attempt may remember less than is known now
         if previous is not None:
             shutil.copytree(previous / "trust", state / "trust", symlinks=True)

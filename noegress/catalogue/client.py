@@ -46,6 +46,16 @@ class Trust:
     released_only: bool = False
     """Whether a file counts as admitted only if a release names it."""
 
+    @property
+    def pin(self) -> str:
+        """The digest that is pinned; raises ``CatalogueUndecidedError`` where none is."""
+        if self.root_sha256 is None:
+            raise CatalogueUndecidedError(
+                "no root of the catalogue is pinned, and none is trusted on first use",
+                fix='set [catalogue] root-sha256 = "…" to the digest that noegress mirror init printed',
+            )
+        return self.root_sha256
+
 
 class Catalogue:
     """A list that was verified when it was opened; lookups verify what they fetch beyond that."""
@@ -71,12 +81,7 @@ class Catalogue:
 
         ``cache`` is also the memory against rollback; by default it lies in the user's cache folder.
         """
-        root_sha256 = trust.root_sha256
-        if root_sha256 is None:
-            raise CatalogueUndecidedError(
-                "no root of the catalogue is pinned, and none is trusted on first use",
-                fix='set [catalogue] root-sha256 = "…" to the digest that noegress mirror init printed',
-            )
+        root_sha256 = trust.pin
         base, fetcher = _source(url, ca)
         cache = cache or _default_cache(base, root_sha256)
         with holding(cache), explained(base):

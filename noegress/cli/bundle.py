@@ -247,7 +247,8 @@ def _inspect(args: Namespace) -> int:
     print(
         f"bundle {seen.manifest.id}, made {age.days} days ago, can be imported until {seen.expires:%Y-%m-%d %H:%M} UTC"
     )
-    print(f"released by {', '.join(seen.signers)} ({seen.threshold} needed), root {seen.root_sha256}")
+    before = f"; {seen.threshold_before} for what is inside now" if seen.threshold_before is not None else ""
+    print(f"released by {', '.join(seen.signers)} ({seen.threshold} needed{before}), root {seen.root_sha256}")
     if seen.approvers:
         print(f"approved by {', '.join(seen.approvers)}")
     print(f"base: {seen.manifest.base or 'none, it is complete'}; {seen.carried_bytes} bytes carried")

@@ -4,23 +4,29 @@ Each attempt is told in words, with an exit status, and leaves the inside as it 
 """
 
 import base64
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from noegress.bundle.export import manifest_of
-from noegress.bundle.manifest import PAYLOAD_TYPE, read_manifest
-from noegress.bundle.stream import MANIFEST, header_of, padded
+from noegress.bundle.manifest import PAYLOAD_TYPE, Manifest, Part, read_manifest
+from noegress.bundle.stream import MANIFEST, BundleStream, header_of, padded
 from noegress.bundle.volumes import INDEX_TYPE, volume_names
-from noegress.catalogue._tuf import Envelope, Signer
-from noegress.catalogue.keys import generate_key
+from noegress.catalogue._tuf import Envelope, Metadata, Root, Signer
+from noegress.catalogue.install import install
+from noegress.catalogue.keys import RoleKeys, generate_key
+from noegress.catalogue.proposal import propose_keys
+from noegress.catalogue.repository import CatalogueRepository
 from noegress.cli import main
 from noegress.errors import NoegressError
 
@@ -292,3 +298,126 @@ def test_two_names_that_some_file_system_takes_for_one(
     assert "are one name, to some file systems or all" in capsys.readouterr().err
     assert standing() == before
     assert imports(medium) == 0
+
+
+def junk(outside: Outside, medium: Path, tmp_path: Path, signer: Signer, *, first: bool = False) -> Path:
+    """The honest roots, and a megabyte that nobody released, as a stream by some signer."""
+    parts = list(manifest_of(medium).parts)
+    content = os.urandom(1 << 20)
+    sha256 = hashlib.sha256(content).hexdigest()
+    roots = [part for part in parts if part.path.endswith(".root.json")]
+    extra = Part(path=f"files/{sha256}", size=len(content), sha256=sha256, is_carried=True)
+    manifest = Manifest(created=datetime.now(UTC), base="", parts=(extra, *roots) if first else (*roots, extra))
+    envelope = Envelope(manifest.to_bytes(), PAYLOAD_TYPE, {})
+    envelope.sign(signer)
+    metadata = outside.folder / "catalogue"
+
+    def opened(part: Part) -> BinaryIO:
+        return BytesIO(content) if part == extra else (metadata / part.path).open("rb")
+
+    stream = BundleStream(json.dumps(envelope.to_dict()).encode(), manifest.carried, opened)
+    path = tmp_path / "junk"
+    path.write_bytes(b"".join(stream.read(0, stream.length)))
+    return path
+
+
+def objects() -> set[str]:
+    return {path.name for path in Path("inside/objects").glob("*/*")}
+
+
+def test_nothing_that_nobody_signed_is_written_down(
+    outside: Outside, medium: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The disk of the inside would be full of it, and the next honest bundle find no room."""
+    before = objects()
+    stranger = generate_key(tmp_path / "stranger.pem", owner="mirror")
+    for signer in (stranger, outside.signer("release", "alice")):
+        assert imports(junk(outside, medium, tmp_path, signer)) == 1
+        assert "is not signed by the mirror of this catalogue" in capsys.readouterr().err
+    assert imports(junk(outside, medium, tmp_path, stranger, first=True)) == 1
+    assert "1.root.json does not lie at its beginning" in capsys.readouterr().err
+    assert objects() == before
+    assert imports(junk(outside, medium, tmp_path, outside.online)) == 1  # the mirror's own word is looked into
+    assert objects() > before
+
+
+def test_a_chain_of_roots_that_nobody_signed_is_not_followed(
+    outside: Outside, medium: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stranger's root behind the honest one, to have the stranger's manifest believed."""
+    stranger = generate_key(tmp_path / "stranger.pem", owner="mirror")
+    metadata = outside.folder / "catalogue/metadata"
+    root = Metadata[Root].from_bytes((metadata / "1.root.json").read_bytes())
+    root.signed.version = 2
+    for name in ("timestamp", "snapshot", "root"):
+        root.signed.add_key(stranger.public_key, name)
+    root.sign(stranger, append=True)
+    (metadata / "2.root.json").write_bytes(root.to_bytes())
+    content = root.to_bytes()
+    part = Part(
+        path="metadata/2.root.json", size=len(content), sha256=hashlib.sha256(content).hexdigest(), is_carried=True
+    )
+    first = replace(part, path="metadata/1.root.json", **digest_of(metadata / "1.root.json"))
+    manifest = Manifest(created=datetime.now(UTC), base="", parts=(first, part))
+    envelope = Envelope(manifest.to_bytes(), PAYLOAD_TYPE, {})
+    envelope.sign(stranger)
+    parts = manifest.carried
+    stream = BundleStream(
+        json.dumps(envelope.to_dict()).encode(), parts, lambda p: (metadata.parent / p.path).open("rb")
+    )
+    (tmp_path / "chain").write_bytes(b"".join(stream.read(0, stream.length)))
+    before = objects()
+    assert imports(tmp_path / "chain") == 3
+    assert "its chain of roots does not hold: root was signed by" in capsys.readouterr().err
+    assert objects() == before
+    assert imports(medium) == 0
+
+
+def digest_of(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def test_a_bundle_from_before_the_keys_changed(
+    outside: Outside, medium: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was on its way while the stolen online key was replaced: what the old key signed counts no more."""
+    late = tmp_path / "late"
+    shutil.copytree(medium, late)
+    fresh = generate_key(tmp_path / "online2.pem", owner="mirror")
+    change = {"online": RoleKeys(keys=(fresh.public_key,), threshold=1)}
+    ceremony = propose_keys(outside.repository.state, change, purpose="stolen")
+    for role in ("root", "targets"):
+        for owner in ("alice", "bob"):
+            ceremony.sign(outside.signer(role, owner))
+    install(outside.folder / "catalogue", ceremony, fresh)
+    outside.repository, outside.online = CatalogueRepository.open(outside.folder / "catalogue", fresh), fresh
+    outside.release()
+    assert imports(outside.export(tmp_path / "after")) == 0
+    before = standing()
+    assert imports(late) == 1
+    assert "(rollback)" in capsys.readouterr().err
+    shutil.rmtree("inside/states")  # whoever wipes the memory of the inside gains nothing, for the log remembers
+    assert imports(late) == 1
+    assert "(rollback)" in capsys.readouterr().err
+    assert imports(tmp_path / "after") == 0
+    assert standing() == before
+
+
+def test_a_threshold_that_was_lowered_is_told(
+    outside: Outside, medium: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Enough people signed it, so it counts; whoever looks at the bundle sees what the inside has now."""
+    assert imports(medium) == 0
+    holders = replace(outside.keys.release, threshold=1)
+    ceremony = propose_keys(outside.repository.state, {"release": holders}, purpose="faster")
+    for role in ("root", "targets", "release"):
+        for owner in ("alice", "bob"):
+            ceremony.sign(outside.signer(role, owner))
+    install(outside.folder / "catalogue", ceremony, outside.online)
+    outside.release("alice")
+    lowered = outside.export(tmp_path / "lowered")
+    capsys.readouterr()
+    assert main(["bundle", "inspect", str(lowered), "--into", "inside"]) == 0
+    assert "released by alice (1 needed; 2 for what is inside now)" in capsys.readouterr().out
+    assert imports(lowered) == 0
