@@ -14,6 +14,7 @@ from noegress.errors import UsageError
 from noegress.evidence import Evidence, Expectations, find_environment, verify_environment, verify_wheelhouse
 from noegress.evidence.switches import read_guard_switches, read_variables
 from noegress.policy import FoundPolicy
+from noegress.report.text import printable
 
 _SHOWN = 40
 """Violations that are printed one by one; --format json has them all."""
@@ -69,6 +70,12 @@ def _run(args: Namespace) -> int:
 
 
 def _expectations(args: Namespace, found: FoundPolicy) -> Expectations:
+    if args.python is not None and not args.python.is_file():
+        raise UsageError(f"--python {args.python} is no file", fix="name the interpreter that the venv has to run")
+    for folder in args.own:
+        if not (args.environment / folder).is_dir():
+            fix = f"name a folder below {args.environment}, where the application lies"
+            raise UsageError(f"--own {folder} is no folder of the environment", fix=fix)
     guard = args.guard_policy
     if guard is None and (args.environment / _GUARD_POLICY).is_file():
         guard = args.environment / _GUARD_POLICY
@@ -129,11 +136,11 @@ def _print(results: list[Evidence], *, is_self_check: bool) -> None:
     for result in results:
         for violation in result.violations[:_SHOWN]:
             place = ": ".join(part for part in (violation.project, violation.file) if part)
-            print(f"{place}: {violation.problem} [{violation.kind}]\n  fix: {violation.fix}")
+            print(f"{printable(place)}: {printable(violation.problem)} [{violation.kind}]\n  fix: {violation.fix}")
         if len(result.violations) > _SHOWN:
             print(f"… and {len(result.violations) - _SHOWN} more; --format json has them all")
         for notice in result.notices:
-            print(f"note: {notice}")
+            print(f"note: {printable(notice)}")
         told = f"{len(result.judged)} distributions, {result.files} files, {result.bytes / 1e6:.1f} MB"
         print(f"{result.target}: {result.verdict}: {told}, {len(result.violations)} violations")
     if is_self_check:

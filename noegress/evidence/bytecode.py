@@ -4,23 +4,24 @@ Time and size in the header of a ``.pyc`` are enough for the interpreter to run 
 """
 
 import hashlib
-import importlib.util
-import marshal
 import os
 import re
-import warnings
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from noegress.evidence.compilers import Compilers
 from noegress.evidence.digests import Digests
 from noegress.evidence.marshal_tree import MarshalError, read_code
 
 _HEADER_BYTES = 16
+_MAGIC_BYTES = 4
 _SOURCE_BYTES = 64 << 20
 """Bytes of a module that is compiled to compare it."""
 _NAME = re.compile(r"(?P<module>.+)\.(?P<tag>(?!opt-)[a-z]+-\d+t?)(?:\.opt-(?P<level>[12]))?\.pyc")
+_BATCH = 128  # files that one thread reads at a time
 
 
 class Bytecode(StrEnum):
@@ -29,7 +30,7 @@ class Bytecode(StrEnum):
     TRUE = "true"
     FORGED = "forged"
     UNJUDGED = "unjudged"
-    """Of another interpreter, or of a tool that compiles in its own way."""
+    """Of an interpreter that is not at hand, or of a tool that compiles in its own way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +41,8 @@ class Compiled:
     source: str
     level: int
     """Of optimisation; 0 where the name tells none."""
-    is_ours: bool
-    """Whether this interpreter made it, as far as its name tells."""
+    tag: str
+    """The interpreter that made it, as its name tells (``cpython-312``); empty where it tells none."""
 
 
 def compiled_of(path: str) -> Compiled | None:
@@ -51,48 +52,52 @@ def compiled_of(path: str) -> Compiled | None:
         return None
     match = _NAME.fullmatch(name)
     module = match["module"] if match else name.partition(".")[0]
-    tag = importlib.util.cache_from_source("x.py").rpartition("/x.")[2].removesuffix(".pyc")
     return Compiled(
         path=path,
         source=os.path.join(os.path.dirname(folder), f"{module}.py"),
         level=int(match["level"] or 0) if match else 0,
-        is_ours=match is not None and match["tag"] == tag,
+        tag=match["tag"] if match else "",
     )
 
 
 class BytecodeJudge:
     """Judges compiled modules, and remembers by digest what it found true."""
 
-    def __init__(self, memory: Path | None) -> None:
-        magic = importlib.util.MAGIC_NUMBER.hex()
-        self._memory = memory / f"bytecode-{magic}" if memory is not None else None
+    def __init__(self, memory: Path | None, compilers: Compilers) -> None:
+        self._memory = memory / "bytecode-2" if memory is not None else None
+        self._compilers = compilers
         self._true: set[bytes] = set()
         self._new: list[bytes] = []
         if self._memory is not None and self._memory.is_file():
             content = self._memory.read_bytes()
             self._true = {content[start : start + 32] for start in range(0, len(content) - 31, 32)}
 
+    def is_remembered(self, compiled: Compiled, sha256: str | None) -> bool:
+        """Whether exactly this code of exactly this source was found true before."""
+        if not compiled.tag or sha256 is None or not self._true:
+            return False
+        try:
+            return _key(_read(compiled.path), sha256, compiled) in self._true
+        except (OSError, ValueError):
+            return False
+
     def judge(self, compiled: Compiled, sha256: str | None) -> Bytecode:
         """Compare one with its source, of which the digest is known."""
-        if not compiled.is_ours or sha256 is None:
+        compiler = self._compilers.of(compiled.tag) if compiled.tag and sha256 is not None else None
+        if compiler is None or sha256 is None:
             return Bytecode.UNJUDGED
         try:
-            content = _read(compiled.path)
+            content, source = _read(compiled.path), _read(compiled.source)
         except (OSError, ValueError):
             return Bytecode.UNJUDGED
-        if content[:4] != importlib.util.MAGIC_NUMBER:
+        if content[:_MAGIC_BYTES] != compiler.magic:
             return Bytecode.UNJUDGED
-        code = hashlib.sha256(memoryview(content)[_HEADER_BYTES:]).digest()
-        key = hashlib.sha256(bytes.fromhex(sha256) + code + bytes([compiled.level])).digest()
-        if key in self._true:
-            return Bytecode.TRUE
-        try:
-            source = _read(compiled.source)
-        except (OSError, ValueError):
-            return Bytecode.UNJUDGED
-        is_same = hashlib.sha256(source).hexdigest() == sha256  # nobody changed it in between
-        if not is_same or not _is_compiled_from(content[_HEADER_BYTES:], source, compiled):
+        if hashlib.sha256(source).hexdigest() != sha256:  # somebody changed it in between
             return Bytecode.FORGED
+        expected = compiler.code_of(source, compiled.source, compiled.level)
+        if expected is None or not _is_same(content[_HEADER_BYTES:], expected):
+            return Bytecode.FORGED
+        key = _key(content, sha256, compiled)
         self._true.add(key)
         self._new.append(key)
         return Bytecode.TRUE
@@ -106,22 +111,36 @@ class BytecodeJudge:
             self._new.clear()
 
 
-def judge_all(compiled: Iterable[Compiled], sources: Digests, memory: Path | None) -> dict[str, Bytecode]:
-    """The judgement on every path; ``memory`` is a folder that outlives the run."""
-    judge = BytecodeJudge(memory)
-    found = {item.path: judge.judge(item, sources[item.source]) for item in compiled}
-    judge.remember()
+def judge_all(
+    compiled: Iterable[Compiled], sources: Digests, memory: Path | None, judged: frozenset[str]
+) -> dict[str, Bytecode]:
+    """The judgement on every path; ``memory`` outlives the run, of ``judged`` folders nothing is run."""
+    wanted = [(item, sources[item.source]) for item in compiled]
+    batches = [wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH)]
+    with Compilers(judged) as compilers, ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        judge = BytecodeJudge(memory, compilers)
+
+        def remembered(batch: list[tuple[Compiled, str | None]]) -> list[bool]:
+            return [judge.is_remembered(*each) for each in batch]
+
+        known = [is_true for each in pool.map(remembered, batches) for is_true in each]
+        found = {
+            item.path: Bytecode.TRUE if is_true else judge.judge(item, sha256)
+            for (item, sha256), is_true in zip(wanted, known, strict=True)
+        }
+        judge.remember()
     return found
 
 
-def _is_compiled_from(code: bytes, source: bytes, compiled: Compiled) -> bool:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            made = compile(source, compiled.source, "exec", dont_inherit=True, optimize=compiled.level)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    expected = marshal.dumps(made)
+def _key(content: bytes, sha256: str, compiled: Compiled) -> bytes:
+    """What a true pair is remembered by: the source, the code, and for whom it was compiled how."""
+    code = hashlib.sha256(memoryview(content)[_HEADER_BYTES:]).digest()
+    return hashlib.sha256(
+        bytes.fromhex(sha256) + code + content[:_MAGIC_BYTES] + bytes([compiled.level]) + compiled.tag.encode()
+    ).digest()
+
+
+def _is_same(code: bytes, expected: bytes) -> bool:
     if expected == code:
         return True
     try:

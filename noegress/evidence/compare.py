@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from noegress.catalogue import Publication, Scheme
+from noegress.evidence.by_products import WRITTEN, is_written
 from noegress.evidence.digests import Digests
 from noegress.evidence.environment import Installed, Site
 from noegress.evidence.scripts import is_entry_point_script, runs_here, script_body_sha256, split_script
@@ -14,8 +15,6 @@ from noegress.evidence.violation import Kind, Violation
 
 _READ_BYTES = 4 << 20
 """Bytes of a script that are read to compare it."""
-_WRITTEN = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_cache.json", "uv_build.json", "RECORD.jws")
-"""What pip and uv write into a dist-info folder on their own; none of it is code."""
 _FIX_REINSTALL = "install it again from the mirror"
 
 
@@ -37,7 +36,7 @@ def places(installed: Installed, scheme: Scheme, path: str) -> list[str]:
     site = installed.site
     match scheme:
         case Scheme.LIBRARY:
-            return [os.path.join(site.path, path)]
+            return [f"{site.path}{os.sep}{path}"]
         case Scheme.PURELIB | Scheme.PLATLIB:
             other = site.path.replace("/lib64/", "/lib/") if "/lib64/" in site.path else ""
             return [os.path.join(folder, path) for folder in (site.path, other) if folder]
@@ -63,9 +62,9 @@ def _header_folders(site: Site) -> tuple[str, ...]:
 
 
 def scripts_folder(site: Site) -> str:
-    """``bin``, or ``Scripts`` in an environment of Windows."""
-    windows = os.path.join(site.prefix, "Scripts")
-    return windows if os.path.isdir(windows) else os.path.join(site.prefix, "bin")
+    """``bin``, or ``Scripts`` beside the ``Lib`` of an environment of Windows, whatever else is there."""
+    is_windows = site.path == os.path.join(site.prefix, "Lib", "site-packages")
+    return os.path.join(site.prefix, "Scripts" if is_windows else "bin")
 
 
 def all_places(installed: Installed, publications: Iterable[Publication]) -> list[str]:
@@ -93,7 +92,8 @@ def compare(installed: Installed, publications: tuple[Publication, ...], digests
 
 
 def _compare(installed: Installed, publication: Publication, digests: Digests) -> Match:
-    written = [os.path.join(installed.site.path, installed.dist_info, name) for name in _WRITTEN]
+    beside = (os.path.join(installed.site.path, installed.dist_info, name) for name in WRITTEN)
+    written = [path for path in beside if is_written(path)]
     owned, accepted = set(written), set(written)
     violations: list[Violation] = []
     bodies = dict(publication.members.script_bodies)
@@ -176,4 +176,6 @@ def _content(place: str) -> bytes:
 def _recorded(installed: Installed, path: str) -> list[str]:
     """Where RECORD says it is, inside the environment."""
     inside = os.path.join(installed.site.prefix, "")
-    return [place for place in installed.places if place.endswith(f"/{path}") and place.startswith(inside)]
+    written = (place for place in installed.record if place.endswith(f"/{path}"))
+    told = (os.path.normpath(os.path.join(installed.site.path, place)) for place in written)
+    return [place for place in told if place.endswith(f"/{path}") and place.startswith(inside)]

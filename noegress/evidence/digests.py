@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 _CHUNK = 1 << 20
+_BATCH = 256  # files that one thread takes at a time: a task of its own for each would cost more than most files
 
 
 class Digests:
@@ -20,16 +21,22 @@ class Digests:
     def read(self, paths: Iterable[str]) -> None:
         """Hash files ahead, on every core: hashing and reading leave the interpreter's lock."""
         wanted = [path for path in dict.fromkeys(paths) if path not in self._known]
+        batches = [wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH)]
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            for path, (sha256, size) in zip(wanted, pool.map(_hashed, wanted, chunksize=64), strict=True):
-                self._known[path] = sha256
-                self.files += sha256 is not None
-                self.bytes += size
+            for batch, results in zip(batches, pool.map(_hashed_all, batches), strict=True):
+                for path, (sha256, size) in zip(batch, results, strict=True):
+                    self._known[path] = sha256
+                    self.files += sha256 is not None
+                    self.bytes += size
 
     def __getitem__(self, path: str) -> str | None:
         if path not in self._known:
             self.read([path])
         return self._known[path]
+
+
+def _hashed_all(paths: list[str]) -> list[tuple[str | None, int]]:
+    return [_hashed(path) for path in paths]
 
 
 def _hashed(path: str) -> tuple[str | None, int]:
@@ -38,10 +45,11 @@ def _hashed(path: str) -> tuple[str | None, int]:
     except OSError:
         return None, 0
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             return None, 0  # a pipe nobody writes to reads like an empty file
-        digest, size = hashlib.sha256(), 0
-        while chunk := os.read(descriptor, _CHUNK):
+        digest, size, wanted = hashlib.sha256(), 0, min(status.st_size + 1, _CHUNK)
+        while chunk := os.read(descriptor, wanted):
             digest.update(chunk)
             size += len(chunk)
     except OSError:

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import HeaderParser
@@ -14,7 +14,7 @@ from pathlib import Path
 from packaging.utils import NormalizedName, canonicalize_name
 
 from noegress.errors import UsageError
-from noegress.evidence.interpreter import Interpreter, read_config
+from noegress.evidence.interpreter import Config, Interpreter, read_config
 
 _SITE = re.compile(r"(?P<prefix>.*)/lib(?:64)?/python(?P<version>3(?:\.\d+)?)t?/(?:site|dist)-packages", re.IGNORECASE)
 _WINDOWS_SITE = re.compile(r"(?P<prefix>.*)/Lib/site-packages")
@@ -45,6 +45,8 @@ class Environment:
 
     root: str
     sites: tuple[Site, ...]
+    configs: Mapping[str, Config]
+    """The ``pyvenv.cfg`` of every venv by its prefix, each read once: all judgements are on the same text."""
 
     @property
     def venvs(self) -> tuple[Site, ...]:
@@ -54,8 +56,7 @@ class Environment:
     def interpreter(self, site: Site) -> Interpreter:
         """What a venv runs; in an image, paths are those of the image."""
         is_image = self.root not in {site.prefix, site.path}
-        config = read_config(Path(site.prefix, "pyvenv.cfg"))
-        return Interpreter(prefix=site.prefix, config=config, root=self.root if is_image else "")
+        return Interpreter(prefix=site.prefix, config=self.configs[site.prefix], root=self.root if is_image else "")
 
     def is_whole(self, site: Site) -> bool:
         """Whether everything in the prefix of a site has to be accounted for: no interpreter lives there itself."""
@@ -79,13 +80,18 @@ class Installed:
     """The name of the folder."""
     project: NormalizedName
     version: str
-    places: tuple[str, ...]
-    """The absolute paths in RECORD: hints where an installer put headers and data."""
+    record: tuple[str, ...]
+    """The paths in RECORD as they are written: hints where an installer put headers and data."""
     direct_url: str
     """The URL of direct_url.json; empty without one."""
     is_editable: bool
     problem: str = ""
     """Why its metadata cannot be used."""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The absolute paths in RECORD."""
+        return tuple(os.path.normpath(os.path.join(self.site.path, path)) for path in self.record)
 
 
 def find_environment(folder: Path) -> Environment:
@@ -102,7 +108,8 @@ def find_environment(folder: Path) -> Environment:
             f"{folder} holds no Python environment",
             fix="name a venv, a site-packages folder or the root of an image",
         )
-    return Environment(root=root, sites=sites)
+    configs = {site.prefix: read_config(Path(site.prefix, "pyvenv.cfg")) for site in sites if site.is_venv}
+    return Environment(root=root, sites=sites, configs=configs)
 
 
 def installed_in(site: Site) -> Iterator[Installed]:
@@ -113,7 +120,7 @@ def installed_in(site: Site) -> Iterator[Installed]:
         elif entry.name.endswith((".egg-info", ".egg-link", ".egg")):
             name = canonicalize_name(entry.name.rpartition(".")[0].partition("-")[0])
             yield Installed(
-                site=site, dist_info=entry.name, project=name, version="", places=(), direct_url="", is_editable=False
+                site=site, dist_info=entry.name, project=name, version="", record=(), direct_url="", is_editable=False
             )
 
 
@@ -154,12 +161,12 @@ def _has_distributions(folder: str) -> bool:
 def _read(site: Site, folder: str) -> Installed:
     dist_info = os.path.basename(folder)
     name, version, problem = canonicalize_name(dist_info.partition("-")[0]), "", ""
-    places: tuple[str, ...] = ()
+    record: tuple[str, ...] = ()
     direct_url, is_editable = "", False
     try:
         headers = HeaderParser().parsestr(_text(folder, "METADATA") or "", headersonly=True)
         name, version = canonicalize_name(_header(headers, "Name")), _header(headers, "Version")
-        places = _places(site.path, _text(folder, "RECORD") or "")
+        record = _recorded(_text(folder, "RECORD") or "")
         direct_url, is_editable = _origin(_text(folder, "direct_url.json"))
     except (ValueError, TypeError, OSError, csv.Error) as error:
         problem = str(error)
@@ -168,7 +175,7 @@ def _read(site: Site, folder: str) -> Installed:
         dist_info=dist_info,
         project=name,
         version=version,
-        places=places,
+        record=record,
         direct_url=direct_url,
         is_editable=is_editable,
         problem=problem,
@@ -191,9 +198,8 @@ def _text(folder: str, name: str) -> str | None:
     return path.read_text("utf-8", errors="surrogateescape")
 
 
-def _places(site: str, record: str) -> tuple[str, ...]:
-    rows = csv.reader(io.StringIO(record))
-    return tuple(os.path.normpath(os.path.join(site, row[0])) for row in rows if row)
+def _recorded(text: str) -> tuple[str, ...]:
+    return tuple(row[0] for row in csv.reader(io.StringIO(text)) if row)
 
 
 def _origin(text: str | None) -> tuple[str, bool]:

@@ -102,7 +102,7 @@ def is_entry_point_script(content: bytes, point: EntryPoint) -> bool:
         return False
     found = _tree(parts.body)
     values = {"module": module, "name": attribute.partition(".")[0], "call": attribute}
-    return found is not None and found in {_tree(template.format(**values).encode()) for template in _TEMPLATES}
+    return found is not None and any(found == _tree(template.format(**values).encode()) for template in _TEMPLATES)
 
 
 def script_body_sha256(content: bytes) -> str | None:

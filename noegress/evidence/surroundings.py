@@ -8,7 +8,7 @@ import os
 from packaging.version import InvalidVersion, Version
 
 from noegress.evidence.activation import SCRIPTS, Values, is_known, named_directory, read_until
-from noegress.evidence.by_products import is_copied_library, is_library_link, is_marker
+from noegress.evidence.by_products import is_copied_library, is_library_link, is_log, is_marker
 from noegress.evidence.compare import scripts_folder
 from noegress.evidence.environment import Environment, Site
 from noegress.evidence.interpreter import NAMES, Interpreter
@@ -35,7 +35,7 @@ class Surroundings:
         """The judgement on one file."""
         path = item.path
         folder, name = os.path.split(path)
-        if is_marker(self._prefix, path) or is_library_link(self._prefix, path):
+        if any(is_theirs(self._prefix, path) for is_theirs in (is_marker, is_library_link, is_log)):
             return None
         if self._interpreter is not None:
             if path == os.path.join(self._prefix, "pyvenv.cfg"):

@@ -95,7 +95,8 @@ def verify_environment(environment: Environment, release: Release, expectations:
     accounts = Accounts(owned=owned, excused=frozenset(excused), own=_own_folders(environment, expectations))
     inventory = take_inventory(environment, accounts)
     violations += inventory.violations
-    violations += _bytecode(judge_all(inventory.compiled, digests, expectations.memory))
+    judged_folders = frozenset({environment.root, *(site.prefix for site in environment.sites)})
+    violations += _bytecode(judge_all(inventory.compiled, digests, expectations.memory, judged_folders))
     violations += _interpreters(environment, expectations)
     entries = [match.publication.entry for match in matches]
     if expectations.variables is not None:
@@ -238,10 +239,13 @@ def _bytecode(judgements: Mapping[str, Bytecode]) -> list[Violation]:
         kind, problem = {
             Bytecode.TRUE: (None, ""),
             Bytecode.FORGED: (Kind.FORGED_BYTECODE, "is not what its source compiles to, and it is what runs"),
-            Bytecode.UNJUDGED: (Kind.UNJUDGED_BYTECODE, "was compiled for another interpreter, or by another tool"),
+            Bytecode.UNJUDGED: (
+                Kind.UNJUDGED_BYTECODE,
+                "was compiled by an interpreter that is not at hand, or a tool",
+            ),
         }[judgement]
         if kind is not None:
-            fix = "remove the __pycache__ folders, or run noegress with the interpreter of the environment"
+            fix = "remove the __pycache__ folders, or have the same version of Python on PATH (python3.12, say)"
             violations.append(Violation(kind=kind, project="", file=path, problem=problem, fix=fix))
     return violations
 

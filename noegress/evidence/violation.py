@@ -37,10 +37,12 @@ class Kind(StrEnum):
     """Somebody else than the owner of the environment may change it, or it lends rights."""
     SPECIAL_FILE = "special-file"
     """A pipe, a socket or a device."""
+    UNREADABLE = "unreadable"
+    """A folder that cannot be looked into: what lies there is not known."""
     KILL_SWITCH = "kill-switch-not-set"
 
 
-_UNDECIDED = {Kind.UNJUDGED_BYTECODE, Kind.UNKNOWN_ACTIVATION}
+_UNDECIDED = {Kind.UNREADABLE, Kind.UNJUDGED_BYTECODE, Kind.UNKNOWN_ACTIVATION}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

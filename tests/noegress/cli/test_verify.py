@@ -4,6 +4,8 @@ import functools
 import hashlib
 import http.server
 import json
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -165,6 +167,60 @@ def test_kill_switches_come_from_the_guard_policy_or_the_variables(
     variables.write_text("DEMO_OFF=1\n")
     assert verify("--guard-policy", guard) == 0
     assert verify("--variables", variables) == 0
+
+
+@pytest.fixture
+def venv(world: World, tmp_path: Path) -> Path:
+    """The same distribution in a venv of this interpreter."""
+    folder = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    (site,) = folder.glob("lib/python3*/site-packages")
+    shutil.copytree(world.environment, site, dirs_exist_ok=True)
+    return folder
+
+
+def test_the_interpreter_that_a_venv_has_to_run_is_asked_for(
+    world: World, venv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["verify", "--environment", str(venv), "--policy", str(world.policy)]
+    assert main(command) == 0
+    assert "which is not judged" in capsys.readouterr().out
+    assert main([*command, "--python", str(Path(sys.executable).resolve())]) == 0
+    other = tmp_path / "python3"
+    shutil.copy("/bin/sh", other)
+    assert main([*command, "--python", str(other)]) == 1
+    out = capsys.readouterr().out
+    assert f"bin/python: leads to {Path(sys.executable)}" in out or "bin/python: leads to " in out
+    assert f"and {other} was asked for [interpreter-differs]" in out
+    assert main([*command, "--python", str(tmp_path / "nothing")]) == 2
+    assert "is no file" in capsys.readouterr().err
+
+
+def test_folders_of_the_application_are_named_by_own(
+    world: World, venv: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (venv / "app").mkdir()
+    (venv / "app/main.py").write_text("")
+    command = ["verify", "--environment", str(venv), "--policy", str(world.policy)]
+    assert main(command) == 1
+    assert "app/main.py: no admitted wheel holds it" in capsys.readouterr().out
+    assert main([*command, "--own", "app"]) == 0
+    assert "1 files of the application itself were not compared" in capsys.readouterr().out
+    assert main([*command, "--own", str(venv / "app")]) == 0
+    assert main([*command, "--own", "lib", "--own", "app"]) == 0  # reserved: covers nothing of the library
+    (venv / "lib/evil.py").write_text("")
+    assert main([*command, "--own", "lib", "--own", "app"]) == 1
+    assert main([*command, "--own", "elsewhere"]) == 2
+    assert "--own elsewhere" in capsys.readouterr().err
+
+
+def test_a_file_whose_name_is_no_text_is_printed(
+    verify: Verify, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(os.fsdecode(os.fsencode(world.environment) + b"/ev\xffil\x1b[2J.py")).touch()
+    assert verify() == 1
+    assert "ev\\udcffil\\x1b[2J.py: no admitted wheel holds it" in capsys.readouterr().out
+    assert verify("--format", "json") == 1
 
 
 def test_a_wheelhouse_is_looked_up_by_content(world: World, tmp_path: Path) -> None:
