@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
+from threading import get_ident
 from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import WSGITask
 
-from devpi_noegress.waiting import KEY, Aside, PutAside, Waiting
+from devpi_noegress.waiting import KEY, Aside, NotAtOnce, PutAside, Waiting, environment
 
 _ASIDE = Aside()
 _IDLE_SECONDS, _CROWDED_SECONDS, _CHORES_SECONDS = 60, 2, 30
@@ -35,8 +37,7 @@ class _Task(WSGITask):  # type: ignore[misc]  # as above
         environ: dict[str, Any] = super().get_environment()
         if not hasattr(self.request, KEY):
             setattr(self.request, KEY, Waiting())
-        environ[KEY] = getattr(self.request, KEY)
-        return environ
+        return environ | environment(waiting=getattr(self.request, KEY), is_at_once=self.channel.is_at_once)
 
 
 class Connection(HTTPChannel):  # type: ignore[misc]  # as above
@@ -48,16 +49,48 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # as above
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self._since = time.time()
+        self._receiver, self._is_due = 0, False
+        self.is_at_once = False
+        """Whether its request is handled by the thread of all connections, which must not wait for anything."""
 
     def received(self, data: bytes) -> bool:
-        """Take what came; a request that drips is no activity, for it would hold its connection for ever."""
-        is_begun = self.request is not None
-        taken: bool = super().received(data)
-        if is_begun and not self.requests:
-            self.last_activity = self._since
-        else:
-            self._since = self.last_activity
+        """Take what came, and answer at once what can be.
+
+        A request that drips is no activity, for it would hold its connection for ever.
+        """
+        is_begun, self._receiver = self.request is not None, get_ident()
+        try:
+            taken: bool = super().received(data)
+            if is_begun and not self.requests:
+                self.last_activity = self._since
+            else:
+                self._since = self.last_activity
+            while self._is_due:
+                self._is_due = False
+                self._answer_at_once()
+        finally:
+            self._receiver = 0
         return taken
+
+    def is_received_here(self) -> bool:
+        """Whether the request that is due was received by this very thread a moment ago; it is then kept back."""
+        self._is_due = self._receiver == get_ident()
+        return self._is_due
+
+    def _answer_at_once(self) -> None:
+        """Answer without another thread, as long as that is a look into memory; most requests are for pages there."""
+        if self.requests[0].error or self.total_outbufs_len:
+            self.server.task_dispatcher.add_task(self)
+            return
+        self.is_at_once = True
+        try:
+            super().service()
+        except (NotAtOnce, PutAside):
+            self.server.task_dispatcher.add_task(self)
+        else:
+            self.handle_write()
+        finally:
+            self.is_at_once = False
 
     def service(self) -> None:
         """Handle the next request; one that waits is handled again later, and takes no thread meanwhile."""
@@ -67,11 +100,19 @@ class Connection(HTTPChannel):  # type: ignore[misc]  # as above
             _ASIDE.put(found, lambda: self.server.add_task(self))
 
 
+def _add_task(dispatcher: Any, connection: Connection) -> None:
+    if not connection.is_received_here():
+        dispatcher.add_task(connection)
+
+
 def tend(server: Any, *, also: Callable[[], None] | None = None) -> None:
-    """Have a server end connections that ask for nothing: late, or at once while others find no place.
+    """Have a server answer at once what it can, and end connections that ask for nothing.
+
+    They end late, or at once while others find no place.
 
     What else is due now and then is done with it.
     """
+    server.add_task = partial(_add_task, server.task_dispatcher)
     end, adjustments, done = server.maintenance, server.adj, time.monotonic()
     adjustments.cleanup_interval = 1
 

@@ -20,6 +20,7 @@ from devpi_noegress.operations_door import OperationsDoor
 from devpi_noegress.outside import Outside
 from devpi_noegress.requester import Reception, Requester
 from devpi_noegress.side_door import SideDoor
+from devpi_noegress.waiting import may_take_time
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -61,6 +62,8 @@ class FrontDoor:
 
     def _answer(self, environ: Mapping[str, Any]) -> Answer | None:
         path: str = environ["PATH_INFO"]
+        if not path.startswith(SIMPLE):
+            may_take_time(environ)
         if not path.startswith((SIMPLE, FILES, OWN)) and path not in _WITHOUT_SLASH:
             return self._hindrance(environ, path)
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD") and not _may_post(environ, path):

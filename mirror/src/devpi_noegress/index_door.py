@@ -26,7 +26,7 @@ from devpi_noegress.notice import notice_page
 from devpi_noegress.requester import Requester
 from devpi_noegress.stage import INDEX
 from devpi_noegress.store import Project, is_stale
-from devpi_noegress.waiting import waiting_of
+from devpi_noegress.waiting import may_take_time, waiting_of
 
 SIMPLE = f"/{INDEX}/+simple/"
 _LEGACY = "application/json"  # of NAME/json, which pip-compile asks for
@@ -63,6 +63,7 @@ class IndexDoor:
             reason = f"pages are {SIMPLE_JSON} or text/html (PEP 691)"
             return problem(HTTPStatus.NOT_ACCEPTABLE, reason, title="noegress", headers=[_VARY])
         if not name:
+            may_take_time(environ)
             return self._projects(kind)
         return self._page(environ, requester, name.removesuffix("/"), kind, is_folder=name.endswith("/"))
 
@@ -86,6 +87,7 @@ class IndexDoor:
         project = self._mirror.store.projects.get(name)
         may_ask = self._mirror.may_ask(requester, name)
         if may_ask and is_stale(project, after_seconds=self._mirror.limits.page_fresh_seconds):
+            may_take_time(environ)
             is_first = not polled(environ.get("QUERY_STRING", "")) and not waiting_of(environ).is_begun
             if is_first and not self._asking.takes(requester.address):
                 return _too_many(requester)
@@ -95,6 +97,7 @@ class IndexDoor:
                 return found
             project = found
         if project is None or not project.files:
+            may_take_time(environ)
             return self._absent(name, kind, is_asked=may_ask)
         return self._send(environ, project, kind)
 
@@ -111,6 +114,7 @@ class IndexDoor:
         page = self._rendered.get(key)
         is_dead = page is None or page.generation != project.generation
         if page is None or is_dead or (page.until is not None and page.until <= datetime.now(UTC)):
+            may_take_time(environ)
             page = self._rendered[key] = self._render(project, kind, zipped=zipped)
         if is_unchanged(environ.get("HTTP_IF_NONE_MATCH", ""), page.etag):
             kept = [(name, value) for name, value in page.headers if name not in ("Content-Length", "Content-Type")]

@@ -86,10 +86,10 @@ class Mirror:
 
     def may_ask(self, requester: Requester, name: NormalizedName) -> bool:
         """Whether the upstream may be asked for a project on somebody's behalf; for a private one it never is."""
-        known = self.store.projects.get(name)
-        if self.policy.admission.is_private(name) or (known is not None and known.is_local):
+        if not requester.may_ask(self.policy.admission):
             return False
-        return requester.may_ask(self.policy.admission)
+        known = self.store.projects.get(name)
+        return not self.policy.admission.is_private(name) and not (known is not None and known.is_local)
 
     def why_absent(self, name: NormalizedName) -> str:
         """Why a project is not here, and what its operator can do."""

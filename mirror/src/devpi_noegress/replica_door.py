@@ -19,6 +19,7 @@ from devpi_noegress.requester import Reception
 from devpi_noegress.stage import INDEX
 from devpi_noegress.store import Project
 from devpi_noegress.upstream import SIMPLE_JSON
+from devpi_noegress.waiting import may_take_time
 
 _SIMPLE, _FILES, _HEALTH = f"/{INDEX}/+simple/", f"/{INDEX}/+f/", "/+noegress/health"
 _HTML = "text/html; charset=utf-8"
@@ -42,6 +43,7 @@ class ReplicaDoor:
         return () if environ["REQUEST_METHOD"] == "HEAD" else given.body
 
     def _answer(self, environ: Mapping[str, Any]) -> Answer:
+        may_take_time(environ)
         path: str = environ["PATH_INFO"]
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return problem(HTTPStatus.FORBIDDEN, "nothing is changed through a replica", title="Blocked by noegress")

@@ -13,6 +13,11 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 KEY = "noegress.waiting"
+_AT_ONCE = "noegress.at_once"
+
+
+class NotAtOnce(BaseException):
+    """Ends the handling of a request by the thread that all connections share; a thread of its own takes it over."""
 
 
 class PutAside(BaseException):
@@ -48,6 +53,17 @@ class Waiting:
         if time.monotonic() >= until:
             return None
         raise PutAside(self._future, until)
+
+
+def environment(*, waiting: Waiting, is_at_once: bool) -> dict[str, Any]:
+    """What the application is told about how its request is handled."""
+    return {KEY: waiting, _AT_ONCE: is_at_once}
+
+
+def may_take_time(environ: Mapping[str, Any]) -> None:
+    """Say that what follows is more than a look into memory: from here on no other connection must wait for it."""
+    if environ.get(_AT_ONCE):
+        raise NotAtOnce
 
 
 def waiting_of(environ: Mapping[str, Any]) -> Waiting:
