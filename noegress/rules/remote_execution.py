@@ -21,7 +21,6 @@ _RUNNERS = re.compile(r"(\A| )(npx|npx\.cmd|bunx|uvx|pnpm dlx|yarn dlx|pipx run|
 _NPM = re.compile(r"(\A| )(npm|npm\.cmd|yarn|pnpm|bun|bower) (install|i|add|ci) ")
 _UNPACKED = re.compile(r"\b(curl|wget)\b[^|]*\|\s*(sudo\s+)?tar\b.*\bbin\b")
 _CLONE = re.compile(r"\bgit\b.* clone ")
-_EVALUATES = frozenset(("exec", "eval", "exec_module", "run_path"))
 _INSTALLERS = re.compile(r"(\A| )(playwright|patchright|rebrowser-playwright|camoufox)(\.cmd)? (install|fetch)( |\Z)")
 _NODE = re.compile(r"(\A| )(-m )?nodeenv( |\Z)")
 _LOADERS = frozenset(
@@ -36,11 +35,11 @@ _SCRIPT = re.compile(r"\.py\Z")
 
 
 class RemoteExecution(Rule):
-    """Code from the network is executed: a piped shell, a package runner, `exec` of a reply, or a hub's own code.
+    """Code from the network is executed: a piped shell, a package runner, a script that was fetched, or a hub's own code.
 
     What it does
-        Finds shell pipes from `curl`, runners such as `npx`, `exec` and `eval` in functions that fetch, `torch.hub.load`, `evaluate.load`
-        and `trust_remote_code=True`.
+        Finds shell pipes from `curl`, runners such as `npx`, files that are fetched and then run or imported, `torch.hub.load`,
+        `evaluate.load` and `trust_remote_code=True`.
 
     Why it matters
         Whoever answers the request decides what runs.
@@ -48,10 +47,10 @@ class RemoteExecution(Rule):
     Flagged
         `metric.py`:
 
-            import requests
+            import torch
 
-            def run_latest():
-                exec(requests.get("https://code.vendor.dev/latest.py").text)
+            def model():
+                return torch.hub.load("vendor/metrics", "latest")
 
     Allowed
         `metric.py`:
@@ -63,7 +62,7 @@ class RemoteExecution(Rule):
         Vendor the code and pin it by digest, or keep the package out.
 
     Known misses
-        Pickles and other data formats that execute when they are loaded.
+        A file that another process runs later.
 
     References
         CWE-494: download of code without integrity check.
@@ -76,7 +75,6 @@ class RemoteExecution(Rule):
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
         yield from _by_command(scene)
-        yield from _by_reply(scene)
         yield from _by_script(scene)
         yield from _by_import(scene)
         yield from _by_hub(scene)
@@ -130,29 +128,6 @@ def _by_command(scene: Scene) -> Iterator[Evidence]:
             )
         elif _CLONE.search(line) and host:
             yield _evidence(scene, command.module, command.call, host, 0.5, False, "clones a repository")
-
-
-def _by_reply(scene: Scene) -> Iterator[Evidence]:
-    for site in scene.sites:
-        if site.kind == "text" or not site.scope or not site.sure:
-            continue
-        function = site.module.function_of(site.scope)
-        for name in _EVALUATES:
-            for call in site.module.tails.get(name, ()):
-                if (
-                    site.module.function_of(call.scope) == function
-                    and call.function[0] == "n"
-                    and scene.graph.is_loaded(site.module)
-                ):
-                    yield _evidence(
-                        scene,
-                        site.module,
-                        site.call or call,
-                        site.host,
-                        0.75,
-                        bool(site.host) and not scene.is_chosen(site.module.path),
-                        "executes what it fetched",
-                    )
 
 
 def _by_script(scene: Scene) -> Iterator[Evidence]:

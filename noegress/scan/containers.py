@@ -40,7 +40,7 @@ class Containers(Resolver):
 
     def _constructed_with(self, module: Module, base: Expression, name: str, scope: int, depth: int) -> list[Value]:
         """What the constructor of an object was given under the name of an attribute."""
-        for owner, expression, where in self._resolved(module, base, scope):
+        for owner, expression, where in self.resolved(module, base, scope):
             if expression[0] == "c":
                 for keyword, value in owner.facts.calls[expression[1]].keywords:
                     if keyword == name:
@@ -53,7 +53,7 @@ class Containers(Resolver):
         if depth > MAX_DEPTH or self._steps > MAX_STEPS:
             return []
         found: list[Value] = []
-        for owner, held, where in self._resolved(module, base, scope):
+        for owner, held, where in self.resolved(module, base, scope):
             if held[0] == "d":
                 for key, value in held[1][:60]:
                     if not keys or (key[0] == "s" and key[1] in keys):
@@ -78,14 +78,14 @@ class Containers(Resolver):
             return []
         if base[0] == "i":
             found: list[Value] = []
-            for owner, part, where in self._resolved(module, base[1], scope):
+            for owner, part, where in self.resolved(module, base[1], scope):
                 if part[0] == "l":
                     for inner in part[1][:40]:
                         found += self._item(owner, inner, number, where, depth + 1)
                 elif part[0] == "c":
                     found += self._item_of_pairs(owner, owner.facts.calls[part[1]], number, depth + 1)
             return found[: 2 * MAX_VALUES]
-        for owner, held, where in self._resolved(module, base, scope):
+        for owner, held, where in self.resolved(module, base, scope):
             if held[0] == "l" and -len(held[1]) <= number < len(held[1]):
                 return self._of(owner, held[1][number], where, depth + 1)
             if held[0] == "c":
@@ -98,7 +98,7 @@ class Containers(Resolver):
         """What a loop over ``items()``, ``enumerate`` or ``zip`` binds to one of its names."""
         name = tail_of(call.function)
         if name == "items" and call.function[0] == "a":
-            for owner, held, where in self._resolved(module, call.function[1], call.scope):
+            for owner, held, where in self.resolved(module, call.function[1], call.scope):
                 if held[0] == "d" and number in (0, 1):
                     return self._many(owner, [pair[number] for pair in held[1]], where, depth)
         if name == "enumerate" and number == 1 and call.arguments:

@@ -140,7 +140,7 @@ class JoinedTexts(Containers):
         elif name in ("substitute", "safe_substitute", "format_map") and receiver is not None:
             given = {key: self._first(module, value, scope, depth) for key, value in named.items()}
             for argument in arguments[:1]:
-                for _, held, where in self._resolved(module, argument, scope):
+                for _, held, where in self.resolved(module, argument, scope):
                     pairs = held[1] if held[0] == "d" else ()
                     given |= {key[1]: self._first(module, one, where, depth) for key, one in pairs if key[0] == "s"}
             fill = formatted_map if name == "format_map" else substituted
@@ -156,7 +156,7 @@ class JoinedTexts(Containers):
 
     def _template(self, module: Module, receiver: Expression, scope: int, depth: int) -> list[Value]:
         """The text of a template, or of the object that was made from it."""
-        for owner, held, where in self._resolved(module, receiver, scope):
+        for owner, held, where in self.resolved(module, receiver, scope):
             if held[0] == "c" and tail_of(owner.facts.calls[held[1]].function) == "Template":
                 return self._many(owner, owner.facts.calls[held[1]].arguments[:1], where, depth)
         return self._of(module, receiver, scope, depth + 1)

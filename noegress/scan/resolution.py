@@ -55,7 +55,7 @@ class Resolver:
                 return found
         return [name] if (name := self.absolute(module, node)) else []
 
-    def _resolved(self, module: Module, node: Expression, scope: int) -> list[tuple[Module, Expression, int]]:
+    def resolved(self, module: Module, node: Expression, scope: int) -> list[tuple[Module, Expression, int]]:
         """What a name is bound to, across the modules of the file; anything else is what it is."""
         if node[0] == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"):
             bound = module.bindings.get((module.class_of(scope), node[2])) or []

