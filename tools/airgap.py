@@ -169,6 +169,19 @@ def inside(disk: Path, folder: Path, fingerprint: str) -> None:
         venv = installed(folder, tools, address)
         audited(folder, tools, address)
     proved(folder, venv, noegress, policy)
+    run(noegress, "log", "receipt", "--into", store, "--origin", "inside", "--to", disk / "receipt.json")
+
+
+def returned(folder: Path) -> None:
+    """The way back: the outside holds what the inside saw of its log against the log that it has."""
+    print("outside: take the receipt of the inside")
+    noegress, receipt = BIN / "noegress", folder / "disk/receipt.json"
+    checked = ("--log", folder / "mirror/custody.jsonl", "--catalogue", folder / "mirror/catalogue")
+    take = (noegress, "log", "take", receipt, *checked)
+    run(*take, status=1)  # nobody signed it
+    for owner in ("alice", "bob"):
+        run(noegress, "sign", receipt, "--key", folder / f"keys/release/{owner}.pem")
+    run(*take)
 
 
 def installed(folder: Path, tools: Path, address: str) -> Path:
@@ -252,9 +265,10 @@ def main() -> None:
         sys.stdout.flush()
         if subprocess.run([*command, *arguments], check=False, env=environment).returncode:
             sys.exit(1)
+        returned(folder / "outside")
     print("\nBoth sides did as they must: files were asked for, approved, released by two of three people and carried;")
     print("inside, without a network, a damaged volume was named, the rest verified, served and installed, and a file")
-    print("that was changed afterwards was found.")
+    print("that was changed afterwards was found; a receipt of both logs came back.")
 
 
 if __name__ == "__main__":

@@ -146,6 +146,7 @@ def _export(args: Namespace) -> int:
                 f"the release is not complete: {len(missing)} requirements are missing",
                 fix="admit and release them too, or export with --incomplete",
             )
+    _tell_log(args)
     folder = Path(args.to) if args.to != "-" else args.catalogue / "stream"
     if args.log is not None:
         note = f"to {args.to}" if args.to != "-" else "as a stream"
@@ -170,6 +171,20 @@ def _export(args: Namespace) -> int:
     carried = len([part for part in plan.manifest.carried if part.path.startswith("files/")])
     print(f"{folder}: bundle {plan.manifest.id[:12]}…, {carried} files, {len(volumes)} volumes, {stream.length} bytes")
     return 0
+
+
+def _tell_log(args: Namespace) -> None:
+    """A bundle without its log is imported, and nobody inside can tell afterwards where a file came from."""
+    told, fix = "", ""
+    if args.log is None:
+        beside = args.catalogue.parent / "custody.jsonl"
+        told = "no custody log travels with it: inside, nobody can prove who fetched, approved and released a file"
+        fix = f"--log {beside if beside.is_file() else 'FILE, the log of the mirror'}"
+    elif args.checkpoint is None:
+        told = "its custody log travels without a checkpoint: whoever has the mirror could have cut its end before"
+        fix = "noegress log checkpoint, noegress sign, then --checkpoint FILE"
+    if told:
+        print(f"noegress: {told}\n  fix: {fix}", file=sys.stderr)
 
 
 def _bootstrap(args: Namespace) -> int:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace, _SubParsersAction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,9 +40,25 @@ def _configure(parser: ArgumentParser) -> None:
     checkpoint.add_argument("--origin", required=True, metavar="NAME", help="which log it is: a name of your choice")
     checkpoint.add_argument("--to", type=Path, required=True, metavar="FILE")
     checkpoint.set_defaults(verb=_checkpoint)
+    _configure_receipts(verbs)
     for verb in (verify, show, prove, export, checkpoint):
         verb.add_argument("--log", action="append", default=[], type=Path, metavar="FILE", help="a custody log")
         verb.add_argument("--into", type=Path, metavar="DIR", help="the folder of the inside: both of its logs")
+
+
+def _configure_receipts(verbs: "_SubParsersAction[ArgumentParser]") -> None:
+    receipt = verbs.add_parser("receipt", help="write where both logs stand inside, for people to sign and carry back")
+    receipt.add_argument("--into", type=Path, required=True, metavar="DIR", help="the folder of the inside")
+    receipt.add_argument("--origin", required=True, metavar="NAME", help="which inside it is: a name of your choice")
+    receipt.add_argument("--to", type=Path, required=True, metavar="FILE")
+    receipt.set_defaults(verb=_receipt)
+    take = verbs.add_parser("take", help="hold a receipt against the log of the outside and the receipt before")
+    take.add_argument("receipt", type=Path, metavar="RECEIPT")
+    take.add_argument("--log", type=Path, required=True, metavar="FILE", help="the custody log of the outside")
+    take.add_argument("--catalogue", type=Path, required=True, metavar="DIR", help="whose release keys sign it")
+    take.add_argument("--keep", type=Path, metavar="DIR", help="where receipts are kept (receipts, beside the log)")
+    take.add_argument("--unsigned", action="store_true", help="take it although too few people signed it")
+    take.set_defaults(verb=_take)
 
 
 def _run(args: Namespace) -> int:
@@ -161,13 +177,12 @@ def _export(args: Namespace) -> int:
     from noegress.custody.document import csv_document, html_document, json_document  # noqa: PLC0415
 
     logs = _logs(args)
+    records = [(str(log.path), record) for log in logs for record in log.records()]
     if args.format == "html":
         heads = [(log.path, *log.head()) for log in logs]
-        head = "; ".join(f"{path.name}: {size} records, root {root.hex()}" for path, size, root in heads)
-        records = [record for log in logs for record in log.records()]
+        head = "; ".join(f"{path}: {size} records, root {root.hex()}" for path, size, root in heads)
         write_output(html_document(records, title="Custody log", head=head), args.output)
         return 0
-    records = [record for log in logs for record in log.records()]
     write_output((json_document if args.format == "json" else csv_document)(records), args.output)
     return 0
 
@@ -180,6 +195,35 @@ def _checkpoint(args: Namespace) -> int:
     checkpoint = checkpoint_of(log, args.origin)
     write_whole(args.to, sign_checkpoint(checkpoint, []))
     print(f"{args.to}: {checkpoint.size} records, root {checkpoint.root.hex()}; noegress sign {args.to} --key KEY")
+    return 0
+
+
+def _receipt(args: Namespace) -> int:
+    from noegress.catalogue.storage import write_whole  # noqa: PLC0415
+    from noegress.custody.receipt import write_receipt  # noqa: PLC0415  # python-tuf is an extra
+
+    write_whole(args.to, write_receipt(args.into, args.origin).to_bytes())
+    print(f"{args.to}: to be signed (noegress sign {args.to} --key KEY), and taken outside: noegress log take")
+    return 0
+
+
+def _take(args: Namespace) -> int:
+    from noegress.catalogue.holders import release_keys  # noqa: PLC0415  # python-tuf is an extra
+    from noegress.custody import CustodyLog  # noqa: PLC0415
+    from noegress.custody.receipt import read_receipt, take_receipt  # noqa: PLC0415
+
+    if not args.log.is_file():
+        raise UsageError(f"{args.log} does not exist", fix="name the custody log of the outside")
+    log, kept = CustodyLog(args.log), args.keep or args.log.parent / "receipts"
+    holders = release_keys(args.catalogue)
+    taken = take_receipt(read_receipt(args.receipt), log, holders, kept=kept, unsigned=args.unsigned)
+    signed = f"signed by {', '.join(taken.signers)}" if taken.signers else "signed by nobody"
+    if taken.outside is None:
+        print("no log came with the bundles of this inside: export with --log")
+    else:
+        print(printable(f"{args.log} begins with the {taken.outside.size} records that arrived inside, {signed}"))
+    before = f"and begins with the {taken.before.size} of the receipt before" if taken.before else "the first receipt"
+    print(printable(f"the log of {taken.inside.origin} has {taken.inside.size} records, {before}; kept in {kept}"))
     return 0
 
 

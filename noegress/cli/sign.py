@@ -20,9 +20,11 @@ def _run(args: Namespace) -> int:
     from noegress.catalogue.keys import load_signer, owner_of  # noqa: PLC0415
     from noegress.catalogue.storage import write_whole  # noqa: PLC0415
     from noegress.custody.checkpoint import Checkpoint, read_envelope, sign_checkpoint  # noqa: PLC0415
+    from noegress.custody.receipt import read_receipt  # noqa: PLC0415
 
     signer = load_signer(args.key, passphrase=lambda path: passphrase_of(args, path))
-    if _is_envelope(args.file):
+    document = _document(args.file)
+    if "payloadType" in document:
         content = args.file.read_bytes()
         try:
             checkpoint = Checkpoint.read(read_envelope(content).payload)
@@ -32,6 +34,11 @@ def _run(args: Namespace) -> int:
         write_whole(args.file, sign_checkpoint(checkpoint, [signer], content))
         print(f"{args.file}: the checkpoint of {checkpoint.size} records of {checkpoint.origin}, signed")
         return 0
+    if "inside" in document:
+        receipt = read_receipt(args.file).signed(signer)
+        write_whole(args.file, receipt.to_bytes())
+        print(f"{args.file}: the receipt, signed as {owner_of(signer.public_key)}")
+        return 0
     ceremony = read_ceremony(args.file)
     roles = ceremony.sign(signer)
     write_whole(args.file, ceremony.to_bytes())
@@ -39,14 +46,14 @@ def _run(args: Namespace) -> int:
     return 0
 
 
-def _is_envelope(path: Path) -> bool:
+def _document(path: Path) -> dict[str, object]:
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}", fix="name a file to sign") from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: is nothing to sign: {error}", fix="name a file to sign") from error
-    return isinstance(document, dict) and "payloadType" in document
+    return document if isinstance(document, dict) else {}
 
 
 COMMAND = Command(name="sign", summary="add your signature to a file that travels", configure=_configure, run=_run)

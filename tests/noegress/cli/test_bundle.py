@@ -215,8 +215,52 @@ def test_a_passphrase_comes_from_a_file(run: Run, tmp_path: Path) -> None:
 def test_the_log_is_exported_for_auditors(
     run: Run, mirror: Path, form: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("log export --log mirror/log/custody.jsonl --format {form}", form=form) == 0
-    assert "demo-1.0-py3-none-any.whl" in capsys.readouterr().out
+    """Of two logs, each record tells which one holds it: both count from nought."""
+    (mirror / "log/other.jsonl").write_bytes((mirror / "log/custody.jsonl").read_bytes())
+    logs = "--log mirror/log/custody.jsonl --log mirror/log/other.jsonl"
+    assert run(f"log export {logs} --format {{form}}", form=form) == 0
+    told = capsys.readouterr().out
+    assert "demo-1.0-py3-none-any.whl" in told
+    rows = {"json": '"log": "{}"', "csv": "{},", "html": "<td>{}</td>"}[form]
+    for name in ("custody", "other"):
+        assert told.count(rows.format(f"mirror/log/{name}.jsonl")) == 2
+
+
+def test_receipts_travel_back(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    released(run, "alice", "bob")
+    assert run(INSTALL) == 0
+    assert run(f"{EXPORT} --to disk") == 0
+    assert "travels without a checkpoint" in capsys.readouterr().err
+    assert run("bundle import disk --into inside --no-rescan") == 0
+    write = "log receipt --into inside --origin cellar --to receipt.json"
+    take = f"log take receipt.json --log mirror/log/custody.jsonl {CATALOGUE}"
+    assert run(write) == 0
+    assert run(take) == 1
+    assert "signed by 0 people of whom 2 are needed" in capsys.readouterr().err
+    for owner in ("alice", "bob"):
+        assert run("sign receipt.json --key mirror/keys/release/{owner}.pem", owner=owner) == 0
+    assert run(take) == 0
+    told = capsys.readouterr().out
+    assert "begins with the 12 records that arrived inside, signed by alice, bob" in told
+    assert "the log of cellar has 3 records, the first receipt; kept in mirror/log/receipts" in told
+    log = mirror / "log/custody.jsonl"
+    events = [record.event for record in CustodyLog(log).records()]
+    log.unlink()
+    CustodyLog(log).append([replace(events[0], actor="nobody"), *events[1:]])
+    assert run(take) == 1
+    assert "it was rewritten" in capsys.readouterr().err
+    assert run("log take receipt.json --log nowhere --catalogue mirror/catalogue") == 2
+
+
+def test_an_export_without_its_log_says_so(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    released(run, "alice", "bob")
+    assert run(INSTALL) == 0
+    (mirror / "custody.jsonl").write_bytes((mirror / "log/custody.jsonl").read_bytes())
+    without = EXPORT.replace("--log mirror/log/custody.jsonl", "")
+    assert run(f"{without} --to disk") == 0
+    said = capsys.readouterr().err
+    assert "no custody log travels with it" in said
+    assert "fix: --log mirror/custody.jsonl" in said
 
 
 def test_a_file_that_no_log_knows_is_told(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
