@@ -62,6 +62,11 @@ _CHECKS = re.compile(
     r"\A_*(version|update|upgrade)_?check\w*\Z|\A_*check_?(cli_?)?version_?(update|online|pypi)\w*\Z|periodic_?update",
     re.IGNORECASE,
 )
+_OWN_VERSION = re.compile(
+    r"(\A|[._])(version|__version__|get_distribution|distribution|current_?\w*_?version|installed_version|(own|my|local)_version)\Z",
+    re.IGNORECASE,
+)
+_METADATA = ("importlib.metadata", "importlib_metadata", "pkg_resources")
 _FINDS = re.compile(
     r"finder|find_best_candidate|find_candidates|find_matches|repository|get_latest|fetch_latest|latest_version|request|urlopen|api_call|\Apost\Z|session",
     re.IGNORECASE,
@@ -224,7 +229,25 @@ def _score(scene: Scene, site: Site) -> float:
     repository = _REPOSITORY.search(path) if "forge" in scene.vendors.purposes(site.host) else None
     if repository is not None and not _is_ours(scene, repository["name"]):
         score -= 1.5
+    if not _is_named(scene, site) and not _knows_own_version(scene, site.module):
+        score -= 1.5  # nothing says that the version which is asked for is its own
     return score if ours else score - 0.5
+
+
+def _is_named(scene: Scene, site: Site) -> bool:
+    """Whether an address names the project: its own host, or a path with its name."""
+    if scene.is_own_host(site.host):
+        return True
+    joined = re.sub(r"[^a-z0-9]", "", site.address.path.lower())
+    return any(re.sub(r"[^a-z0-9]", "", name) in joined for name in scene.own_names if len(name) > 1)
+
+
+def _knows_own_version(scene: Scene, module: Module) -> bool:
+    """Whether a module has the version of the distribution that it belongs to: from its package, or from the metadata."""
+    return any(
+        _OWN_VERSION.search(dotted) and (dotted.partition(".")[0] in scene.program.tops or dotted.startswith(_METADATA))
+        for dotted in module.imports.values()
+    ) or any(_OWN_VERSION.search(name) and (scope == 0 or name != "version") for scope, name in module.bindings)
 
 
 def _address_score(scene: Scene, site: Site) -> float:
