@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import ClassVar
 
-from noegress.finding import Category, Place, Severity
+from noegress.finding import Category, Place, Severity, When
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 from noegress.scan.sites import Site
@@ -33,6 +33,9 @@ _FACTS = re.compile(
     r"\A(system|python_version|machine|platform|getnode|uuid1|uuid4|uuid3|uuid5|cpu_count|release|version|node|getuser|processor|python_implementation|version_info)\Z"
 )
 _SENDING = frozenset(["post", "put", "urlopen", "head", "sendto", "request", "Request", "send"])
+_SEGMENT = re.compile(r"(\A|/)telemetry(/|\Z)")
+_CONDITION = re.compile(r"'\w*(telemetry|analytics|usage_stats)\w*'", re.IGNORECASE)
+_NAMED = re.compile(r"(\A|_)telemetry(_|\Z)")
 _DATA_FILE = re.compile(
     r"\.(zip|tar|gz|csv|parquet|bin|pt|onnx|npz|json|yaml|yml|txt|png|jpg|svg|js|css|whl)\Z", re.IGNORECASE
 )
@@ -103,7 +106,7 @@ def _judge(scene: Scene, site: Site) -> tuple[float, str]:
     if "telemetry" in purposes:
         return _vendor(scene, site), "a vendor of analytics"
     if "address-echo" in purposes:
-        return (0.4 if _is_client(scene, site) else 0.65), "which answers with the address of who asks"
+        return (0.65 if _is_unasked(scene, site) else 0.4), "which answers with the address of who asks"
     if site.kind == "blind":
         return _blind(scene, site), ""
     score = _score(scene, site)
@@ -112,6 +115,16 @@ def _judge(scene: Scene, site: Site) -> tuple[float, str]:
             0.8 if score >= 4 else 0.65
         ) if score >= 3 else 0.35 if score >= 2.5 else 0, "by the words around the call"
     return (0.7 if score >= 4 else 0.6) if score >= 3 else 0, "by the words around the constant"
+
+
+def _is_unasked(scene: Scene, site: Site) -> bool:
+    """Whether the question is put as the package starts, or where usage data is gathered; elsewhere its user puts it."""
+    if _is_client(scene, site):
+        return False
+    words = scene.words(site)
+    if _STRONG.search(f"{words.module} {words.near} {words.callers}"):
+        return True
+    return scene.graph.when(site.module, site.scope) in (When.IMPORT, When.FIRST_USE, When.CLI)
 
 
 def _is_client(scene: Scene, site: Site) -> bool:
@@ -164,18 +177,33 @@ def _score(scene: Scene, site: Site) -> float:
     if score < 1.5:
         return 0
     score += 0.75 * bool(_STRONG.search(words.callers))
+    named = bool(_NAMED.search(words.function))  # of what is generated, a module is called so, and not a function
+    score += bool(named and site.kind == "call" and scene.is_own_host(host))
     score -= (
         2 * bool(_PAGE.search(host + path))
-        + 1.5 * scene.is_described(site.module.path)
+        + 1.5 * (scene.is_described(site.module.path) and not named)
         + 1.5 * bool(_DATA_FILE.search(path))
     )
     if site.kind == "call":
         score += 0.5 * (site.tail in _SENDING)
+        if site.sure and site.tail == "post" and _SEGMENT.search(path):
+            score += 1 + 1.5 * _is_guarded(scene, site)
         score += any(_FACTS.match(name) for name in scene.source_names(site.module, site.scope))
         return score
     if len(site.text) > 400:
         return 0
     return score if scene.sends(site.module) else score - 1.5
+
+
+def _is_guarded(scene: Scene, site: Site) -> bool:
+    """Whether a condition that is named after usage data decides the call, or a call of the functions around it."""
+    chain = scene.graph.chain(site.module, site.scope, 2)
+    for module, guard in [(site.module, site.guard), *((used, call.guard) for used, _, call in chain if call)]:
+        while guard >= 0:
+            if _CONDITION.search(str(module.facts.guards[guard].test)):
+                return True
+            guard = module.facts.guards[guard].parent
+    return False
 
 
 def _is_sending(site: Site) -> bool:

@@ -81,8 +81,8 @@ HINTS = (
     ),
     _text(r"\bcheck_requirements\(|\bfind_spec\(", "check_requirements( find_spec("),
     _text(
-        r"\benv_prefix\b|BaseSettings|_telemetry|[Tt]elemetry\(|track_event|\.capture\(|\.track\(",
-        "env_prefix BaseSettings _telemetry elemetry( track_event .capture( .track(",
+        r"\benv_prefix\b|BaseSettings|[_.]telemetry|TELEMETRY|[Tt]elemetry\(|track_event|\.capture\(|\.track\(",
+        "env_prefix BaseSettings _telemetry .telemetry TELEMETRY elemetry( track_event .capture( .track(",
     ),
 )
 _search = pattern_search(HINTS)

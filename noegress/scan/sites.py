@@ -4,11 +4,20 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 
-from noegress.scan.address import Address, addresses, bare_address, bare_destination, destinations, hidden_addresses
+from noegress.scan.address import (
+    HOLE,
+    Address,
+    addresses,
+    bare_address,
+    bare_destination,
+    destinations,
+    hidden_addresses,
+)
 from noegress.scan.callgraph import CallGraph
 from noegress.scan.clients import CONNECTORS, METHODS, is_connector
 from noegress.scan.evaluation import Evaluator, Value, dotted_of
-from noegress.scan.facts import Binding, Call, Expression
+from noegress.scan.facts import Call, Expression
+from noegress.scan.origins import Origins
 from noegress.scan.program import Module, Program, tail_of
 
 CLIENTS = frozenset(
@@ -156,6 +165,7 @@ SHELLS = frozenset(
         "_exec",
     ]
 )
+MAX_PATHS = 4  # of one call below the prefix of its client
 MAX_TEXT_SITES = 40  # of one constant
 
 
@@ -191,6 +201,7 @@ class SiteFinder:
         self.program = program
         self.evaluator = evaluator
         self.graph = graph
+        self.origins = Origins(evaluator)
         self.wrappers: dict[tuple[str, int], set[str]] = defaultdict(set)
         self._names: set[str] = set()
         self._made: list[Expression] = []
@@ -233,8 +244,7 @@ class SiteFinder:
         root = target.partition(".")[0]
         if root in CLIENTS and (dotted_of(call.function).partition(".")[0] in module.imports):
             return True
-        made = self._made_by(module, call)
-        return made.partition(".")[0] in CLIENTS
+        return any(made.partition(".")[0] in CLIENTS for made in self.origins.names(module, call))
 
     def _aliases(self, module: Module) -> set[str]:
         """Local names that stand for a client's function: imported under them, or bound to them."""
@@ -247,26 +257,6 @@ class SiteFinder:
                 ):
                     found.add(name)
         return found
-
-    def _made_by(self, module: Module, call: Call) -> str:
-        """The absolute name of the constructor that made the receiver of a call."""
-        if call.function[0] != "a":
-            return ""
-        receiver = call.function[1]
-        if receiver[0] == "c":
-            return self.evaluator.absolute(module, module.facts.calls[receiver[1]].function)
-        bound: list[Binding] = []
-        if receiver[0] == "n":
-            scope = call.scope
-            while scope >= 0 and not bound:
-                bound = module.bindings.get((scope, receiver[1]), [])
-                scope = module.facts.scopes[scope].parent
-        elif receiver[0] == "a" and receiver[1][0] == "n" and receiver[1][1] in ("self", "cls"):
-            bound = module.bindings.get((module.class_of(call.scope), receiver[2]), [])
-        for binding in bound[:4]:
-            if binding.value[0] == "c":
-                return self.evaluator.absolute(module, module.facts.calls[binding.value[1]].function)
-        return ""
 
     def _find_wrappers(self, calls: list[tuple[Module, Call, str]], reaching: frozenset[str]) -> None:
         """Functions that hand a parameter of theirs to a network call, three steps up."""
@@ -340,18 +330,31 @@ class SiteFinder:
         nodes = [*call.arguments[:3], *(value for _, value in keywords), *wrapped]
         nodes += self._from_mapping(call)
         hit = False
-        best = ""
+        texts: list[str] = []
         for node in nodes:
             for value in self.evaluator.values(module, node, call.scope):
-                if not best or ("/" in value.text and "/" not in best):
-                    best = value.text  # a method may stand before the address
+                texts.append(value.text)
                 for address in self._addresses_of(
                     value, module.last_name(call), node, call, client=client or bool(wrapped)
                 ):
                     hit = True
                     self._add(address, module, call, value, sure=client or bool(wrapped))
+        if not hit and client:
+            hit = self._below_prefix(module, call, texts)
         if not hit and (client or wrapped):
+            best = next((text for text in texts if "/" in text), texts[0] if texts else "")  # a method may stand before
             self._sites.append(_site("blind", Address("", best[:300]), module, call, None, sure=True))
+
+    def _below_prefix(self, module: Module, call: Call, texts: list[str]) -> bool:
+        """Note the addresses of a client that was made with the first part of them."""
+        hit = False
+        paths = [text for text in texts if "/" in text and text[0] != HOLE][:MAX_PATHS]
+        for prefix in self.origins.prefixes(module, call) if paths else ():
+            for path in paths:
+                for address in destinations(f"{prefix.text.rstrip('/')}/{path.lstrip('/')}"[:2000]):
+                    hit = True
+                    self._add(address, module, call, prefix, sure=True)
+        return hit
 
     def _from_mapping(self, call: Call) -> list[Expression]:
         """The addresses among the keywords that a call takes from a mapping, ``**given``."""
