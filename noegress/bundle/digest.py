@@ -1,10 +1,11 @@
-"""Digests in a thread beside, so that hashing one piece and writing it, or reading the next, happen at once."""
+"""Digests in threads beside, so that hashing one piece and writing it, or reading the next, happen at once."""
 
 import hashlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import FileIO
 
-_BESIDE = ThreadPoolExecutor(1, "noegress-sha256")
+_BESIDE = ThreadPoolExecutor(2, "noegress-sha256")
+"""Two: an export hashes each piece as part of a file and as part of a volume."""
 _WORTH_BYTES = 1 << 16
 """Smaller pieces are hashed sooner than they are handed over."""
 

@@ -4,18 +4,18 @@ Because headers follow from the manifest, any range can be made again without th
 volume anew), and a reader compares headers instead of interpreting them.
 """
 
-import hashlib
 import io
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from noegress.bundle.digest import Digest
 from noegress.bundle.manifest import BundleError, Part
 
 MANIFEST = "manifest.json"
 BLOCK = 512
-CHUNK = 1 << 18
+CHUNK = 1 << 20
 END = b"\0" * (2 * BLOCK)
 _MANIFEST_BYTES = 64 << 20
 """Of 10⁵ files it has about 15 MB; nobody has verified it when it is read."""
@@ -71,7 +71,7 @@ class BundleStream:
         self._head = header + envelope + b"\0" * (padded(len(envelope)) - len(envelope))
         self._extents = tuple(layout(parts, start=len(self._head)))
         self._opened = opened
-        self._begun = ("", 0, hashlib.sha256())
+        self._begun = ("", 0, Digest())
         self.length = (self._extents[-1].end if self._extents else len(self._head)) + len(END)
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
@@ -110,10 +110,10 @@ class BundleStream:
                 f"{part.path} is not what the catalogue lists any more", fix="restore the file on the mirror"
             )
 
-    def _digest_at(self, part: Part, offset: int) -> tuple["hashlib._Hash", int]:
+    def _digest_at(self, part: Part, offset: int) -> tuple[Digest, int]:
         """The digest of a part up to an offset where it is known, else that of nothing."""
         path, at, digest = self._begun
-        return (digest, at) if (path, at) == (part.path, offset) else (hashlib.sha256(), 0)
+        return (digest, at) if (path, at) == (part.path, offset) else (Digest(), 0)
 
 
 def read_head(file: BinaryIO) -> bytes:
