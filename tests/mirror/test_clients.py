@@ -1,5 +1,7 @@
 """pip and uv, unmodified, against a mirror on demand."""
 
+from functools import partial
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,23 @@ def test_a_yanked_release_is_passed_over(mirror: Served, shared_index: Index, tm
     pinned = mirror.pip("install", "--target", tmp_path / "out", "client-yanked==2.0")
     assert done.returncode == 0
     assert "it was broken" in pinned.stderr
+
+
+@pytest.mark.parametrize("client", ["pip", "uv"])
+def test_an_upstream_that_breaks_off_is_said_on_the_screen(
+    mirror: Served, shared_index: Index, tmp_path: Path, client: str
+) -> None:
+    published = shared_index.publish(f"client-cut-{client}", "1.0")
+
+    def breaking(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(published.content)))
+        request.end_headers()
+        request.close_connection = True
+        request.wfile.write(published.content[:100])
+
+    shared_index.answers[f"/files/{published.filename}"] = breaking
+    install = mirror.pip if client == "pip" else partial(mirror.uv, "pip")
+    done = install("install", "--target", tmp_path / "out", f"client-cut-{client}")
+    assert done.returncode != 0
+    assert "broke off its answer" in done.stderr

@@ -56,7 +56,7 @@ def test_trouble_with_the_upstream_is_counted_by_what_it_was(mirror: Served, sha
     published.content += b"more"
     before = scrape(mirror)
     wrong = published.content[:-4]
-    assert mirror.get(mirror.file_path(wrong, published.filename)).status == 502
+    assert mirror.get(mirror.file_path(wrong, published.filename)).status == 504
     name = 'noegress_admission_failures_total{cause="upstream"}'
     assert scrape(mirror)[name] == before.get(name, 0) + 1
 

@@ -136,7 +136,7 @@ def test_bytes_that_the_disk_lost_are_not_admitted_any_more(index: Index, folder
     next((folder / "devpi" / "+files").rglob("*.whl")).write_bytes(published.content[:-1])
     index.close()
     with serving(folder) as served:
-        assert served.get(path).status == 502
+        assert served.get(path).status == 504
 
 
 def test_a_folder_with_a_mirror_index_in_devpi_is_not_served(folder: Path) -> None:

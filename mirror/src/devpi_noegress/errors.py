@@ -23,9 +23,10 @@ class FolderError(MirrorError):
 class UpstreamError(MirrorError):
     """The upstream did not give what was asked; nothing of its answer was kept."""
 
-    def __init__(self, problem: str, *, is_slow: bool = False) -> None:
+    def __init__(self, problem: str, *, is_cut: bool = False) -> None:
         super().__init__(problem, fix="ask again later; see noegress mirror status for the upstream in use")
-        self.is_slow = is_slow
+        self.is_cut = is_cut
+        """Whether an answer had begun, and broke off: asked again at once, it may come whole."""
 
 
 class ScanFailedError(MirrorError):

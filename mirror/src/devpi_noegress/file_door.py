@@ -85,7 +85,7 @@ class FileDoor:
         try:
             content = self._mirror.provenance(record.file, may_ask=is_askable)
         except UpstreamError as error:
-            return problem(HTTPStatus.BAD_GATEWAY, error.problem, title="noegress")
+            return problem(HTTPStatus.GATEWAY_TIMEOUT, error.problem, title="noegress")
         if content is None:
             return problem(HTTPStatus.NOT_FOUND, "this file has no provenance (PEP 740)", title="Not found")
         kind = "application/vnd.pypi.integrity.v1+json"

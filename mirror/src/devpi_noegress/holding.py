@@ -60,6 +60,6 @@ def _later(reason: str, *, seconds: int) -> Answer:
 
 def _trouble(error: MirrorError) -> Answer:
     if isinstance(error, UpstreamError):
-        status = HTTPStatus.GATEWAY_TIMEOUT if error.is_slow else HTTPStatus.BAD_GATEWAY
-        return problem(status, error.problem, title="Undecided by noegress")
+        # not 502: pip asks again for half a minute after that, and then does not show why
+        return problem(HTTPStatus.GATEWAY_TIMEOUT, error.problem, title="Undecided by noegress")
     return problem(HTTPStatus.FORBIDDEN, error.problem, title="Undecided by noegress")

@@ -6,17 +6,19 @@ Everything is taken within limits, and nothing that can be checked is believed.
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import BinaryIO
+from http import HTTPStatus
+from typing import BinaryIO, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
 from packaging.utils import NormalizedName
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from devpi_noegress import __version__
+from devpi_noegress.download import Download
 from devpi_noegress.errors import UpstreamError
 from devpi_noegress.files import IndexFile
 from devpi_noegress.limits import Limits
@@ -27,6 +29,8 @@ from devpi_noegress.upstream_page import Page, parse_page
 SIMPLE_JSON = "application/vnd.pypi.simple.v1+json"
 _PIECE = 1 << 16  # bytes before decompression
 _MAX_REDIRECTS = 5
+_PAUSES = (0.3, 1.0)  # seconds before an answer that broke off is asked for again
+T = TypeVar("T")
 
 
 class Upstream:
@@ -52,6 +56,9 @@ class Upstream:
 
         With the ``etag`` of an earlier page that still holds, a page without files and with the same etag.
         """
+        return _again(lambda: self._page(project, etag))
+
+    def _page(self, project: NormalizedName, etag: str) -> Page | None:
         url = f"{self.url}{project}/"
         headers = {"Accept": SIMPLE_JSON, "Accept-Encoding": "gzip", **({"If-None-Match": etag} if etag else {})}
         with self._get(url, headers, self._limits.page_seconds) as (answer, chunks):
@@ -78,23 +85,33 @@ class Upstream:
         most = self._limits.file_bytes if file.size is None else file.size
         if most > self._limits.file_bytes:
             raise UpstreamError(f"{file.filename} has {most} bytes, more than the mirror takes")
-        digest, size = hashlib.sha256(), 0
-        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
-        with self._get(file.url, headers, self._limits.file_seconds) as (answer, chunks):
-            self._refuse_status(answer, file.filename)
-            for chunk in _bounded(chunks, most, file.filename):
-                digest.update(chunk)
-                size += len(chunk)
-                target.write(chunk)
-        if file.size is not None and size != file.size:
-            raise UpstreamError(f"{file.filename} has {size} bytes, the upstream's page told {file.size}")
-        self._measures.count("noegress_upstream_bytes_total", by=size)
-        if digest.hexdigest() != file.sha256:
+        download = Download(target)
+        _again(lambda: self._fetch(file, download, most))
+        if file.size is not None and download.size != file.size:
+            raise UpstreamError(f"{file.filename} has {download.size} bytes, the upstream's page told {file.size}")
+        self._measures.count("noegress_upstream_bytes_total", by=download.size)
+        if download.sha256 != file.sha256:
             raise UpstreamError(f"{file.filename} is not the file of the upstream's page: its sha256 differs")
-        return size
+        return download.size
+
+    def _fetch(self, file: IndexFile, download: Download, most: int) -> None:
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity", **download.headers}
+        with self._get(file.url, headers, self._limits.file_seconds) as (answer, chunks):
+            if answer.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and download.size:
+                return  # it had come whole, or is another: its digest tells
+            if not (download.size and download.goes_on(answer)):
+                self._refuse_status(answer, file.filename)
+                download.start()
+            for chunk in chunks:
+                if download.size + len(chunk) > most:
+                    raise UpstreamError(f"{file.filename} is longer than {most} bytes; the rest was not taken")
+                download.take(chunk)
 
     def metadata(self, file: IndexFile) -> bytes | None:
         """The metadata file beside a wheel (PEP 658), checked where its digest is told; None where there is none."""
+        return _again(lambda: self._metadata(file))
+
+    def _metadata(self, file: IndexFile) -> bytes | None:
         with self._get(
             f"{file.url}.metadata", {"Accept": "*/*", "Accept-Encoding": "gzip"}, self._limits.page_seconds
         ) as (answer, chunks):
@@ -108,9 +125,11 @@ class Upstream:
 
     def provenance(self, file: IndexFile) -> bytes | None:
         """The provenance file (PEP 740) of a file; None where there is none."""
-        if file.provenance is None:
-            return None
-        with self._get(file.provenance, {"Accept": "*/*", "Accept-Encoding": "gzip"}, self._limits.page_seconds) as (
+        url = file.provenance
+        return None if url is None else _again(lambda: self._provenance(file, url))
+
+    def _provenance(self, file: IndexFile, url: str) -> bytes | None:
+        with self._get(url, {"Accept": "*/*", "Accept-Encoding": "gzip"}, self._limits.page_seconds) as (
             answer,
             chunks,
         ):
@@ -126,18 +145,24 @@ class Upstream:
         """One GET whose redirects stay on the host; whatever goes wrong is an ``UpstreamError``."""
         host = urlsplit(url).netloc
         begun = time.monotonic()
-        outcome = "unusable"
+        outcome, has_begun = "unusable", False
         try:
             answer = self._follow(url, headers)
+            has_begun = True
             with answer:
                 yield answer, _in_time(answer, begun + seconds, host, seconds)
             outcome = str(answer.status_code)
         except (requests.Timeout, ReadTimeoutError) as error:
             outcome = "slow"
-            raise UpstreamError(
-                f"the upstream {host} did not answer within {self._limits.idle_seconds:g} s", is_slow=True
-            ) from error
+            raise UpstreamError(f"the upstream {host} did not answer within {self._limits.idle_seconds:g} s") from error
+        except DecodeError as error:
+            raise UpstreamError(f"the upstream {host} answers what cannot be unpacked: {_cause(error)}") from error
         except (requests.RequestException, HTTPError, UnicodeError) as error:
+            if has_begun:
+                outcome = "cut"
+                raise UpstreamError(
+                    f"the upstream {host} broke off its answer: {_cause(error)}", is_cut=True
+                ) from error
             outcome = "unreached"
             raise UpstreamError(f"the upstream {host} is not reached: {_cause(error)}") from error
         finally:
@@ -166,6 +191,18 @@ class Upstream:
             raise UpstreamError(f"the upstream answers {answer.status_code} for {what}")
 
 
+def _again(ask: Callable[[], T]) -> T:
+    """What it gives; asked again, and once more, where an answer broke off."""
+    for pause in _PAUSES:
+        try:
+            return ask()
+        except UpstreamError as error:
+            if not error.is_cut:
+                raise
+            time.sleep(pause)
+    return ask()
+
+
 def _bounded(chunks: Iterator[bytes], most: int, what: str) -> Iterator[bytes]:
     size = 0
     for chunk in chunks:
@@ -179,7 +216,7 @@ def _in_time(answer: requests.Response, deadline: float, host: str, seconds: flo
     # read1 gives what is there; read would wait for a whole piece however slowly it drips
     while chunk := answer.raw.read1(_PIECE, decode_content=True):
         if time.monotonic() > deadline:
-            raise UpstreamError(f"the upstream {host} did not finish within {seconds:g} s", is_slow=True)
+            raise UpstreamError(f"the upstream {host} did not finish within {seconds:g} s")
         yield chunk
 
 
