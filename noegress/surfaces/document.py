@@ -11,12 +11,16 @@ from noegress.toml_positions import KeyPath, line_of, toml_positions
 
 MAX_BYTES = 64 << 20  # the largest lock files are some ten MiB
 _MARKS = {
+    codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32-be",
     codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16-be",
 }
-"""Byte order marks, the longer ones first: that of UTF-32 begins like that of UTF-16."""
+"""Byte order marks, the longer ones first: that of UTF-32 begins like that of UTF-16.
+
+As pip does, the mark is taken off and the rest decoded: there, a second mark is one more mark and no text.
+"""
 _CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
 _LINE = re.compile(r"at line (\d+)")
 
@@ -42,12 +46,12 @@ def read_text(path: Path, *, is_declared: bool = False) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise UnreadableError(path, f"cannot be read: {error.strerror}") from error
-    marks = (encoding for mark, encoding in _MARKS.items() if content.startswith(mark))
-    encoding = next(marks, _declared(content) if is_declared else "") or "utf-8-sig"
+    mark = next((mark for mark in _MARKS if content.startswith(mark)), b"")
+    encoding = _MARKS.get(mark) or (_declared(content) if is_declared else "") or "utf-8"
     try:
-        return content.decode(encoding)
+        return content.removeprefix(mark).decode(encoding).lstrip("\ufeff")
     except (UnicodeDecodeError, LookupError) as error:
-        raise UnreadableError(path, f"is not {encoding.upper().removesuffix('-SIG')}") from error
+        raise UnreadableError(path, f"is not {encoding.upper()}") from error
 
 
 def _declared(content: bytes) -> str:

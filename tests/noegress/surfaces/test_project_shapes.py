@@ -66,6 +66,18 @@ BYTES: dict[str, tuple[str, bytes, list[str]]] = {
         ["requirements.txt:2"],
     ),
     "an encoding that does not exist": ("requirements.txt", b"# coding: none\nsix\n", ["requirements.txt"]),
+    "a mark that wins over a declaration": (
+        "requirements.txt",
+        f"\ufeff# coding=utf-16\n-i {EVIL}\n".encode(),
+        ["requirements.txt:2"],
+    ),
+    "two marks": ("requirements.txt", f"\ufeff-i {EVIL}\n".encode("utf-16"), ["requirements.txt:1"]),
+    "two marks, the second of the other order": (
+        "requirements.txt",
+        b"\xff\xfe\xfe\xff" + f"-i {EVIL}\n".encode("utf-16-be"),
+        ["requirements.txt:1"],
+    ),
+    "UTF-32, two marks": ("requirements.txt", f"\ufeff-i {EVIL}\n".encode("utf-32"), ["requirements.txt:1"]),
     "UTF-32": ("requirements.txt", f"-i {EVIL}\n".encode("utf-32"), ["requirements.txt:1"]),
     "a line separator": ("requirements.txt", f"# c\u2028-i {EVIL}\n".encode(), ["requirements.txt:2"]),
     "a space that is none": ("requirements.txt", f"-i\u00a0{EVIL}\n".encode(), ["requirements.txt:1"]),
