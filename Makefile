@@ -46,8 +46,8 @@ check: .venv  ## format, lint, types, generated pages
 soak-mirror: .venv  ## kill -9 in a loop, a full disk, a failing upstream, jumping clocks, a thousand clients
 	$(BIN)/python -m pytest -n 0 -s -m slow tests/mirror
 
-matrix: .venv build/front-ends/.stamp  ## real builds: front ends × surfaces × indexes (about ten minutes)
-	$(BIN)/python -m pytest -n 2 -m slow tests/hatch_plugin/test_matrix.py tests/hatch_plugin/test_tox.py
+matrix: .venv build/front-ends/.stamp build/backends/.stamp  ## real builds: front ends, backends, surfaces, indexes (a quarter of an hour)
+	$(BIN)/python -m pytest -n 2 -m slow tests/hatch_plugin
 
 SUITE ?= build/tuf-conformance
 SUITE_COMMIT := eec841c186f81f2d9d8d30460c7e7deefa615f9e
@@ -63,6 +63,10 @@ build/tuf-conformance/pyproject.toml:
 build/front-ends/.stamp: requirements/front-ends.txt
 	$(PYTHON) -m venv build/front-ends
 	$(PIP:$(BIN)%=build/front-ends/bin%) install --require-hashes -r requirements/front-ends.txt
+	touch $@
+
+build/backends/.stamp: requirements/backends.txt | .venv
+	$(PIP) download --no-deps --only-binary :all: --require-hashes --dest $(@D) -r $<
 	touch $@
 
 bench: .venv  ## the short form of every bench; what lacks a program is passed over and said
@@ -94,7 +98,7 @@ reference: .venv  ## write the generated pages of docs/reference anew
 	$(BIN)/python tools/reference.py
 
 lock: .venv  ## write the locked requirements anew, hashes and no addresses
-	for name in dev front-ends; do \
+	for name in dev front-ends backends; do \
 		$(BIN)/uv pip compile --quiet --no-config --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-header --upgrade --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done

@@ -1,17 +1,19 @@
 """A PEP 517 backend that wraps another one and checks the build first; no switch of the wrapped one skips it.
 
+Behind the gate the process and its children have no network, in every hook: setup.py runs in most of them.
 pyproject.toml names this module as ``build-backend``, requires ``hatch-noegress`` and the wrapped backend, and says
 ``[tool.noegress-backend] wraps = "setuptools.build_meta"``.
 """
 
 import functools
+import sys
 import tomllib
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from hatch_noegress.build_gate import check_build
+from hatch_noegress.build_gate import check_build, cut_network
 from hatch_noegress.refused import refused
 
 from noegress_backend.sdist import add_policy
@@ -32,6 +34,8 @@ def __getattr__(name: str) -> Callable[..., Any]:
     @functools.wraps(hook)
     def gated(*args: Any, **kwargs: Any) -> Any:
         policy = check_build(Path.cwd())
+        if reason := cut_network():
+            sys.stderr.write(f"{reason}\n")
         made = hook(*args, **kwargs)
         if name == "build_sdist" and policy is not None:
             add_policy(Path(kwargs.get("sdist_directory") or args[0]) / made, policy)
