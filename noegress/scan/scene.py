@@ -12,6 +12,7 @@ from noegress.scan.arguments import ArgumentFinder
 from noegress.scan.callgraph import CallGraph
 from noegress.scan.evaluation import Evaluator
 from noegress.scan.facts import TELLING, Call, Facts, Mention
+from noegress.scan.opt_in import OptIn
 from noegress.scan.program import Module, Program
 from noegress.scan.reading import parse_waiting
 from noegress.scan.sites import CLIENTS, Site, SiteFinder
@@ -101,6 +102,7 @@ class Scene:
         self.program = Program(files, name, parse)
         self.evaluator = Evaluator(self.program)
         self.graph = CallGraph(self.program, self.evaluator)
+        self.opt_in = OptIn(self.graph)
         self.arguments = ArgumentFinder(self.evaluator, self.graph)
         self.switches = SwitchFinder(self.program, self.evaluator, self.graph)
         self.vendors: VendorData = vendor_data()

@@ -1,0 +1,76 @@
+"""What takes an argument or a field that its user sets is not on by default."""
+
+import pytest
+import scan_lab
+
+USAGE = """
+import requests
+def send_usage(event):
+    requests.post("https://telemetry.vendor.dev/v1/events", json=event)
+"""
+
+
+def telemetry_is_on(tool: str) -> bool:
+    files = {"acme/__init__.py": "from acme import tool\n", "acme/tool.py": USAGE + tool}
+    found = [finding for finding in scan_lab.scan(files).findings if finding.category == "telemetry"]
+    assert found
+    return any(finding.default_on for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("params", "condition", "on"),
+    [
+        ("report=False", "report", False),
+        ("report=True", "report", True),
+        ("report=None", "report", False),
+        ("report=None", "report is None", True),
+        ("report=None", "report is not None", False),
+        ("report=False, quiet=False", "report and not quiet", False),
+        ("report=True, quiet=False", "report and not quiet", True),
+        ("report=False, quiet=False", "report or not quiet", True),
+        ("quiet=False", "not quiet", True),
+        ("report", "report", True),
+    ],
+)
+def test_a_condition_on_a_parameter_counts_with_its_default(params: str, condition: str, *, on: bool) -> None:
+    assert telemetry_is_on(f"def run(what, {params}):\n    if {condition}:\n        send_usage(what)\n") is on
+
+
+@pytest.mark.parametrize(
+    ("call", "on"),
+    [
+        ("run(1)", False),
+        ("run(1, report=True)", True),
+        ("run(1, True)", True),
+        ("run(1, report=args.report)", False),
+        ("run(1, report=decided())", True),
+        ("run(1, **given)", True),
+    ],
+)
+def test_a_caller_that_gives_the_argument_turns_it_on(call: str, *, on: bool) -> None:
+    tool = (
+        f"def run(what, report=False):\n    if report:\n        send_usage(what)\ndef begin(args, given):\n    {call}\n"
+    )
+    assert telemetry_is_on(tool) is on
+
+
+@pytest.mark.parametrize(("default", "on"), [("False", False), ("True", True)])
+def test_a_field_that_holds_the_argument_counts_as_it_does(default: str, *, on: bool) -> None:
+    tool = f"""
+class Runner:
+    def __init__(self, report={default}):
+        self.report = report
+    def run(self, what):
+        if not self.report:
+            return
+        self.finish(what)
+    def finish(self, what):
+        send_usage(what)
+"""
+    assert telemetry_is_on(tool) is on
+
+
+def test_one_way_that_nobody_has_to_ask_for_is_enough() -> None:
+    asked = "def run(what, report=False):\n    if report:\n        send_usage(what)\n"
+    assert not telemetry_is_on(asked)
+    assert telemetry_is_on(f"{asked}def begin():\n    send_usage('begin')\n")
