@@ -162,12 +162,22 @@ def _hub(scene: Scene, module: Module, call: Call, host: str) -> Iterator[Eviden
     named = [
         value for value in values if _MODEL.match(value.text) and "\0" not in value.text[:3] and len(value.text) > 3
     ]
-    on = not scene.is_chosen_at(module, call.scope) or _is_default(scene, module, call)
+    on = not _is_asked(scene, module, call) and (
+        not scene.is_chosen_at(module, call.scope) or _is_default(scene, module, call)
+    )
     if named:
         yield _evidence(scene, module, call, host, 0.75, named[0], on=on)
     else:
+        first = nodes[0] if nodes else ("?",)
         fetches = tail_of(call.function) in _DIRECT and not scene.is_chosen(module.path)
+        fetches = fetches and on and not scene.arguments.is_given(module, first, call.scope)
         yield _evidence(scene, module, call, host, 0.5 if fetches else 0.4, None, on=fetches)
+
+
+def _is_asked(scene: Scene, module: Module, call: Call) -> bool:
+    """Whether one command of several leads there, which its user has to name."""
+    chain = scene.graph.chain(module, call.scope, 3)
+    return any(scene.graph.is_subcommand(used, scope) for used, scope, _ in chain if scope)
 
 
 def _is_default(scene: Scene, module: Module, call: Call) -> bool:

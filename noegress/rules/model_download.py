@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
+from noegress.scan.address import HOLE
 from noegress.scan.facts import Expression
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
@@ -33,6 +34,10 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _MODEL_ADDRESS = re.compile(r"\A(\w+_)?(model|tokenizer|weights?|checkpoint|vocab|embeddings?)_ur[il]\Z", re.IGNORECASE)
+_SHOWN = re.compile(r"(\A|_)(examples?|samples?|demo)(_|\Z)", re.IGNORECASE)
+_ROUTE = re.compile(
+    r"(api|datasets?|models?|spaces?|resolve|raw|blob|tree|main|master|parquet|info|v\d|rows|revision|README\.md|config\.json)\Z"
+)
 _TAKES = re.compile(r"\A_?(from_pretrained|load_(pretrained|weights|state_dict|url)\w*|download\w*)\Z")
 _TABLE = re.compile(r"\.(zip|csv|tsv|txt|xlsx?|dat|xml|json|gz|parquet|html?)\Z", re.IGNORECASE)
 _KEEPS = frozenset(
@@ -169,11 +174,22 @@ def _is_answer(scene: Scene, site: Site) -> bool:
     return not near & _KEEPS
 
 
+def _is_of_user(scene: Scene, site: Site) -> bool:
+    """Whether a hub is asked for something that no part of the address names: its user does."""
+    if HOLE not in site.address.path or "data" not in scene.vendors.purposes(site.host):
+        return False
+    parts = [part for part in re.split(r"[/?&=#]", site.address.path) if part and not _ROUTE.match(part)]
+    named = [part for part in parts[:2] if re.search(r"\w", part.replace(HOLE, ""))]
+    return bool(parts) and parts[0] not in named and all("." in part for part in named)  # a file of it may be named
+
+
 def _is_asked(scene: Scene, site: Site) -> bool:
     """Whether its user names the download: a function or a module that is called so, a chosen integration, a command."""
     words = scene.words(site)
     module = site.module
     if scene.is_chosen_at(module, site.scope) or _ASKED.search(module.name.partition(".")[2]):
+        return True
+    if _SHOWN.search(words.function) or _is_of_user(scene, site):
         return True
     chain = scene.graph.chain(module, site.scope, 4)
     if any(scene.graph.is_command(used, scope) for used, scope, _ in chain if scope):

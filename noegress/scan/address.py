@@ -17,6 +17,7 @@ _URL = re.compile(
     r"(?P<path>[^\s\"'<>`\\|)]*)",
     re.IGNORECASE | re.ASCII,
 )
+_GLUED = re.compile(r"(?<=\.[a-z]{2})(?=https?://)|(?<=\.[a-z]{3})(?=https?://)")  # strings that are packed end to end
 _RELATIVE = re.compile(r"\A//(?P<host>[\w-]+(?:\.[\w-]+)+)(?P<path>/[^\s\"'<>`\\|)]*)?\Z", re.ASCII)
 _BARE = re.compile(
     rf"\A(?P<host>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+)*\.(?:{_SUFFIXES}))(?P<port>:\d+)?(?P<path>/\S*)?\Z"
@@ -64,6 +65,7 @@ def addresses(text: str) -> list[Address]:
     """Every URL in a text, in order; prose hosts are left out."""
     found = []
     if "//" in text:
+        text = _GLUED.sub(" ", text)
         for match in _URL.finditer(text):
             host = clean_host(match["host"])
             if host:
@@ -79,7 +81,7 @@ def destinations(text: str) -> list[Address]:
     """Every URL of a text that is handed to a client: also of hosts that elsewhere are prose, and of other protocols."""
     return [
         Address(host, match["path"], (match["user"] or "").rstrip("@"))
-        for match in _ANY_URL.finditer(text)
+        for match in _ANY_URL.finditer(_GLUED.sub(" ", text))
         if (host := _reached(match["host"]))
     ] or addresses(text)
 

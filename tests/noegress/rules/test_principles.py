@@ -542,3 +542,35 @@ def fetch(url):
 def test_what_a_server_answers_is_executed(bad: str, good: str) -> None:
     assert "remote-code" in on(scan(package(FETCH + bad + "\n")))
     assert "remote-code" not in on(scan(package(FETCH + good + "\n")))
+
+
+NAMED_MODEL = """
+from huggingface_hub import snapshot_download
+class Store:
+    def __init__(self, name{default}):
+        self.name = name
+    def fetch(self):
+        return snapshot_download(self.name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("default", "use", "told"),
+    [("", "", False), ("='vendor/base'", "", True), ("", "def begin():\n    return Store('vendor/base')\n", True)],
+)
+def test_a_model_that_only_its_user_names_is_off(default: str, use: str, *, told: bool) -> None:
+    assert ("model-download" in on(scan(package(NAMED_MODEL.format(default=default) + use)))) is told
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("{name}/resolve/main/a.bin", False), ("vendor/base/resolve/main/a.bin", True)]
+)
+def test_an_address_whose_repository_its_user_names_is_off(name: str, *, told: bool) -> None:
+    tool = "from urllib.request import urlretrieve\ndef load(name):\n"
+    tool += f"    urlretrieve(f'https://huggingface.co/{name}', 'a')\n"
+    assert ("model-download" in on(scan(package(tool)))) is told
+
+
+def test_two_addresses_without_a_blank_between_them_are_two() -> None:
+    tool = "import requests\nrequests.get('https://api.vendor.devhttps://files.vendor.dev/a')\n"
+    assert scan(package(tool)).egress == ("api.vendor.dev", "files.vendor.dev")
