@@ -574,3 +574,14 @@ def test_an_address_whose_repository_its_user_names_is_off(name: str, *, told: b
 def test_two_addresses_without_a_blank_between_them_are_two() -> None:
     tool = "import requests\nrequests.get('https://api.vendor.devhttps://files.vendor.dev/a')\n"
     assert scan(package(tool)).egress == ("api.vendor.dev", "files.vendor.dev")
+
+
+@pytest.mark.parametrize("name", ["ACME_STATS_SEND_TIME_HOURS", "ACME_USAGE_THRESHOLD"])
+def test_how_often_is_no_switch(name: str) -> None:
+    tool = f"""
+import os, requests
+def send_usage():
+    every = os.environ.get("{name}", "1")
+    requests.post("https://telemetry.vendor.dev/v1/events", json={{"every": every}})
+"""
+    assert switches(scan(package(tool))) == []
