@@ -25,10 +25,10 @@ from noegress.bundle.store import ImportedStore
 from noegress.bundle.volumes import parse_size, write_index, write_volumes
 from noegress.catalogue import CatalogueEntry, Members, Publication, Scheme
 from noegress.catalogue.client import Trust
-from noegress.catalogue.install import install
 from noegress.catalogue.keys import generate_keys, load_signer
-from noegress.catalogue.proposal import propose_release
 from noegress.catalogue.repository import CatalogueRepository
+from noegress.ceremony.install import install
+from noegress.ceremony.proposal import propose_release
 from noegress.verdict import Verdict
 
 _PIECE = 256 << 20

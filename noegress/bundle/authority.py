@@ -11,11 +11,11 @@ from noegress.approval.check import check_entries, check_trail, people_of
 from noegress.bundle.manifest import BundleError, Manifest
 from noegress.bundle.volumes import check_index
 from noegress.catalogue._tuf import Envelope, Metadata, Root, Targets, exceptions
-from noegress.catalogue.ceremony import delegated_role
 from noegress.catalogue.entry import CatalogueEntry
-from noegress.catalogue.install import check_signed
 from noegress.catalogue.keys import signing_owners
 from noegress.catalogue.roles import RELEASE, TRAIL
+from noegress.ceremony.ceremony import delegated_role
+from noegress.ceremony.install import check_signed
 from noegress.custody.checkpoint import Checkpoint, check_log, read_envelope, signers_of, verify_checkpoint
 from noegress.custody.log import CustodyError, CustodyLog
 

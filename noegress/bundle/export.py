@@ -15,11 +15,11 @@ from noegress.bundle.stream import BundleStream, read_head
 from noegress.bundle.volumes import VolumeReader, read_index
 from noegress.catalogue._tuf import Envelope, Metadata, Signer, Targets
 from noegress.catalogue.entry import CatalogueEntry
-from noegress.catalogue.release import released_entries
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import ADMITTED, RELEASE, after
 from noegress.catalogue.state import CatalogueState, meta_file, signed_bytes
 from noegress.catalogue.storage import write_whole, writing
+from noegress.ceremony.release import released_entries
 from noegress.errors import UsageError
 
 _PLAN = "plan"

@@ -15,10 +15,10 @@ from noegress.bundle.manifest import BundleError, Manifest, Part
 from noegress.bundle.opened import Bundle, opened_bundle
 from noegress.bundle.store import ImportedStore
 from noegress.catalogue._tuf import Metadata, Root, Targets, Timestamp, exceptions
-from noegress.catalogue.ceremony import delegated_role
 from noegress.catalogue.entry import read_publication, write_time
 from noegress.catalogue.keys import signing_owners
 from noegress.catalogue.roles import RELEASE, RELEASED_FILES, TRAIL
+from noegress.ceremony.ceremony import delegated_role
 
 _SMALL_BYTES = 256 << 20
 _ENTRIES = "targets/members/"

@@ -55,7 +55,7 @@ def _run(args: Namespace) -> int:
 
 
 def _people(args: Namespace) -> "People":
-    from noegress.catalogue.holders import approval_people
+    from noegress.ceremony.holders import approval_people
 
     people = approval_people(args.catalogue)
     if people is None:

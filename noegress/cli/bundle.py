@@ -83,8 +83,8 @@ def _repository(args: Namespace) -> "CatalogueRepository":
 
 def _release(args: Namespace) -> int:
     from noegress.approval.filing import filed  # noqa: PLC0415  # python-tuf is an extra
-    from noegress.catalogue.holders import approval_people  # noqa: PLC0415
-    from noegress.catalogue.proposal import propose_release  # noqa: PLC0415
+    from noegress.ceremony.holders import approval_people  # noqa: PLC0415
+    from noegress.ceremony.proposal import propose_release  # noqa: PLC0415
 
     people = approval_people(args.catalogue)
     found = filed(args.catalogue, people) if people is not None else None
@@ -121,7 +121,7 @@ def _export(args: Namespace) -> int:
     from noegress.bundle.export import FileStore, Journey, manifest_of, plan_export  # noqa: PLC0415
     from noegress.bundle.oci import write_layout  # noqa: PLC0415
     from noegress.bundle.volumes import parse_size, write_index, write_volumes  # noqa: PLC0415
-    from noegress.catalogue.release import released_entries  # noqa: PLC0415
+    from noegress.ceremony.release import released_entries  # noqa: PLC0415
     from noegress.custody import CustodyLog  # noqa: PLC0415
     from noegress.custody.events import export_events  # noqa: PLC0415
 

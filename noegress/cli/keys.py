@@ -75,7 +75,7 @@ def _token(args: Namespace) -> int:
 
 
 def _list(args: Namespace) -> int:
-    from noegress.catalogue.holders import holders_of  # noqa: PLC0415  # python-tuf is an extra
+    from noegress.ceremony.holders import holders_of  # noqa: PLC0415  # python-tuf is an extra
 
     for role in holders_of(args.catalogue):
         print(f"{role.name}: {role.threshold} of {', '.join(role.owners)}; holds until {role.expires:%Y-%m-%d}")
@@ -83,11 +83,11 @@ def _list(args: Namespace) -> int:
 
 
 def _propose(args: Namespace) -> int:
-    from noegress.catalogue.holders import changed_keys  # noqa: PLC0415  # python-tuf is an extra
     from noegress.catalogue.keys import read_public_key  # noqa: PLC0415
-    from noegress.catalogue.proposal import propose_keys  # noqa: PLC0415
     from noegress.catalogue.roles import Lifetimes  # noqa: PLC0415
     from noegress.catalogue.state import CatalogueState  # noqa: PLC0415
+    from noegress.ceremony.holders import changed_keys  # noqa: PLC0415  # python-tuf is an extra
+    from noegress.ceremony.proposal import propose_keys  # noqa: PLC0415
 
     state = CatalogueState(args.catalogue, Lifetimes())
     changes = {}
@@ -109,10 +109,10 @@ def _propose(args: Namespace) -> int:
 
 
 def _install(args: Namespace) -> int:
-    from noegress.catalogue.ceremony import read_ceremony  # noqa: PLC0415  # python-tuf is an extra
-    from noegress.catalogue.install import install  # noqa: PLC0415
     from noegress.catalogue.keys import load_signer  # noqa: PLC0415
     from noegress.catalogue.repository import CatalogueRepository  # noqa: PLC0415
+    from noegress.ceremony.ceremony import read_ceremony  # noqa: PLC0415  # python-tuf is an extra
+    from noegress.ceremony.install import install  # noqa: PLC0415
     from noegress.custody import CustodyLog  # noqa: PLC0415
     from noegress.custody.events import release_events  # noqa: PLC0415
 

@@ -82,7 +82,7 @@ def _logs(args: Namespace) -> "list[CustodyLog]":
 
 
 def _verify(args: Namespace) -> int:
-    from noegress.catalogue.holders import release_keys  # noqa: PLC0415  # python-tuf is an extra
+    from noegress.ceremony.holders import release_keys  # noqa: PLC0415  # python-tuf is an extra
     from noegress.custody.checkpoint import check_log, read_checkpoint_file, verify_checkpoint  # noqa: PLC0415
 
     logs = _logs(args)
@@ -208,7 +208,7 @@ def _receipt(args: Namespace) -> int:
 
 
 def _take(args: Namespace) -> int:
-    from noegress.catalogue.holders import release_keys  # noqa: PLC0415  # python-tuf is an extra
+    from noegress.ceremony.holders import release_keys  # noqa: PLC0415  # python-tuf is an extra
     from noegress.custody import CustodyLog  # noqa: PLC0415
     from noegress.custody.receipt import read_receipt, take_receipt  # noqa: PLC0415
 

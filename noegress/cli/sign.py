@@ -16,9 +16,9 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _run(args: Namespace) -> int:
-    from noegress.catalogue.ceremony import read_ceremony  # noqa: PLC0415  # python-tuf is an extra
     from noegress.catalogue.keys import load_signer, owner_of  # noqa: PLC0415
     from noegress.catalogue.storage import write_whole  # noqa: PLC0415
+    from noegress.ceremony.ceremony import read_ceremony  # noqa: PLC0415  # python-tuf is an extra
     from noegress.custody.checkpoint import Checkpoint, read_envelope, sign_checkpoint  # noqa: PLC0415
     from noegress.custody.receipt import read_receipt  # noqa: PLC0415
 

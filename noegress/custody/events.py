@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from noegress.approval.check import Approved, People
 from noegress.approval.statement import Statement
 from noegress.approval.summary import policy_of
-from noegress.catalogue.ceremony import delegated_role
 from noegress.catalogue.entry import CatalogueEntry, read_time
 from noegress.catalogue.keys import signing_owners
-from noegress.catalogue.release import released_files
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import RELEASE
+from noegress.ceremony.ceremony import delegated_role
+from noegress.ceremony.release import released_files
 from noegress.custody.log import Action, Event
 
 

@@ -14,9 +14,9 @@ from noegress.approval.statement import Subject
 from noegress.approval.summary import summarise
 from noegress.catalogue import CatalogueEntry, Publication
 from noegress.catalogue._tuf import Signer
-from noegress.catalogue.holders import approval_people
 from noegress.catalogue.keys import generate_keys, load_signer
 from noegress.catalogue.repository import CatalogueRepository
+from noegress.ceremony.holders import approval_people
 from noegress.verdict import Verdict
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

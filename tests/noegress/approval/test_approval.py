@@ -15,13 +15,13 @@ from noegress.approval.filing import file_dossier, filed
 from noegress.approval.statement import APPROVAL, SUMMARY, Subject, read_statement, sign_statement
 from noegress.approval.summary import document_of, summarise
 from noegress.catalogue._tuf import Signer
-from noegress.catalogue.ceremony import Ceremony
-from noegress.catalogue.holders import approval_people, changed_keys, holders_of
-from noegress.catalogue.install import install
 from noegress.catalogue.keys import RoleKeys, generate_keys
 from noegress.catalogue.lookup import listed_documents
-from noegress.catalogue.proposal import propose_keys, propose_release
 from noegress.catalogue.repository import CatalogueRepository
+from noegress.ceremony.ceremony import Ceremony
+from noegress.ceremony.holders import approval_people, changed_keys, holders_of
+from noegress.ceremony.install import install
+from noegress.ceremony.proposal import propose_keys, propose_release
 from noegress.custody import CustodyLog
 from noegress.custody.events import approval_events, release_events
 from noegress.errors import NoegressError, UsageError

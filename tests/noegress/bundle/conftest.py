@@ -20,13 +20,13 @@ from noegress.bundle.store import ImportedStore
 from noegress.bundle.volumes import write_index, write_volumes
 from noegress.catalogue import CatalogueEntry, Publication, members_of
 from noegress.catalogue._tuf import Signer, TargetFile, Targets
-from noegress.catalogue.ceremony import Ceremony
 from noegress.catalogue.client import Trust
-from noegress.catalogue.holders import approval_people
-from noegress.catalogue.install import install
 from noegress.catalogue.keys import CatalogueKeys, generate_keys, load_signer
-from noegress.catalogue.proposal import propose_release
 from noegress.catalogue.repository import CatalogueRepository
+from noegress.ceremony.ceremony import Ceremony
+from noegress.ceremony.holders import approval_people
+from noegress.ceremony.install import install
+from noegress.ceremony.proposal import propose_release
 from noegress.custody import Action, CustodyLog, Event
 from noegress.verdict import Verdict
 

@@ -24,10 +24,10 @@ from noegress.bundle.store import ImportedStore
 from noegress.bundle.volumes import volume_names
 from noegress.catalogue._tuf import Envelope, Metadata, Targets
 from noegress.catalogue.error import CatalogueUndecidedError
-from noegress.catalogue.holders import changed_keys
-from noegress.catalogue.install import install
-from noegress.catalogue.proposal import propose_keys
 from noegress.catalogue.state import signed_bytes
+from noegress.ceremony.holders import changed_keys
+from noegress.ceremony.install import install
+from noegress.ceremony.proposal import propose_keys
 from noegress.custody import CustodyError, CustodyLog
 from noegress.custody.checkpoint import checkpoint_of, sign_checkpoint
 from noegress.errors import NoegressError
@@ -90,8 +90,8 @@ class TestPeople:
         self, outside: Outside, store: ImportedStore, tmp_path: Path
     ) -> None:
         """A root and targets that name two release keys of alice, as another tool could have signed them."""
-        from noegress.catalogue.ceremony import delegated_role
         from noegress.catalogue.keys import generate_key
+        from noegress.ceremony.ceremony import delegated_role
 
         state = outside.repository.state
         snapshot = state.snapshot()
@@ -117,7 +117,7 @@ class TestPeople:
     def test_a_release_that_nobody_approved(self, outside: Outside, store: ImportedStore, tmp_path: Path) -> None:
         """Two releasers and the mirror's key together carry nothing in that no approver saw."""
         outside.admit("evil", "1.0")
-        from noegress.catalogue.proposal import propose_release
+        from noegress.ceremony.proposal import propose_release
 
         ceremony = propose_release(outside.repository)
         for owner in ("alice", "bob"):
@@ -164,7 +164,7 @@ class TestPeople:
         outside.repository.publish([replace(listed, entry=replace(listed.entry, **{field: changed}))])
         with pytest.raises(NoegressError, match="decided anew since"):
             outside.export(tmp_path / "stale")
-        from noegress.catalogue.proposal import propose_release
+        from noegress.ceremony.proposal import propose_release
 
         ceremony = propose_release(outside.repository)
         honest = outside.propose()
@@ -201,7 +201,7 @@ class TestPeople:
     def without_the_check_outside(self, outside: Outside, tmp_path: Path) -> Path:
         """An export by somebody who took the outside's own check away."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("noegress.catalogue.release.approval_people", lambda *_: None)
+            patch.setattr("noegress.ceremony.release.approval_people", lambda *_: None)
             return outside.export(tmp_path / "unchecked")  # type: ignore[no-any-return]
 
 

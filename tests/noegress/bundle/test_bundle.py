@@ -22,10 +22,10 @@ from noegress.bundle.store import ImportedStore
 from noegress.bundle.stream import BundleStream
 from noegress.bundle.volumes import parse_size, read_index, volume_names
 from noegress.catalogue.error import CatalogueUndecidedError
-from noegress.catalogue.install import install
 from noegress.catalogue.keys import generate_keys
-from noegress.catalogue.proposal import propose_keys
 from noegress.catalogue.repository import CatalogueRepository
+from noegress.ceremony.install import install
+from noegress.ceremony.proposal import propose_keys
 from noegress.custody import CustodyError, CustodyLog
 from noegress.errors import NoegressError, UsageError
 from noegress.verdict import Verdict
@@ -336,9 +336,9 @@ def test_an_import_that_was_stopped_takes_up_what_it_has(outside: Outside, bundl
 def test_a_key_that_was_revoked_outside_signs_no_bundle(
     outside: Outside, bundle: Path, store: ImportedStore, tmp_path: Path
 ) -> None:
-    from noegress.catalogue.install import install
     from noegress.catalogue.keys import RoleKeys, generate_key
-    from noegress.catalogue.proposal import propose_keys
+    from noegress.ceremony.install import install
+    from noegress.ceremony.proposal import propose_keys
 
     import_bundle(bundle, store, outside.terms())
     fresh = generate_key(tmp_path / "online2.pem", owner="mirror")

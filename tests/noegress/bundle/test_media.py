@@ -28,7 +28,7 @@ from noegress.bundle.store import ImportedStore
 from noegress.bundle.stream import BundleStream, Extent
 from noegress.bundle.volumes import volume_names
 from noegress.catalogue._tuf import Envelope
-from noegress.catalogue.install import install
+from noegress.ceremony.install import install
 from noegress.custody import Action, CustodyLog
 from noegress.errors import NoegressError
 from noegress.verdict import Verdict
@@ -203,7 +203,7 @@ def test_a_file_under_another_name_than_it_was_approved_by(
     with pytest.raises(ApprovalError, match=r"wanted-1\.0.* was approved under another name: demo-1\.0"):
         outside.export(tmp_path / "kept")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("noegress.catalogue.release.approval_people", lambda *_: None)
+        patch.setattr("noegress.ceremony.release.approval_people", lambda *_: None)
         renamed_bundle = outside.export(tmp_path / "renamed")
     with pytest.raises(ApprovalError, match=r"wanted-1\.0.* was approved under another name: demo-1\.0"):
         import_bundle(renamed_bundle, store, outside.terms())

@@ -23,10 +23,10 @@ from noegress.bundle.manifest import PAYLOAD_TYPE, Manifest, Part, read_manifest
 from noegress.bundle.stream import MANIFEST, BundleStream, header_of, padded
 from noegress.bundle.volumes import INDEX_TYPE, volume_names
 from noegress.catalogue._tuf import Envelope, Metadata, Root, Signer
-from noegress.catalogue.install import install
 from noegress.catalogue.keys import RoleKeys, generate_key
-from noegress.catalogue.proposal import propose_keys
 from noegress.catalogue.repository import CatalogueRepository
+from noegress.ceremony.install import install
+from noegress.ceremony.proposal import propose_keys
 from noegress.cli import main
 from noegress.errors import NoegressError
 

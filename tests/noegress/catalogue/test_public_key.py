@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from noegress.catalogue._tuf import Delegations, Key, Metadata, Root, Signature, Signer, SSlibKey, Targets
-from noegress.catalogue.ceremony import read_ceremony
 from noegress.catalogue.client import Catalogue
 from noegress.catalogue.edwards25519 import ORDER, decoded, is_neutral, times
 from noegress.catalogue.edwards25519 import PRIME as FIELD
@@ -28,9 +27,10 @@ from noegress.catalogue.keys import (
     read_public_key,
     signing_owners,
 )
-from noegress.catalogue.proposal import propose_keys
 from noegress.catalogue.public_key import WeakKeyError, public_number
 from noegress.catalogue.repository import CatalogueRepository
+from noegress.ceremony.ceremony import read_ceremony
+from noegress.ceremony.proposal import propose_keys
 from noegress.errors import UsageError
 
 PRIME = 2**255 - 19

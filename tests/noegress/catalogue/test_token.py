@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from noegress.catalogue._tuf import Key
-from noegress.catalogue.ceremony import read_ceremony
-from noegress.catalogue.holders import changed_keys
-from noegress.catalogue.install import install
 from noegress.catalogue.keys import RoleKeys, import_key, load_signer, owner_of, read_public_key, signing_owners
-from noegress.catalogue.proposal import propose_keys, propose_release
 from noegress.catalogue.repository import CatalogueRepository
+from noegress.ceremony.ceremony import read_ceremony
+from noegress.ceremony.holders import changed_keys
+from noegress.ceremony.install import install
+from noegress.ceremony.proposal import propose_keys, propose_release
 from noegress.errors import UsageError
 
 _LIBRARIES = (

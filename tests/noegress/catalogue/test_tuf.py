@@ -13,14 +13,14 @@ import pytest
 
 from noegress.catalogue import Publication, fetch
 from noegress.catalogue._tuf import Key, Metadata, Signer, Snapshot, Timestamp
-from noegress.catalogue.ceremony import Ceremony, CeremonyError
 from noegress.catalogue.client import Catalogue, Trust
 from noegress.catalogue.error import CatalogueUndecidedError
-from noegress.catalogue.install import install
 from noegress.catalogue.keys import CatalogueKeys, RoleKeys, generate_key, load_signer
-from noegress.catalogue.proposal import propose_keys
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.state import meta_file, signed_bytes
+from noegress.ceremony.ceremony import Ceremony, CeremonyError
+from noegress.ceremony.install import install
+from noegress.ceremony.proposal import propose_keys
 
 Client = Callable[..., Catalogue]
 MakePublication = Callable[..., Publication]

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from noegress.approval.check import Approved, trail_document
 from noegress.catalogue._tuf import DelegatedRole, Key, Metadata, Role, Root, TargetFile, Targets
-from noegress.catalogue.ceremony import Ceremony, CeremonyError, delegated_role, top_role
 from noegress.catalogue.entry import read_publication
 from noegress.catalogue.keys import RoleKeys, owner_of
 from noegress.catalogue.repository import CatalogueRepository
@@ -22,6 +21,7 @@ from noegress.catalogue.roles import (
     after,
 )
 from noegress.catalogue.state import CatalogueState
+from noegress.ceremony.ceremony import Ceremony, CeremonyError, delegated_role, top_role
 from noegress.verdict import Verdict
 
 

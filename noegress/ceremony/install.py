@@ -16,12 +16,12 @@ from noegress.catalogue._tuf import (
     Targets,
     exceptions,
 )
-from noegress.catalogue.ceremony import Ceremony, CeremonyError, delegated_role, top_role
 from noegress.catalogue.keys import owner_of, signing_owners
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import ADMITTED, RELEASE, RELEASED_FILES, TRAIL, after
 from noegress.catalogue.state import CatalogueState
 from noegress.catalogue.storage import writing
+from noegress.ceremony.ceremony import Ceremony, CeremonyError, delegated_role, top_role
 
 _ROLES = ("targets", ADMITTED, RELEASE)
 _PROPOSE = "propose it anew"

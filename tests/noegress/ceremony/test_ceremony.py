@@ -13,15 +13,15 @@ from noegress.approval.statement import Subject
 from noegress.approval.summary import summarise
 from noegress.catalogue import Publication
 from noegress.catalogue._tuf import Signer
-from noegress.catalogue.ceremony import Ceremony, CeremonyError, read_ceremony
 from noegress.catalogue.client import Catalogue
 from noegress.catalogue.error import CatalogueUndecidedError
-from noegress.catalogue.holders import approval_people
-from noegress.catalogue.install import install
 from noegress.catalogue.keys import RoleKeys, generate_key, load_signer
-from noegress.catalogue.proposal import propose_keys, propose_release
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.storage import StorageError
+from noegress.ceremony.ceremony import Ceremony, CeremonyError, read_ceremony
+from noegress.ceremony.holders import approval_people
+from noegress.ceremony.install import install
+from noegress.ceremony.proposal import propose_keys, propose_release
 from noegress.errors import UsageError
 from noegress.verdict import Verdict
 

@@ -4,10 +4,10 @@ import json
 
 from noegress.approval.check import check_entries, check_trail
 from noegress.catalogue.entry import CatalogueEntry
-from noegress.catalogue.holders import approval_people
 from noegress.catalogue.lookup import listed_documents, publications
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import RELEASE, RELEASED_FILES, TRAIL
+from noegress.ceremony.holders import approval_people
 from noegress.errors import NoegressError
 from noegress.verdict import Verdict
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from noegress.approval.check import People, people_of
 from noegress.catalogue._tuf import Key, Role, Root, Targets
-from noegress.catalogue.ceremony import delegated_role, top_role
 from noegress.catalogue.keys import RoleKeys, owner_of
 from noegress.catalogue.roles import ADMITTED, APPROVER, RELEASE, REQUESTER, Lifetimes
 from noegress.catalogue.state import CatalogueState
+from noegress.ceremony.ceremony import delegated_role, top_role
 from noegress.errors import UsageError
 
 
