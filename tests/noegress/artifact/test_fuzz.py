@@ -79,13 +79,13 @@ def mutations(draw: st.DrawFn, original: bytes) -> bytes:
     return bytes(content)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(mutations(ZIP))
 def test_no_mutation_of_a_wheel_gets_out_of_hand(content: bytes) -> None:
     read(WHEEL, content)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(mutations(ZIP))
 def test_what_is_clean_is_what_zipfile_reads(content: bytes) -> None:
     """As an sdist, where no RECORD vouches: the two readers agree on every name and every byte, or it is not clean."""
@@ -98,19 +98,19 @@ def test_what_is_clean_is_what_zipfile_reads(content: bytes) -> None:
         assert set(theirs) - set(ours) <= {"acme/inner.zip"}
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(mutations(TAR))
 def test_no_mutation_of_an_sdist_gets_out_of_hand(content: bytes) -> None:
     read(SDIST, gzip.compress(content, 1))
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(mutations(gzip.compress(TAR, mtime=0)))
 def test_no_mutation_of_what_packs_an_sdist_gets_out_of_hand(content: bytes) -> None:
     read(SDIST, content)
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(st.binary(max_size=600), st.sampled_from([WHEEL, SDIST, "acme-1.0.zip"]))
 def test_random_bytes_are_never_clean(content: bytes, filename: str) -> None:
     assert not read(filename, content)[1]

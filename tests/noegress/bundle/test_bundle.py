@@ -304,7 +304,7 @@ def test_a_folder_with_another_bundle_is_not_written_over(outside: Outside, bund
     assert (bundle / "index.json").read_bytes() == before
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, 10**6), max_size=6), size=st.integers(4096, 60_000))
 def test_any_cut_of_the_stream_gives_the_same_bytes(outside: Outside, bundle: Path, cuts: list[int], size: int) -> None:
     del size

@@ -22,7 +22,7 @@ from noegress.bundle.volumes import volume_names, write_volumes
 
 Outside = Any  # the class of conftest; test modules do not import each other
 
-QUICK = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NUMBERS = itertools.count()  # a name is admitted once, in whichever example
 DAMAGE = ("missing", "cut", "flipped", "zeros", "longer")
 

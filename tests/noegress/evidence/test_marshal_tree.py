@@ -40,14 +40,13 @@ def test_shared_references_do_not_count(source: str) -> None:
     assert read_code(marshal.dumps(code)) == read_code(marshal.dumps(code, 2))
 
 
-@settings(deadline=None)
 @given(data=st.binary(max_size=300))
 def test_any_bytes_are_no_code_and_no_crash(data: bytes) -> None:
     with pytest.raises(MarshalError):
         read_code(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(source=st.sampled_from(SOURCES), at=st.integers(min_value=0), value=st.integers(0, 255))
 @example(source="def f(a, /, b, *, c=1.5, **k): return {1, 2} | {a}", at=1570258, value=0)
 def test_one_changed_byte_is_another_code_an_error_or_no_part_of_it(source: str, at: int, value: int) -> None:

@@ -2,7 +2,7 @@ import importlib.util
 from functools import cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from noegress.scan.hints import HINTS, imported_words, matters
@@ -54,7 +54,6 @@ PIECES = [
 
 
 @has_hyperscan
-@settings(deadline=None)  # the engine compiles its patterns at the first example
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join) | st.binary(max_size=200))
 def test_both_engines_find_the_same_hints(source: bytes) -> None:
     assert _hyperscan()(source) == with_re(HINTS)(source)

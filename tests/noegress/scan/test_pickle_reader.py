@@ -44,14 +44,14 @@ PLAIN = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(before=PLAIN, behind=PLAIN, protocol=st.integers(0, pickle.HIGHEST_PROTOCOL))
 def test_a_call_is_found_among_whatever_data(before: Any, behind: Any, protocol: int) -> None:
     content = pickle.dumps([before, Calls(os.system, "id"), behind, before], protocol=protocol)
     assert told(content) == {f"{os.system.__module__}.system"}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(value=PLAIN, protocol=st.integers(0, pickle.HIGHEST_PROTOCOL))
 def test_data_that_looks_like_instructions_is_data(value: Any, protocol: int) -> None:
     assert told(pickle.dumps(value, protocol=protocol)) == set()

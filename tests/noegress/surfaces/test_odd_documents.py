@@ -61,7 +61,7 @@ def test_a_lock_of_the_wrong_shape_is_answered(bench: Bench, name: str, value: s
         bench.violations()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(alphabet="-ircef[]{}()=:@#\\\"'$% \n\t./;,|&<>~a1\u00e9\ufeff", max_size=120))
 def test_any_text_is_answered_in_every_format(bench: Bench, text: str) -> None:
     for name in (
@@ -89,7 +89,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(JSON)
 def test_any_json_is_answered_as_a_pipfile_lock(bench: Bench, value: Any) -> None:
     bench.write("Pipfile.lock", json.dumps(value))

@@ -1,6 +1,6 @@
 """The reader of YAML: what people write into pipelines, with lines; anything else gives an answer too."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from noegress.surfaces.yaml_document import read_yaml
@@ -48,7 +48,6 @@ def test_quotes_anchors_and_tags_are_looked_through() -> None:
     assert values(text) == [(("a b",), "it's", 1), (("c",), 'A"', 2), (("d",), "- e", 4)]
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="a:- \n[]{},\"'#&!|>\t/\\", max_size=120))
 def test_any_text_is_answered(text: str) -> None:
     assert all(0 < scalar.line <= text.count("\n") + 1 for scalar in read_yaml(text))
