@@ -17,6 +17,14 @@ _LOADS = re.compile(
     r"src\s*=\s*[\\\"']*\Z|href\s*=\s*[\\\"']*\Z|url\(\s*[\\\"']*\Z|import\s*\(?\s*[\\\"']*\Z|@import|importScripts\([\\\"']*\Z|from\s*[\\\"']*\Z",
     re.IGNORECASE,
 )
+_CODE = re.compile(
+    r"\b(?:from|import)\s*\(?\s*[\\\"'`]+\Z|\b(?:importScripts|(?:Shared)?Worker)\(\s*[\\\"'`]+\Z", re.IGNORECASE
+)
+_EMBEDS = re.compile(
+    r"<(?:img|iframe|video|audio|source|embed|object|track|input|image)\b[^<>]{0,160}\b(?:src|data|poster|href)\s*=\s*[\\\"']*\Z"
+    r"|(?:background|background-image|list-style|content|cursor)\s*:[^;{}<>]{0,80}\burl\(\s*[\\\"']*\Z",
+    re.IGNORECASE,
+)
 _CDN = re.compile(r"\A(cdn|static|assets|fonts)[.-]|\.cdn\.")
 
 
@@ -24,7 +32,7 @@ class CdnAsset(Rule):
     """A page that the package makes or serves loads scripts, styles or fonts from a public network.
 
     What it does
-        Finds the hosts of asset networks, and other addresses of scripts and style sheets, in Python, pages and scripts.
+        Finds the hosts of asset networks, and other addresses of scripts, style sheets, pictures and frames, in Python, pages and scripts.
 
     Why it matters
         Whoever opens the page tells the network, and the page breaks where there is none.
@@ -70,7 +78,8 @@ class CdnAsset(Rule):
         for path, _, mention in scene.mentions("script", "page"):
             known = "assets" in scene.vendors.purposes(mention.host) and bool(_ASSET.search(mention.path))
             loads = bool(_LOADS.search(mention.before[-40:])) and bool(_FILE.search(re.split(r"[?#]", mention.path)[0]))
-            if known or loads:
+            embeds = bool(_EMBEDS.search(mention.before[-200:]))
+            if known or loads or embeds or _CODE.search(mention.before[-40:]):
                 yield Evidence(
                     host=mention.host, path=path, line=mention.line, weight=0.55, on=True,
                     message=f"{path} loads assets from {mention.host}.", remedy="Serve the asset from inside, or have the package embed it.",

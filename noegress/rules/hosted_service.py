@@ -10,7 +10,9 @@ from noegress.scan.commands import commands
 from noegress.scan.rule import Rule
 from noegress.scan.scene import Evidence, Scene
 
-_NAME = re.compile(r"base|api|host|endpoint|server|service|domain|backend|cloud|gateway", re.IGNORECASE)
+_NAME = re.compile(
+    r"base|api|host|endpoint|server|service|domain|backend|cloud|gateway|proxy|dsn|index_url", re.IGNORECASE
+)
 _LINK = re.compile(r"url", re.IGNORECASE)  # says less: every lexer, licence and dataset has one
 _SERVICE = re.compile(r"\A(api|app|hub|cloud|hooks|gateway|console|auth|login|backend)\b")
 # programs whose words hold a host to which something goes
@@ -24,6 +26,7 @@ _DEVICE = re.compile(r"/dev/(?:tcp|udp)/(?P<host>[\w.-]+)/\d+")
 _FILLED = re.compile(r"\$\([^)]*\)|\$\{?\w+\}?|`[^`]*`|\*")
 _SCRIPT_SENDS = re.compile(
     r"(?:\bfetch|sendBeacon|WebSocket|EventSource|importScripts|axios(?:\.\w+)?|\.ajax|\$\.(?:get|post|getJSON))\s*\(\s*[\"'`]?\Z"
+    r"|\bImage\(\)\.src\s*=\s*[\"'`]\Z|<form\b[^<>]{0,160}\baction\s*=\s*[\\\"']*\Z"
     r"|\.open\(\s*[\"'](?:GET|POST|PUT)[\"']\s*,\s*[\"'`]?\Z|\b(?:curl|wget)\b[^\n|;]*\Z"
 )
 _REMEDY = "Allow the destination in the policy where it is wanted."

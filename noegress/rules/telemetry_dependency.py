@@ -17,6 +17,7 @@ _SENDER = re.compile(
 )
 _ROOT = re.compile(r"(\A|_)(telemetry|track|tracking|analytics|usage_stats|stats_client|anon_usage)(_|\Z)")
 _EXPORTERS = ("OTLPSpanExporter", "OTLPMetricExporter", "OTLPLogExporter", "ZipkinExporter", "JaegerExporter")
+_VARIABLE = re.compile(r"\AOTEL_EXPORTER_(\w+_)?ENDPOINT\Z|\A(SENTRY|ROLLBAR|BUGSNAG)_(DSN|ENDPOINT)\Z")
 _NOT_SENT = re.compile(
     r"\Aopentelemetry(\.(api|trace|metrics|context|propagate|baggage|util|semconv|sdk|_logs|instrumentation))?"
 )
@@ -30,7 +31,7 @@ class TelemetryDependency(Rule):
 
     What it does
         Finds calls into imported packages that call themselves telemetry, tracking or analytics, and OpenTelemetry exporters
-        with an endpoint that is written in the file.
+        with an endpoint that is written in the file, at the exporter or into the environment.
 
     Why it matters
         The address stands in the dependency, so this file looks harmless alone.
@@ -66,6 +67,7 @@ class TelemetryDependency(Rule):
     since: ClassVar[str] = "0.1.0"
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
+        yield from _by_environment(scene)
         for module in scene.program.active:
             outside = {root for root in module.roots if root not in scene.program.tops}
             themed = any(map(_ROOT.search, outside))
@@ -75,6 +77,17 @@ class TelemetryDependency(Rule):
             for call in module.facts.calls:
                 if not call.idle and tail_of(call.function) in names:
                     yield from _judge(scene, module, call, outside)
+
+
+def _by_environment(scene: Scene) -> Iterator[Evidence]:
+    """Addresses that the file puts into the environment under a name from which exporters take their endpoint."""
+    for site in scene.sites:
+        if site.kind == "text" and _VARIABLE.match(site.tail) and scene.graph.is_loaded(site.module):
+            on = not scene.is_own_host(site.host) and not scene.is_chosen(site.module.path)
+            yield Evidence(
+                host=site.host, path=site.module.path, line=site.line, weight=0.8 if on else 0.45, on=on, module=site.module,
+                scope=site.scope, guard=site.guard, message=f"The package sets {site.tail}, so traces or metrics go to {site.host}.",
+            )  # fmt: skip
 
 
 def _judge(scene: Scene, module: Module, call: Call, outside: set[str]) -> Iterator[Evidence]:

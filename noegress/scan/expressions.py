@@ -113,7 +113,7 @@ class ExpressionReader:
         inner = self.context or name
         outer = self.context
         self.context = inner
-        arguments = [self.take(argument) for argument in node.args]
+        arguments = self._arguments(node, name)
         keywords = []
         for keyword in node.keywords:
             named = keyword.arg or ""
@@ -125,6 +125,17 @@ class ExpressionReader:
         elif name == "setattr" and len(arguments) == 3 and arguments[1][0] == "s":
             self._bind(self.scope, f"{dotted(node.args[0])}.{arguments[1][1]}", arguments[2], node.lineno)
         return self.note_call(function, arguments, keywords, node.lineno)
+
+    def _arguments(self, node: ast.Call, name: str) -> list[Expression]:
+        """What a call is given; what is put under a key stands under the name of the key, and in the environment."""
+        if name not in ("setdefault", "putenv", "setenv") or len(node.args) != 2:
+            return [self.take(argument) for argument in node.args]
+        key = self.take(node.args[0])
+        value = self.take_as(node.args[1], key[1][:80] if key[0] == "s" else "")
+        holder = dotted(node.func).rpartition(".")[0]
+        if key[0] == "s" and (name == "putenv" or holder.rpartition(".")[2] == "environ"):
+            self._bind(self.scope, f"os.environ[{key[1]}]", value, node.lineno)
+        return [key, value]
 
     def _note_handed_on(self, arguments: list[Expression], keywords: dict[str, Expression], line: int) -> None:
         """Note the call that a thread, a pool or an exit handler will make of what it is handed."""

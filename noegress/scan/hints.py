@@ -2,9 +2,13 @@
 
 import re
 
+from noegress.scan.clients import CONNECTORS
 from noegress.scan.pattern_search import IMPORT, Pattern, pattern_search
 
 _QUOTES = "\"'"
+_COMMON = frozenset(
+    ("asyncio", "http", "logging", "multiprocessing", "sqlalchemy", "ssl")
+)  # told by a function's own name
 _SUFFIXES = "com|io|org|dev|ai|sh|net|app|cloud|co"
 
 
@@ -27,6 +31,7 @@ HINTS = (
         "nntplib imaplib poplib dns paramiko asyncssh redis psycopg psycopg2 asyncpg pymysql pymongo motor paho zmq webbrowser logging.handlers "
         "multiprocessing.connection"
     ),
+    _imports(" ".join(sorted({name.partition(".")[0] for name in CONNECTORS} - _COMMON))),
     _imports(
         "posthog mixpanel sentry_sdk amplitude snowplow* segment analytics rudder* statsig rollbar bugsnag raven opentelemetry opencensus "
         "outdated update_checker *telemetry* *analytics* *tracking* *_track* *usage*"
@@ -35,13 +40,14 @@ HINTS = (
         "huggingface_hub transformers datasets evaluate sentence_transformers diffusers tiktoken nltk spacy pooch gdown torch tensorflow keras "
         "fastembed timm open_clip gensim easyocr stanza whisper faster_whisper torchvision"
     ),
-    _text(r"[\"'f]https?://", "http:// https://"),
+    _text(r"[\"'f]https?://|url\(https?://", "http:// https://"),
     _text(r"[\"']//[a-z]", "\"// '//"),
     Pattern(rf"[\"'](?:[a-z0-9-]+\.)+(?:{_SUFFIXES})[\"'/:]", part=rf"\.(?:{_SUFFIXES})[\"'/:]"),
     _text(r"[\"']aHR0c", "\"aHR0c 'aHR0c"),
     _text(
-        r"urlopen|urlretrieve|HTTPS?Connection|open_connection\(|create_datagram_endpoint\(|create_connection\(",
-        "urlopen urlretrieve HTTPConnection HTTPSConnection open_connection( create_datagram_endpoint( create_connection(",
+        r"urlopen|urlretrieve|HTTPS?Connection|open_connection\(|create_datagram_endpoint\(|create_connection\(|get_server_certificate|create_engine\(",
+        "urlopen urlretrieve HTTPConnection HTTPSConnection open_connection( create_datagram_endpoint( create_connection( "
+        "get_server_certificate create_engine(",
     ),
     _text(
         r"from_pretrained|snapshot_download|hf_hub_download|load_dataset|trust_remote_code|torch\.hub|OTLP",
@@ -52,11 +58,29 @@ HINTS = (
         tuple(f"{quote}{tool}" for tool in ("pip", "np", "git", "uv", "conda") for quote in _QUOTES),
     ),
     Pattern(
-        r"[\"'](?:curl|wget|nc|ncat|socat|ssh|scp|rsync|nslookup|dig|telnet)[ \"']|\| ?(?:nc|ncat|socat) |/dev/tcp/|Invoke-WebRequest",
+        r"[\"'](?:curl|wget|nc|ncat|socat|ssh|scp|rsync|nslookup|dig|telnet|ping6?|fping|traceroute|tracepath|mtr|whois|openssl)[ \"']|\| ?(?:nc|ncat|socat) |/dev/tcp/|Invoke-WebRequest",
         (
             *(
                 f"{quote}{tool}"
-                for tool in ("curl", "wget", "nc", "socat", "ssh", "scp", "rsync", "nslookup", "dig", "telnet")
+                for tool in (
+                    "curl",
+                    "wget",
+                    "nc",
+                    "socat",
+                    "ssh",
+                    "scp",
+                    "rsync",
+                    "nslookup",
+                    "dig",
+                    "telnet",
+                    "ping",
+                    "fping",
+                    "traceroute",
+                    "tracepath",
+                    "mtr",
+                    "whois",
+                    "openssl",
+                )
                 for quote in _QUOTES
             ),
             "| nc",

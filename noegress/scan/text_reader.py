@@ -7,7 +7,8 @@ from noegress.scan.facts import Facts, Mention
 
 MAX_MENTIONS = 400  # of one member; a catalogue of hosts tells no more after that
 _ADDRESS = re.compile(
-    rb"(?:https?:|[\"'(=]\s?)\\?/\\?/[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+[^\s\"'<>`\\)\x00-\x1f\x7f-\xff]*", re.ASCII
+    rb"(?:(?:https?|wss?):|[\"'(=]\s?)\\?/\\?/(?:[\w.-]{1,100}@)?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+[^\s\"'<>`\\)\x00-\x1f\x7f-\xff]*",
+    re.ASCII,
 )
 _VARIABLE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+){1,7}\b")
 

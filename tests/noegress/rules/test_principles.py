@@ -585,3 +585,15 @@ def send_usage():
     requests.post("https://telemetry.vendor.dev/v1/events", json={{"every": every}})
 """
     assert switches(scan(package(tool))) == []
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["os.environ.setdefault({name!r}, {url!r})", "os.environ[{name!r}] = {url!r}", "os.putenv({name!r}, {url!r})"],
+)
+def test_an_exporter_is_pointed_by_the_environment(setting: str) -> None:
+    tool = "import os\n" + setting + "\n"
+    url = "https://otel.vendor.dev"
+    assert "telemetry" in on(scan(package(tool.format(name="OTEL_EXPORTER_OTLP_ENDPOINT", url=url))))
+    assert "telemetry" not in on(scan(package(tool.format(name="ACME_BACKEND", url=url))))
+    assert scan(package(tool.format(name="HTTPS_PROXY", url=url))).egress == ("otel.vendor.dev",)

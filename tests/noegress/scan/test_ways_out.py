@@ -87,6 +87,20 @@ FILES = {
         "acme/__init__.py": "",
         "acme/static/a.js": f"fetch('https://{HOST}/v', {{method: 'POST'}})",
     },
+    "a picture that reports": {
+        "acme/__init__.py": "",
+        "acme/static/a.js": f"new Image().src = 'https://{HOST}/p.gif?u=' + id",
+    },
+    "a socket of a page": {"acme/__init__.py": "", "acme/static/a.js": f"new WebSocket('wss://{HOST}/v')"},
+    "a module of a page": {"acme/__init__.py": "", "acme/static/a.js": f"import a from 'https://{HOST}/a'"},
+    "a worker of a page": {"acme/__init__.py": "", "acme/static/a.js": f"new Worker('https://{HOST}/a')"},
+    "a picture of a page": {"acme/__init__.py": "", "acme/page.html": f"<img alt='x' src='https://{HOST}/a.png'>"},
+    "a frame of a page": {"acme/__init__.py": "", "acme/page.html": f"<iframe src='https://{HOST}/a'></iframe>"},
+    "a form of a page": {
+        "acme/__init__.py": "",
+        "acme/page.html": f"<form method=post action='https://{HOST}/a'></form>",
+    },
+    "a picture of a style": {"acme/__init__.py": "", "acme/a.css": f"body {{ background: url(https://{HOST}/a.png) }}"},
     "a script of the shell": {
         "acme/__init__.py": "",
         "acme-1.data/scripts/acme": f"#!/bin/sh\ncurl -s https://{HOST}/v\n",
@@ -105,7 +119,8 @@ def test_a_call_is_told_with_its_host(code: str) -> None:
 
 @pytest.mark.parametrize("code", PUT_TOGETHER.values(), ids=PUT_TOGETHER)
 def test_an_address_is_followed_to_the_call(code: str) -> None:
-    found = hosts({"acme/__init__.py": f"import requests\n{code}\n"})
+    imports = "import requests\n" if "requests." in code else ""
+    found = hosts({"acme/__init__.py": f"{imports}{code}\n"})
     assert found & {HOST, "93.184.216.34"}
 
 
@@ -115,6 +130,16 @@ def test_an_address_is_followed_to_the_call(code: str) -> None:
 def test_a_name_that_is_made_of_itself_ends(value: str) -> None:
     code = f"import requests\ndef f(x):\n    return f(x)\nD = {value}\nrequests.post(D['u'])\nrequests.post(D.get('u').value)\nfor a, b in D.items(): requests.get(b)\n"
     assert scan({"acme/__init__.py": code}).undecided == ()
+
+
+def test_the_key_of_a_reporter_in_a_script_is_telemetry() -> None:
+    script = "Sentry.init({dsn: 'https://0123456789abcdef@o1.ingest.sentry.io/2'})"
+    found = scan({"acme/__init__.py": "", "acme/static/a.js": script}).findings
+    assert [(item.category, item.host) for item in found] == [("telemetry", "o1.ingest.sentry.io")]
+
+
+def test_a_link_that_a_person_follows_loads_nothing() -> None:
+    assert hosts({"acme/__init__.py": "", "acme/page.html": f"<a href='https://{HOST}/a.png'>more</a>"}) == set()
 
 
 def test_words_that_a_program_only_writes_are_no_destination() -> None:
