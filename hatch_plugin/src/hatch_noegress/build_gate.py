@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from hatch_noegress.refused import mark_environment, refuse_marked_environment, refused
+from hatch_noegress.wheels_used import check_wheels
 from noegress.errors import NoegressError, PolicyError
 from noegress.policy import FoundPolicy, find_policy
 from noegress.run.namespace import enter_network_namespace
@@ -42,6 +43,9 @@ def _check(root: Path) -> FoundPolicy:
         mark_environment()
         raise refused(_message(report, found))
     refuse_marked_environment()
+    if problem := check_wheels(root, found):
+        mark_environment()
+        raise refused(problem)
     return found
 
 
