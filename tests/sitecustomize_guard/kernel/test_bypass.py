@@ -30,6 +30,10 @@ def not_permitted(request, argument):
     try: fcntl.ioctl(terminal, request, argument)
     except PermissionError: sys.exit(1)  # the filter; the kernel itself would call it EIO or ENOTTY
     except OSError as error: print(error)
+def filter_of_its_own(action):
+    code = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, action))
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", 1, ctypes.addressof(code)))
+    checked(libc.prctl(38, 1, 0, 0, 0)); checked(libc.prctl(22, 2, program))
 SUPERVISOR = os.getppid()
 with open(f"/proc/{{SUPERVISOR}}/stat") as f: GUARD = int(f.read().rpartition(")")[2].split()[1])
 """
@@ -65,6 +69,7 @@ sys.exit(1)""",
     "fast open sendmsg": "tcp().sendmsg([b'x'], [], socket.MSG_FASTOPEN, ('127.0.0.1', PORT))",
     "fast open sendmmsg": "s = tcp(); v = ctypes.create_string_buffer(64); syscall(307, s.fileno(), v, 1, 0x20000000)",
     "fast open as an option": "s = tcp(); s.setsockopt(6, 30, 1); s.connect(('127.0.0.1', PORT)); s.send(b'x')",
+    "fast open as an option, another address at the first byte": "s = tcp(); s.setsockopt(6, 30, 1); s.setsockopt(6, 34, 1); s.connect(('127.0.0.9', 1)); s.sendto(b'x', ('127.0.0.1', PORT))",
     "multipath": "socket.socket(2, 1, 262).connect(('127.0.0.1', PORT))",
     "SCTP": "socket.socket(2, 1, 132).connect(('127.0.0.1', PORT))",
     "SCTP one to many": "socket.socket(2, 5, 132)",
@@ -97,7 +102,15 @@ sys.exit(1)""",
     "stopping the supervisor": "os.kill(GUARD, 19)",
     "killing the supervisor": "os.kill(GUARD, 9)",
     "killing the keeper": "os.kill(SUPERVISOR, 9)",
+    "killing the supervisor by a pidfd": "syscall(424, os.pidfd_open(GUARD), 9, None, 0)",
+    "killing the supervisor by a descriptor": "import fcntl, time; a, b = socket.socketpair(); fcntl.fcntl(a, 8, GUARD); fcntl.fcntl(a, 10, 9); fcntl.fcntl(a, 4, 0o22000); b.send(b'x'); time.sleep(0.1); tcp().connect(('127.0.0.1', PORT))",
+    "the supervisor's name": "l = socket.socket(1); l.bind('\\0noegress-guard'); l.listen(); c = socket.socket(1); c.connect('\\0noegress-guard'); c.send(b'x\\n'); c.recv(9); tcp().connect(('127.0.0.1', PORT))",
+    "descriptors of the supervisor in a path": "[os._exit(0) for n in range(40) for p in ('/proc/./self/fd/%d', '//proc/self/fd/%d', '/proc/thread-self/../../self/fd/%d') if not socket.socket(1).connect_ex(p % n)]; sys.exit(1)",
+    "an address in secret memory": "import mmap; f = syscall(447, 0); os.ftruncate(f, 4096); a = (ctypes.c_char * 16).from_buffer(mmap.mmap(f, 4096)); a[:] = sockaddr(); s = tcp(); checked(libc.connect(s.fileno(), a, 16))",
+    "binary formats of a user namespace": "syscall(272, 0x10000000 | 0x20000); libc.mount(b'x', b'/mnt', b'binfmt_misc', 0, None); tcp().connect(('127.0.0.1', PORT))",
     "a filter with a listener of its own": "libc.prctl(38, 1, 0, 0, 0); f = (ctypes.c_uint16 * 4)(6, 0, 0, 0x7fff); p = struct.pack('HxxxxxxQ', 1, ctypes.addressof(f)); syscall(317, 1, 8, p)",
+    "a filter that asks a tracer": "filter_of_its_own(0x7FF00000); tcp().connect(('127.0.0.1', PORT))",
+    "a filter that notes and allows": "filter_of_its_own(0x7FFC0000); tcp().connect(('127.0.0.1', PORT))",
     "bpf": "syscall(321, 0, ctypes.create_string_buffer(128), 128)",
     "userfaultfd": "syscall(323, 0)",
     "a key that makes the kernel ask the DNS": "syscall(249, b'dns_resolver', b'secret.example', b'', -3)",
@@ -139,6 +152,26 @@ def test_no_call_gets_out(supervised: Supervised, listener: Listener, case: str)
     )
     assert done.status not in {0, 78}, done
     assert listener.arrived == []
+
+
+def test_a_supervisor_without_descriptors_lets_nothing_through(supervised: Supervised, listener: Listener) -> None:
+    code = f"""
+import os, socket, time
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    if os.fork() == 0:
+        held = []
+        try:
+            while True: held.append(socket.socket(socket.AF_INET, kind))
+        except OSError: time.sleep(2)
+        os._exit(0)
+time.sleep(1)
+for host in ("127.0.0.1", "localhost"):
+    try: socket.create_connection((host, {listener.port}))
+    except OSError as error: print(error)
+"""
+    few = ("sh", "-c", 'ulimit -n 250; exec "$@"', "sh")
+    done = supervised.run(*PLAIN, "-c", code, before=few)
+    assert (done.status, len(done.out.splitlines()), listener.arrived) == (0, 2, []), done
 
 
 COMMANDS = {
