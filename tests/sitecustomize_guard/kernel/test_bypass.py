@@ -345,6 +345,17 @@ os.execv(sys.argv[1], sys.argv[1:])
     assert not {"8", "9"} & set(done.out.split())
 
 
+def test_no_memory_of_another_process_is_inherited(supervised: Supervised) -> None:
+    code = """
+import os, sys
+os.dup2(os.open("/proc/self/mem", os.O_RDWR), 9)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+    done = supervised.guarded.execute(*PLAIN, "-c", code, supervised.guard, "run", "--", "sh", "-c", "ls /proc/self/fd")
+    assert done.status == 0, done.err
+    assert "9" not in done.out.split()
+
+
 SHADOWS = ("json", "re", "fnmatch", "atexit", "traceback", "enum", "linecache", "contextlib", "encodings/idna")
 
 

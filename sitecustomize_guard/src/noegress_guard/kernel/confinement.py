@@ -145,9 +145,9 @@ def load_no_more() -> None:
 def inherited_descriptors(named: frozenset[int]) -> tuple[list[int], list[int]]:
     """Return which inherited descriptors to close, and which standard ones make a start impossible.
 
-    Sockets other than connected or listening Unix ones, rings of io_uring and devices that carry packets are ways out
-    that the supervisor did not open; a folder leads round `shut_kernel_settings`, into the mounts as they were before.
-    `named` ones stay, on the word of whoever started us.
+    Sockets other than connected or listening Unix ones, rings of io_uring, devices that carry packets and the memory of
+    another process are ways out that the supervisor did not open; a folder leads round `shut_kernel_settings`, into the
+    mounts as they were before. `named` ones stay, on the word of whoever started us.
     """
     closing: list[int] = []
     refusing: list[int] = []
@@ -165,7 +165,7 @@ def _is_a_way_out(descriptor: int) -> bool:
         target = os.readlink(f"/proc/self/fd/{descriptor}")
     except OSError:  # the folder's own descriptor, closed by now
         return False
-    if "[io_uring]" in target or target in _DEVICES:
+    if "[io_uring]" in target or target in _DEVICES or (target.startswith("/proc/") and target.endswith("/mem")):
         return True
     if stat.S_ISDIR(mode) or target.startswith(("/proc/", "/sys/")):
         return os.access(_KERNEL_SETTING, os.W_OK)
