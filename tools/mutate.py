@@ -26,9 +26,11 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "sitecustomize_guard" / "src" / "noegress_guard"
 TESTS = {
     "address": ("test_address.py", "test_decision.py"),
+    "allowlist": ("test_decision.py", "test_policy.py"),
     "decision": ("test_decision.py", "kernel/test_judge.py"),
     "destination": ("test_destination.py", "test_decision.py", "test_policy.py"),
     "policy": ("test_policy.py", "test_decision.py"),
+    "wildcard": ("test_tampering.py", "test_destination.py"),
     "kernel.addresses": ("kernel/test_addresses.py",),
     "kernel.claim": ("kernel/test_claim.py",),
     "kernel.dns": ("kernel/test_dns.py",),

@@ -72,6 +72,13 @@ def thousand():
 found["1000 audit events (us)"] = microseconds(thousand, 50)
 print(json.dumps(found))
 """
+TIMED = """
+import sys, time
+sys.path.append({folder!r})
+def as_site_does(sitedir, line):
+    before = time.perf_counter(); exec(line); print(time.perf_counter() - before)
+as_site_does({folder!r}, {line!r})
+"""
 PATCHED = """
 import socket
 real = socket.socket.connect
@@ -138,9 +145,9 @@ def startup(plain: Path, guarded: Path, patched: Path, policy: Path) -> None:
         print(f"  {name:30} {median:8.2f} {min(found):8.2f}   {median - base:+.2f}")
     print("start-up, milliseconds that the guard's own line takes (median, least)")
     line = next(site(guarded).glob("0_*.pth"))
-    timed = f"t = time.perf_counter(); exec({line.read_text('utf-8').strip()!r}); print(time.perf_counter() - t)"
+    timed = TIMED.format(folder=str(site(guarded)), line=line.read_text("utf-8").strip())
     for name, env in (("without a policy", CLEAN), ("with a policy", named)):
-        command = [str(plain), "-c", f"import sys, time; sys.path.append({str(site(guarded))!r}); {timed}"]
+        command = [str(plain), "-c", timed]
         runs = [subprocess.run(command, env=env, capture_output=True, check=True).stdout for _ in range(STARTS)]
         own = sorted(float(run) * 1000 for run in runs)
         print(f"  {name:30} {statistics.median(own):8.2f} {own[0]:8.2f}")

@@ -112,12 +112,12 @@ expires = 2030-01-01
     path = tmp_path / "guard.json"
     path.write_text(json.dumps(exported))
     read = read_guard_policy(str(path))
-    assert read.allows_name("mirror.internal", "tcp", 443)
-    assert not read.allows_name("mirror.internal", "tcp", 444)
+    assert read.allowlist.allows_name("mirror.internal", "tcp", 443)
+    assert not read.allowlist.allows_name("mirror.internal", "tcp", 444)
     address = parse_address("10.1.2.3")
     assert address is not None
-    assert read.allows_address(address, "tcp", 5432)
-    assert not read.allows_address(address, "udp", 5432)
+    assert read.allowlist.allows_address(address, "tcp", 5432)
+    assert not read.allowlist.allows_address(address, "udp", 5432)
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,19 @@ def test_the_wheel_starts_by_pth_and_start_file_of_different_stems(guard_wheel: 
         assert archive.read("noegress_guard.start").decode().strip() == "noegress_guard:start"
 
 
+def test_a_package_of_the_same_name_on_pythonpath_takes_no_place(guarded: Guarded, listener: Listener) -> None:
+    package = guarded.folder / "path" / "noegress_guard"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("def start(): pass", "utf-8")
+    done = guarded.run(CONNECT.format(port=listener.port), PYTHONPATH=str(package.parent))
+    assert refused(done.err)
+    assert listener.arrived == []
+
+
+def test_garbage_is_collected_once_the_guard_has_started(guarded: Guarded) -> None:
+    assert guarded.run("import gc; print(gc.isenabled())").out == "True"
+
+
 def test_no_socket_module_is_imported_at_the_start(guarded: Guarded) -> None:
     code = (
         "import sys; print({'socket', '_socket', 're', 'json', 'typing', 'dataclasses', 'pathlib'} & set(sys.modules))"

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from noegress_guard import find_policies
-from noegress_guard.policy import MAX_BYTES, GuardPolicy, PolicyError, _parse, read_policy
+from noegress_guard.destination import Destination
+from noegress_guard.policy import MAX_BYTES, GuardPolicy, PolicyError, _parse, is_plain, read_policy
 
 SCALARS = st.none() | st.booleans() | st.integers(0, 10**9 - 1) | st.text()
 
@@ -38,6 +39,38 @@ def test_what_is_not_json_is_a_value_error(text: str) -> None:
     assert json.loads(text) == read
 
 
+HOSTS = st.from_regex(r"\A(\*\.)?[a-zA-Z0-9_*-]{0,4}(\.[a-z0-9_-]{1,3}){0,3}\Z") | st.from_regex(
+    r"\A[0-9]{1,3}(\.[0-9]{1,3}){2,4}(/[0-9]{1,2})?\Z"
+)
+
+
+@given(st.text(max_size=20) | st.tuples(HOSTS, st.from_regex(r"\A[0-9]{0,6}\Z")).map(":".join))
+def test_what_is_plain_is_a_destination(text: str) -> None:
+    """The grammar is not loaded at the start for entries that are plain."""
+    if is_plain(text):
+        assert Destination(text).kind in {"name", "suffix", "network"}
+
+
+@pytest.mark.parametrize(
+    "text", ["a.b-c.example:443", "*.corp.example:1", "A1_x.y:65535", "10.0.0.0/8:5432", "1.2.3.4:80"]
+)
+def test_what_policies_hold_most_is_plain(text: str) -> None:
+    assert is_plain(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", ":", "a", "a:", ":1", "a:0", "a:01", "a:65536", "a:1-2", "a:*", "a:+1", "a:\u0661", "a..b:1", ".a:1",
+        "a.:1", "-a:1", "a-:1", "*:1", "*.1:1", "*.1.2.3.4:1", "a.1:1", "1.2.3:1", "1.2.3.4.5:1", "1.2.3.256:1",
+        "1.2.3.04:1", "10.0.0.1/8:1", "10.0.0.0/33:1", "10.0.0.0/08:1", "a/8:1", "a b:1", "\u00e9:1", "udp://a:1",
+        "unix:/a", "[::1]:1", "a" * 64 + ":1", ".".join(["a" * 49] * 6) + ":1", "a:1\n", " a:1", "0x1:1",
+    ],
+)  # fmt: skip
+def test_what_is_not_surely_right_is_left_to_the_grammar(text: str) -> None:
+    assert not is_plain(text)
+
+
 def test_a_full_policy_is_read(tmp_path: Path) -> None:
     path = written(
         tmp_path,
@@ -59,10 +92,10 @@ def test_a_full_policy_is_read(tmp_path: Path) -> None:
         },
     )
     policy = read_policy(path)
-    assert policy.allows_name("mirror.internal", "tcp", 443)
-    assert not policy.allows_name("mirror.internal", "tcp", 80)
-    assert not policy.allows_name("mirror.internal", "udp", 443)
-    assert policy.allows_address((4, 0x0A140001), "tcp", 5432)
+    assert policy.allowlist.allows_name("mirror.internal", "tcp", 443)
+    assert not policy.allowlist.allows_name("mirror.internal", "tcp", 80)
+    assert not policy.allowlist.allows_name("mirror.internal", "udp", 443)
+    assert policy.allowlist.allows_address((4, 0x0A140001), "tcp", 5432)
     assert policy.kill_switches == {"GRADIO_ANALYTICS_ENABLED": "False"}
     assert policy.allow_observe
     assert not policy.allow_python_only
@@ -144,6 +177,6 @@ def test_a_relative_path_is_made_absolute_for_the_children(tmp_path: Path, monke
 
 def test_a_policy_is_the_same_however_its_file_is_laid_out() -> None:
     policy = GuardPolicy({"format": 1, "allow": ["a.example:1", "b.example:*", "c.example:80-90"]}, "x")
-    assert policy.allows_name("b.example", "tcp", 65535)
-    assert policy.allows_name("c.example", "tcp", 85)
-    assert not policy.allows_name("c.example", "tcp", 91)
+    assert policy.allowlist.allows_name("b.example", "tcp", 65535)
+    assert policy.allowlist.allows_name("c.example", "tcp", 85)
+    assert not policy.allowlist.allows_name("c.example", "tcp", 91)

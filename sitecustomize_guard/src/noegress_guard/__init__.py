@@ -13,7 +13,6 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
-    from types import CodeType, FrameType
     from typing import Any, Final, NoReturn
 
     from noegress_guard.policy import GuardPolicy
@@ -30,8 +29,6 @@ TREE: "Final" = "NOEGRESS_GUARD_TREE"
 EVENTS: "Final" = "NOEGRESS_GUARD_EVENTS"
 """A path, or `fd:N`; unset, events are raised as errors and not recorded."""
 
-STARTED_AT: "Final" = "_noegress_started_at"
-_MOST_PLACES: "Final" = 100
 _RESOLVER_VARIABLES: "Final" = frozenset({b"LOCALDOMAIN", b"HOSTALIASES"})
 """With these the C library asks for other names than it was given."""
 
@@ -63,7 +60,7 @@ def start() -> None:
     hook = _make_hook(policies, load, os.environ.get(EVENTS, ""))
     sys.addaudithook(hook)
     if sys.version_info < (3, 12):
-        _watch_threads()
+        _watch_threads(load)
     if "_socket" in sys.modules:
         hook("import", ("_socket",))
 
@@ -213,7 +210,7 @@ def _make_hook(policies: "tuple[GuardPolicy, ...]", load: "Callable[[str], Any]"
         if event == "os.putenv" and args[0] not in _RESOLVER_VARIABLES:
             return
         if event.startswith("_thread."):
-            _note_starter(args[0], sys._getframe(1))  # noqa: SLF001 -- the documented way to the stack
+            load("noegress_guard.starters").note_starter(args[0], sys._getframe(1))  # noqa: SLF001 -- documented
             return
         if handle is None:
             handle = load("noegress_guard.network").make_handler(policies, events)
@@ -222,34 +219,18 @@ def _make_hook(policies: "tuple[GuardPolicy, ...]", load: "Callable[[str], Any]"
     return hook
 
 
-def _watch_threads() -> None:
+def _watch_threads(load: "Callable[[str], Any]") -> None:
     """Note who starts a thread where Python raises no event for it; `threading` takes what it finds at its import."""
     import _thread
 
     original: Any = _thread.start_new_thread
 
     def start_new_thread(function: "Any", *arguments: "Any") -> int:
-        _note_starter(function, sys._getframe(1))  # noqa: SLF001 -- the documented way to the stack
+        load("noegress_guard.starters").note_starter(function, sys._getframe(1))  # noqa: SLF001 -- documented
         identity: int = original(function, *arguments)
         return identity
 
     _thread.start_new_thread = start_new_thread
-
-
-def _note_starter(function: "Any", frame: "FrameType | None") -> None:
-    """Leave with a thread who started it, for the day that it is refused something: its own stack begins with it."""
-    if type(function).__name__ != "method":  # of threading.Thread; other threads have no place for it
-        return
-    places: list[tuple[CodeType, int]] = []
-    while frame is not None and len(places) < _MOST_PLACES:
-        places.append((frame.f_code, frame.f_lineno or 0))
-        if frame.f_back is None and frame.f_code.co_name == "_bootstrap":
-            places += getattr(frame.f_locals.get("self"), STARTED_AT, ())  # a thread too
-        frame = frame.f_back
-    try:
-        vars(function.__self__)[STARTED_AT] = tuple(places)
-    except TypeError:  # no attributes of its own
-        return
 
 
 def _give_up(problem: str) -> "NoReturn":

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
-from noegress_guard import STARTED_AT
+from noegress_guard.starters import STARTED_AT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

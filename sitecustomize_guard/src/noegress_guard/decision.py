@@ -18,20 +18,21 @@ MAX_ADDRESSES: Final = 65536  # answers kept in one process; beyond it the oldes
 class Gate:
     """The decision, made in one place for every way out of the process."""
 
-    __slots__ = ("_learned", "policies")
+    __slots__ = ("_learned", "_lists", "policies")
 
     def __init__(self, policies: Iterable[GuardPolicy]) -> None:
         """Take the policies; a destination needs the yes of each of them."""
         self.policies = tuple(policies)
+        self._lists = tuple(policy.allowlist for policy in self.policies)
         self._learned: dict[Address, tuple[str, ...]] = {}
 
     def resolves(self, name: str) -> bool:
         """Tell whether a name may be looked up; `name` is as `parse_name` returns it."""
-        return self._agree(policy.resolves(name) for policy in self.policies)
+        return self._agree(listed.resolves(name) for listed in self._lists)
 
     def learn(self, name: str, address: Address) -> bool:
         """Remember an answer for a listed name; False if it is DNS rebinding and was not remembered."""
-        if any(policy.refuses_answer(name, address) and not policy.lists_address(address) for policy in self.policies):
+        if any(listed.refuses_answer(name, address) and not listed.lists_address(address) for listed in self._lists):
             return False
         known = self._learned.get(address, ())
         if name not in known:
@@ -54,18 +55,18 @@ class Gate:
 
     def allows_name(self, name: str, protocol: str, port: int) -> bool:
         """Tell whether a name may be connected to at a port."""
-        return self._agree(policy.allows_name(name, protocol, port) for policy in self.policies)
+        return self._agree(listed.allows_name(name, protocol, port) for listed in self._lists)
 
     def allows_address(self, address: Address, protocol: str, port: int) -> bool:
         """Tell whether an address may be connected to at a port; the unspecified address reaches loopback."""
         if address[1] == 0:
             address = (4, 0x7F000001) if address[0] == 4 else (6, 1)
         names = self._learned.get(address, ())
-        return self._agree(policy.allows_address(address, protocol, port, names) for policy in self.policies)
+        return self._agree(listed.allows_address(address, protocol, port, names) for listed in self._lists)
 
     def lists_address(self, address: Address) -> bool:
         """Tell whether an address is listed at some port, so that its name may be asked for."""
-        return address in self._learned or self._agree(policy.lists_address(address) for policy in self.policies)
+        return address in self._learned or self._agree(listed.lists_address(address) for listed in self._lists)
 
     def allows_socket(self, path: str, *, in_full: bool = False) -> bool:
         """Tell whether a Unix socket is listed: its path with every link resolved, or `@NAME`.
@@ -73,13 +74,13 @@ class Gate:
         `in_full` leaves out entries with a wildcard.
         """
         return self._agree(
-            any(_covers(entry, path) for entry in policy.sockets if not in_full or not _has_wildcard(entry.host))
-            for policy in self.policies
+            any(_covers(entry, path) for entry in listed.sockets if not in_full or not _has_wildcard(entry.host))
+            for listed in self._lists
         )
 
     def _agree(self, answers: Iterable[bool]) -> bool:
         """Tell whether every policy says yes; without a policy nothing is allowed."""
-        return bool(self.policies) and all(answers)
+        return bool(self._lists) and all(answers)
 
 
 def _has_wildcard(text: str) -> bool:

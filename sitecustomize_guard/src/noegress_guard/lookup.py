@@ -17,12 +17,27 @@ _HOSTS_FILE: Final = "/etc/hosts"
 _MAX_HOSTS_BYTES: Final = 1 << 20
 
 
+_MOST_READ: Final = 1024
+_read: dict[str, Address | str | None] = {}
+
+
 def read_host(host: object) -> Address | str | None:
     """Return what a host in a socket address stands for: an address, a name, or None for neither.
 
     Subclasses of str and bytes are read as the C code reads them, past whatever they override. A bytearray can be
     changed by another thread between this look and the C code's, so it stands for nothing.
     """
+    if type(host) is not str:
+        return _read_host(host)
+    if host in _read:
+        return _read[host]
+    if len(_read) >= _MOST_READ:
+        _read.clear()
+    found = _read[host] = _read_host(host)
+    return found
+
+
+def _read_host(host: object) -> Address | str | None:
     if isinstance(host, str):
         text = str.__str__(host)
         if not text.isascii():

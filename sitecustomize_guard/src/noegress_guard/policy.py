@@ -1,23 +1,23 @@
 """The guard policy: the data file (format 1) that the core exports, read strictly and found where contract 4 says.
 
-Loaded at the start of every interpreter, so it imports `os` alone and reads JSON itself.
+Loaded at the start of every interpreter, so it imports `os` alone and reads JSON itself. Entries of the plain forms are
+known to be right by their looks; the grammar is loaded for the others, and for all when the first decision is due.
 """
 
 import os
 
-from noegress_guard.destination import Address, Destination, parse_name
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Any, Final
 
-    _Entries = dict[str, list[Destination]]
+    from noegress_guard.allowlist import Allowlist
 
 FORMAT: "Final" = 1
 MAX_BYTES: "Final" = 1 << 20  # a policy of some ten thousand destinations; more is a mistake, or an attack on start-up
 
 _DIGITS: "Final" = frozenset("0123456789")
+_NO_MARKS: "Final" = dict.fromkeys(b"-_")
 _KEYS: "Final" = frozenset(
     {
         "format",
@@ -40,19 +40,16 @@ class GuardPolicy:
     """One guard policy, validated."""
 
     __slots__ = (
+        "_allowlist",
         "allow",
         "allow_observe",
         "allow_python_only",
         "content",
         "digest",
         "kill_switches",
-        "names",
-        "networks",
         "path",
         "private_names",
-        "sockets",
         "source",
-        "suffixes",
     )
 
     def __init__(self, content: "Mapping[str, Any]", path: str) -> None:
@@ -67,46 +64,52 @@ class GuardPolicy:
         self.source = _typed(content, "source", str, "") or "noegress.toml"
         """The file that a new destination has to be added to."""
         self.digest = _typed(content, "policy-digest", str, "")
-        self.allow = tuple(_destinations(_strings(content, "allow")))
-        self.private_names = frozenset(_names(_strings(content, "private-names")))
+        self.allow = _strings(content, "allow")
+        self.private_names = _strings(content, "private-names")
         self.kill_switches = _kill_switches(_typed(content, "kill-switches", dict, {}))
         self.allow_observe = _typed(content, "allow-observe", bool, default=False)
         self.allow_python_only = _typed(content, "allow-python-only", bool, default=False)
-        self.names: _Entries = {}
-        for entry in self.allow:
-            if entry.kind == "name":
-                self.names.setdefault(entry.host, []).append(entry)
-        self.suffixes = tuple(entry for entry in self.allow if entry.kind == "suffix")
-        self.networks = tuple(entry for entry in self.allow if entry.kind == "network")
-        self.sockets = tuple(entry for entry in self.allow if entry.kind in {"unix", "abstract"})
+        self._allowlist: Allowlist | None = None
+        if self.private_names or not all(map(is_plain, self.allow)):
+            _ = self.allowlist
 
-    def _named(self, name: str) -> "Iterable[Destination]":
-        yield from self.names.get(name, ())
-        yield from (entry for entry in self.suffixes if entry.covers_name(name))
+    @property
+    def allowlist(self) -> "Allowlist":
+        """The entries, read; ValueError names the one that is not understood."""
+        if self._allowlist is None:
+            from noegress_guard.allowlist import Allowlist
 
-    def resolves(self, name: str) -> bool:
-        """Tell whether the name may be looked up: it is listed, at whatever port."""
-        return any(True for _ in self._named(name))
+            self._allowlist = Allowlist(self.allow, self.private_names)
+        return self._allowlist
 
-    def allows_name(self, name: str, protocol: str, port: int) -> bool:
-        """Tell whether the name is listed at this port."""
-        return any(entry.covers_port(protocol, port) for entry in self._named(name))
 
-    def refuses_answer(self, name: str, address: Address) -> bool:
-        """Tell whether an answer is DNS rebinding: a public name with an address of a private range."""
-        from noegress_guard.address import is_private, is_public_name
+def is_plain(text: str) -> bool:
+    """Tell whether an entry is surely understood: [*.]NAME:PORT, IPv4:PORT, IPv4/BITS:PORT as usual.
 
-        return is_private(address) and is_public_name(name) and name not in self.private_names
+    False says nothing. Whatever is plain, `Destination` reads; a property test holds the two together.
+    """
+    host, _, port = text.rpartition(":")
+    if not (text.isascii() and _is_number(port, 65535) and port != "0" and len(host) <= 253):
+        return False
+    name, slash, bits = host.partition("/")
+    parts = name.split(".")
+    if parts[-1][:1].isalpha():
+        labels = parts[1:] if parts[0] == "*" else parts
+        return not slash and all(map(_is_plain_label, labels))
+    if len(parts) != 4 or not all(_is_number(part, 255) for part in parts):
+        return False
+    if not slash:
+        return True
+    number = int.from_bytes(bytes(map(int, parts)), "big")
+    return _is_number(bits, 32) and number & (1 << 32 - int(bits)) - 1 == 0
 
-    def lists_address(self, address: Address) -> bool:
-        """Tell whether the address itself is listed, at whatever port."""
-        return any(entry.covers_address(address) for entry in self.networks)
 
-    def allows_address(self, address: Address, protocol: str, port: int, names: "Iterable[str]" = ()) -> bool:
-        """Tell whether the address is listed at this port, or one of the names that resolved to it is."""
-        if any(entry.covers_port(protocol, port) and entry.covers_address(address) for entry in self.networks):
-            return True
-        return any(self.allows_name(name, protocol, port) and not self.refuses_answer(name, address) for name in names)
+def _is_plain_label(text: str) -> bool:
+    return len(text) <= 63 and text[:1].isalnum() and text[-1:].isalnum() and text.translate(_NO_MARKS).isalnum()
+
+
+def _is_number(text: str, most: int) -> bool:
+    return len(text) <= 5 and text.isdigit() and (text[0] != "0" or text == "0") and int(text) <= most
 
 
 def read_policy(path: str) -> GuardPolicy:
@@ -122,30 +125,20 @@ def read_policy(path: str) -> GuardPolicy:
     raise PolicyError(f"{path} {problem}; write it anew with `noegress policy export guard`")
 
 
-def kill_switches(policies: "Iterable[GuardPolicy]") -> dict[str, str]:
-    """Return the environment that the policies set; where two differ, the first (the anchor) wins."""
-    switches: dict[str, str] = {}
-    for policy in policies:
-        for name, value in policy.kill_switches.items():
-            switches.setdefault(name, value)
-    return switches
-
-
 def _read(path: str) -> str:
     """Read a regular file of bounded size; a FIFO or a device would hold the start up for ever."""
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     try:
         if os.fstat(descriptor).st_mode & 0o170000 != 0o100000:
             raise ValueError("not a regular file")
-        chunks, left = [], MAX_BYTES + 1
-        while left > 0 and (chunk := os.read(descriptor, left)):
-            chunks.append(chunk)
-            left -= len(chunk)
+        content = b""
+        while len(content) <= MAX_BYTES and (chunk := os.read(descriptor, 65536)):
+            content += chunk
     finally:
         os.close(descriptor)
-    if left <= 0:
+    if len(content) > MAX_BYTES:
         raise ValueError(f"larger than {MAX_BYTES} bytes")
-    return b"".join(chunks).decode("utf-8")
+    return content.decode("utf-8")
 
 
 def _parse(text: str) -> "dict[str, Any]":
@@ -238,22 +231,6 @@ def _strings(content: "Mapping[str, Any]", key: str) -> list[str]:
         if not isinstance(value, str):
             raise ValueError(f"'{key}'[{position}] must be a string, not {type(value).__name__}")  # noqa: TRY004
     return list(values)
-
-
-def _destinations(texts: list[str]) -> "Iterable[Destination]":
-    for position, text in enumerate(texts):
-        try:
-            yield Destination(text)
-        except ValueError as error:
-            raise ValueError(f"'allow'[{position}] is {text!r}: {error}") from None
-
-
-def _names(texts: list[str]) -> "Iterable[str]":
-    for position, text in enumerate(texts):
-        name = parse_name(text)
-        if name is None:
-            raise ValueError(f"'private-names'[{position}] is {text!r}, which is no host name in ASCII")
-        yield name
 
 
 def _kill_switches(switches: "dict[str, Any]") -> dict[str, str]:

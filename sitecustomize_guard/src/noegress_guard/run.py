@@ -125,7 +125,7 @@ class _Supervision:
 
     def __init__(self, machine: Machine, policies: tuple[GuardPolicy, ...], reports: Reporter, mode: str) -> None:
         self.machine = machine
-        self.policies = policies
+        self.gate = Gate(policies)
         self.reports = reports
         self.mode = mode
 
@@ -144,8 +144,7 @@ class _Supervision:
         from noegress_guard.kernel.supervisor import Supervisor
         from noegress_guard.kernel.unix_sockets import UnixSockets
 
-        gate = Gate(self.policies)
-        names = Names(gate, Resolver(), let_all_pass=self.mode == OBSERVE)
-        judge = Judge(gate, names, self.reports, self.mode)
+        names = Names(self.gate, Resolver(), let_all_pass=self.mode == OBSERVE)
+        judge = Judge(self.gate, names, self.reports, self.mode)
         start_new_thread(names.keep_fresh, ())
-        Supervisor(self.machine, listener, judge, Broker(names, judge), UnixSockets(gate), keeper).serve()
+        Supervisor(self.machine, listener, judge, Broker(names, judge), UnixSockets(self.gate), keeper).serve()

@@ -59,7 +59,7 @@ def _policy(policy: GuardPolicy) -> dict[str, Any]:
         "path": policy.path,
         "source": policy.source,
         "digest": policy.digest,
-        "allow": [entry.text for entry in policy.allow],
+        "allow": list(policy.allow),
         "kill_switches": {
             name: {"value": value, "set": os.environ.get(name) == value} for name, value in policy.kill_switches.items()
         },

@@ -444,3 +444,16 @@ def test_a_broken_policy_starts_nothing(supervised: Supervised) -> None:
     done = supervised.guarded.execute(supervised.guard, "run", "--policy", "/nowhere.json", "--", "echo", "ran")
     assert (done.status, done.out) == (78, "")
     assert done.err.startswith("noegress-guard: /nowhere.json cannot be read")
+
+
+def test_a_supervisor_that_fails_ends_the_program(supervised: Supervised) -> None:
+    code = """
+import sys
+from noegress_guard import cli
+from noegress_guard.kernel import supervisor
+supervisor.Supervisor.serve = lambda self: 1 / 0
+sys.exit(cli.main(["run", "--", "sleep", "60"]))
+"""
+    done = supervised.guarded.run(code)
+    assert done.status == 78
+    assert "the supervisor failed (ZeroDivisionError" in done.err

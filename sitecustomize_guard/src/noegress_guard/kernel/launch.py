@@ -104,7 +104,7 @@ def launch(machine: m.Machine, program: Program, prepare: Callable[[], Callable[
     _protect()
     stack_size(256 * 1024)
     sys.setswitchinterval(0.0005)
-    start_new_thread(supervise, (Listener(listener), keeper))
+    start_new_thread(_supervise, (supervise, Listener(listener), keeper))
     os.write(ours, b"go")
     problem = os.read(ours, 4096)
     os.close(ours)
@@ -112,6 +112,15 @@ def launch(machine: m.Machine, program: Program, prepare: Callable[[], Callable[
         os.waitpid(keeper, 0)
         return _explain(problem)
     return _wait(keeper, started)
+
+
+def _supervise(serve: Callable[[Listener, int], None], listener: Listener, keeper: int) -> None:
+    """Serve the tree; without a supervisor its calls would wait for ever, and so an error ends it all."""
+    try:
+        serve(listener, keeper)
+    except BaseException as error:  # noqa: BLE001 -- fails closed: the keeper ends the tree when we are gone
+        os.write(2, f"noegress-guard: the supervisor failed ({error!r}); the program is ended\n".encode())
+        os._exit(CONFIGURATION_ERROR)
 
 
 def _explain(problem: bytes) -> int:

@@ -52,7 +52,9 @@ class Names:
 
     def keep_fresh(self) -> None:
         """Look the listed names up ahead, again and again, and forget what ran out; runs in a thread of its own."""
-        exact = sorted({name for policy in self._gate.policies for name in policy.names if self._gate.resolves(name)})
+        exact = sorted(
+            filter(self._gate.resolves, {name for one in self._gate.policies for name in one.allowlist.names})
+        )
         due = dict.fromkeys(exact, 0.0)
         while True:
             now = time.monotonic()
