@@ -118,7 +118,7 @@ def test_a_waiver_admits_what_was_refused_and_its_end_refuses_it(own: Served, sh
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ("--expires=soon", "is not TOML"),
+        ("--expires=soon", "is no day"),
         ("--versions=banana", "versions"),
         ("--kill-switch=NOTHING", "is not NAME=VALUE"),
     ],

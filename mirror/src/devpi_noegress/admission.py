@@ -18,7 +18,7 @@ from devpi_noegress.advisories import Advisories
 from devpi_noegress.catalogue import CataloguePublisher
 from devpi_noegress.committer import Committer, Decided
 from devpi_noegress.deciding import Deciding
-from devpi_noegress.errors import MirrorError, UpstreamError
+from devpi_noegress.errors import MirrorError, ObstacleError, UpstreamError
 from devpi_noegress.files import BEGUN, ON_THE_WAY, IndexFile, Record, State
 from devpi_noegress.flights import Flights, landed
 from devpi_noegress.gates import Objection, objections
@@ -31,6 +31,7 @@ from devpi_noegress.stage import Deposit, Stage
 from devpi_noegress.store import Change, Project, Store, is_stale
 from devpi_noegress.trail import Trail
 from devpi_noegress.upstream import Upstream
+from noegress.verdict import Verdict
 
 _log = logging.getLogger(__name__)
 _FETCHERS = 16  # files side by side; the scans in between are bounded by the processors
@@ -220,7 +221,9 @@ class Admissions:
     def _refuse_blocked(self, file: IndexFile) -> None:
         if found := self.objections(file):
             reason = "; ".join(objection.reason for objection in found)
-            raise MirrorError(reason, fix="change the policy, or wait where it says until when")
+            is_refused = all(objection.verdict is Verdict.REFUSED for objection in found)
+            fix = "change the policy, or wait where it says until when"
+            raise ObstacleError(reason, fix=fix, is_refused=is_refused)
 
     def _copy(self, file: IndexFile, folder: Path) -> Path:
         location = self._stage.location(file)

@@ -10,7 +10,8 @@ from devpi_noegress.choice import Environment, choose_release, environments, par
 from devpi_noegress.errors import MirrorError
 from devpi_noegress.files import Record, State
 from devpi_noegress.mirror import Mirror
-from devpi_noegress.outcome import Outcome, Tell
+from devpi_noegress.obstacles import obstacle
+from devpi_noegress.outcome import Outcome, Tell, without_decision
 from devpi_noegress.requirement_files import RequirementSet, Wanted, parse_requirements
 from devpi_noegress.resolution import resolve
 
@@ -66,7 +67,8 @@ def _pinned(mirror: Mirror, item: Wanted, place: Environment) -> tuple[Record, .
         is_open=lambda record: record.state is State.ADMITTED or not mirror.admissions.objections(record.file),
     )
     if not chosen:
-        raise MirrorError(f"{item.requirement} has no file here for {place}", fix=f"see noegress mirror explain {name}")
+        found = obstacle(mirror, name, item.requirement.specifier, (place,))
+        raise MirrorError(f"{item.requirement} has no file here for {place}: {found.problem}", fix=found.fix)
     return chosen
 
 
@@ -118,7 +120,7 @@ def _admit(mirror: Mirror, records: list[Record], tell: Tell) -> tuple[list[str]
             if record.state is not State.ADMITTED:
                 line, found = f"{line}: {record.reason}", 3 if record.state is State.UNDECIDED else 1
         except MirrorError as error:
-            line, found = f"{filename}: undecided: {error.problem}", 3
+            line, found = without_decision(filename, error)
         tell(f"[{done}/{len(flights)}] {line}")
         lines.append(line)
         status = max(status, found, key=(0, 3, 1).index)

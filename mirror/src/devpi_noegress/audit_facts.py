@@ -92,7 +92,10 @@ def _by_advisories(facts: Facts, admission: Admission, now: datetime) -> Iterato
     if admission.advisories is not Advisories.REQUIRED:
         return
     if facts.vulnerabilities is None or facts.advisories_date is None:
-        yield _undecided("advisories", "known vulnerabilities were not looked up: no advisories were imported")
+        yield _undecided(
+            "advisories",
+            "known vulnerabilities were not looked up: no advisories were imported (noegress mirror advisories import)",
+        )
         return
     ignored = frozenset(admission.ignored_advisories)
     standing = [names[0] for names in facts.vulnerabilities if ignored.isdisjoint(names)]

@@ -82,7 +82,9 @@ def waive(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome:
         subject=f"{arguments['project']} {arguments['category']}",
         detail=arguments["reason"],
     )
-    return Outcome(lines=(*changed, f"{path}: a waiver was added; the policy is in force"), exit_status=0)
+    again = (f"what is known again is judged when it is asked for: noegress mirror admit {arguments['project']}",)
+    said = f"{path}: a waiver was added; the policy is in force"
+    return Outcome(lines=(*changed, said, *(again if changed else ())), exit_status=0)
 
 
 def import_advisories(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome:
@@ -99,9 +101,15 @@ def history(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcom
     """The audit log, the newest line last."""
     events = mirror.store.events(last=int(arguments.get("last", 50)))
     lines = (
-        f"{event.at:%Y-%m-%dT%H:%M:%SZ} {event.who} {event.action} {event.subject}: {event.detail}" for event in events
+        plain(f"{event.at:%Y-%m-%dT%H:%M:%SZ} {event.who} {event.action} {event.subject}: {event.detail}")
+        for event in events
     )
     return Outcome(lines=tuple(lines)[::-1], exit_status=0)
+
+
+def plain(text: str) -> str:
+    """On one line, whatever somebody wrote into it: a line of the log is one that the mirror wrote."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def _chosen(mirror: Mirror, target: Requirement) -> list[Record]:

@@ -75,7 +75,7 @@ def _by_name(file: IndexFile, admission: Admission) -> Iterator[Objection]:
 def _by_format(file: IndexFile, admission: Admission) -> Iterator[Objection]:
     if file.format not in admission.formats:
         formats = " and ".join(sorted(admission.formats))
-        yield _refused("format", f"it is a {file.format}, and the policy admits only {formats}")
+        yield _refused("format", f"its format is {file.format}, and the policy admits only {formats}")
 
 
 def _by_digest(file: IndexFile, admission: Admission) -> Iterator[Objection]:

@@ -12,12 +12,13 @@ from devpi_noegress.admit_set import admit_set
 from devpi_noegress.carried import carried
 from devpi_noegress.change_operations import history, import_advisories, rescan, restore, revoke, waive
 from devpi_noegress.choice import Environment, choose_release, environments, parse_target, project_of
-from devpi_noegress.errors import MirrorError
+from devpi_noegress.errors import MirrorError, ObstacleError
 from devpi_noegress.explain import explain
 from devpi_noegress.files import Origin, Record, State
 from devpi_noegress.local_file import local_file
 from devpi_noegress.mirror import Mirror
-from devpi_noegress.outcome import Outcome, Tell
+from devpi_noegress.obstacles import obstacle
+from devpi_noegress.outcome import Outcome, Tell, without_decision
 from devpi_noegress.people_operations import (
     decline,
     give_access,
@@ -45,7 +46,7 @@ def admit(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
             else:
                 flights.update(_release(mirror, target, stated, is_whole=is_whole))
         except NoegressError as error:
-            lines.append(f"{target}: {error}")
+            lines.append(str(error) if isinstance(error, ObstacleError) else f"{target}: {error}")
             statuses.add(error.exit_status)
     landed, found = _landed(flights, tell)
     admitted = sum(flight.exception() is None and flight.result().state is State.ADMITTED for flight in flights)
@@ -106,12 +107,7 @@ def _release(
         is_open=lambda record: record.state is State.ADMITTED or not mirror.admissions.objections(record.file),
     )
     if not chosen:
-        wanted = f"{name}{requirement.specifier}"
-        places = ", ".join(map(str, stated))
-        raise MirrorError(
-            f"{wanted} has no release whose files the policy lets be fetched for {places}",
-            fix=f"see noegress mirror explain {name}, or state others with --python and --platform",
-        )
+        raise obstacle(mirror, name, requirement.specifier, stated)
     if is_whole:
         version = chosen[0].file.version
         chosen = tuple(record for record in project.files.values() if record.file.version == version)
@@ -122,7 +118,7 @@ def _result(filename: str, flight: Future[Record]) -> tuple[str, int]:
     try:
         record = flight.result()
     except MirrorError as error:
-        return f"{filename}: undecided: {error.problem}", 3
+        return without_decision(filename, error)
     if record.state is State.ADMITTED:
         switches = f" with {record.kill_switches}" if record.kill_switches else ""
         return f"{filename}: admitted{switches}", 0
@@ -203,7 +199,8 @@ def carry_out(mirror: Mirror, verb: str, arguments: Mapping[str, Any], tell: Tel
     try:
         return OPERATIONS[verb].run(mirror, arguments, tell)
     except NoegressError as error:
-        mirror.store.log(who=arguments["who"], action=f"{verb} (failed)", subject="", detail=error.problem)
+        subject = str(arguments.get("target") or arguments.get("project") or "")
+        mirror.store.log(who=arguments["who"], action=f"{verb} (failed)", subject=subject, detail=error.problem)
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(

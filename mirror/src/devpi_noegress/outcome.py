@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from devpi_noegress.errors import MirrorError
+from devpi_noegress.errors import MirrorError, ObstacleError
 
 Tell = Callable[[str], None]
 """Progress, one line; goes to the standard error of whoever asked."""
@@ -16,6 +16,14 @@ class Outcome:
 
     lines: tuple[str, ...]
     exit_status: int
+
+
+def without_decision(filename: str, error: MirrorError) -> tuple[str, int]:
+    """What is told of a file that was not decided, and with which exit status: unknown is undecided."""
+    is_refused = isinstance(error, ObstacleError) and error.exit_status == 1
+    return (
+        (f"{filename}: refused: {error.problem}", 1) if is_refused else (f"{filename}: undecided: {error.problem}", 3)
+    )
 
 
 def read_outcome(stream: Iterable[bytes], tell: Tell) -> Outcome | None:

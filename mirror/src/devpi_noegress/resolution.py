@@ -18,6 +18,7 @@ from devpi_noegress.choice import Environment, fits, is_pinned
 from devpi_noegress.errors import MirrorError
 from devpi_noegress.files import ON_THE_WAY, Record, State
 from devpi_noegress.mirror import Mirror
+from devpi_noegress.obstacles import obstacle
 
 _ROUNDS = 20_000
 Identifier = tuple[NormalizedName, frozenset[str]]
@@ -50,7 +51,7 @@ def resolve(
     try:
         result = Resolver(provider, BaseReporter()).resolve(wanted, max_rounds=_ROUNDS)
     except ResolutionImpossible as error:
-        causes = "; ".join(sorted({_cause(cause.requirement, cause.parent) for cause in error.causes}))
+        causes = "; ".join(sorted({provider.told(cause.requirement, cause.parent) for cause in error.causes}))
         raise MirrorError(
             f"for {environment} there is no complete set: {causes}",
             fix="see noegress mirror explain NAME for what is missing",
@@ -58,10 +59,6 @@ def resolve(
     except ResolutionTooDeep as error:
         raise MirrorError(f"for {environment} the resolution does not end", fix="pin more versions") from error
     return {choice.name: choice.record for choice in result.mapping.values()}
-
-
-def _cause(requirement: Requirement, parent: Choice | None) -> str:
-    return f"{requirement} (wanted by {parent.name} {parent.version})" if parent is not None else str(requirement)
 
 
 class _Provider(AbstractProvider[Requirement, Choice, Identifier]):
@@ -79,6 +76,14 @@ class _Provider(AbstractProvider[Requirement, Choice, Identifier]):
         """Whether its marker holds here, for any of the extras."""
         marker = requirement.marker
         return marker is None or any(marker.evaluate({**self._environment.markers, "extra": extra}) for extra in extras)
+
+    def told(self, requirement: Requirement, parent: Choice | None) -> str:
+        """What a requirement asks that cannot be met, and what stands in its way where nothing can be had at all."""
+        wanted = f"{requirement} (wanted by {parent.name} {parent.version})" if parent is not None else str(requirement)
+        name = canonicalize_name(requirement.name)
+        if self._releases_in(name, requirement.specifier):
+            return wanted
+        return f"{wanted}: {obstacle(self._mirror, name, requirement.specifier, (self._environment,)).problem}"
 
     def identify(self, requirement_or_candidate: Requirement | Choice) -> Identifier:
         extras = frozenset(map(canonicalize_name, requirement_or_candidate.extras))

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from devpi_noegress.errors import MirrorError
+from noegress.errors import UsageError
 from noegress.policy import parse_policy
 
 
@@ -14,6 +16,7 @@ def add_waiver(path: Path, waiver: Mapping[str, Any]) -> None:
 
     Raises ``PolicyError`` where the waiver or the file has an error.
     """
+    _check_last_day(str(waiver["expires"]))
     is_project = path.name == "pyproject.toml"
     inside = ("tool", "noegress") if is_project else ()
     lines = [f"[[{'.'.join((*inside, 'waiver'))}]]"]
@@ -36,6 +39,15 @@ def add_waiver(path: Path, waiver: Mapping[str, Any]) -> None:
         raise MirrorError(
             f"{path} cannot be written: {error.strerror}", fix="add the waiver as a user who may"
         ) from error
+
+
+def _check_last_day(text: str) -> None:
+    try:
+        last = date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--expires {text!r} is no day", fix="write YYYY-MM-DD") from error
+    if last < datetime.now(UTC).date():
+        raise UsageError(f"--expires {last} is over: the waiver would let nothing in", fix="name a day to come")
 
 
 def _text(value: str) -> str:
