@@ -154,7 +154,7 @@ def read_public_key(path: Path) -> SSlibKey:
         is_its_own = keyid == _keyid(key)
     except OSError as error:
         raise UsageError(
-            f"{path}: cannot be read: {error.strerror}", fix="keep the .pub file beside its key"
+            f"{path}: cannot be read: {error.strerror}", fix="name the .pub file of a key; keep it beside its key"
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path}: is no public key: {error}", fix="name the .pub file beside a key") from error

@@ -14,6 +14,7 @@ from noegress.catalogue.roles import (
     ADMITTED,
     RELEASE,
     Lifetimes,
+    add_signature,
     after,
     file_path,
     first_metadata,
@@ -77,7 +78,10 @@ class CatalogueRepository:
         repository = cls(directory, online, lifetimes=lifetimes)
         delegations = repository.state.role(ADMITTED, repository.state.snapshot()).signed.delegations
         if delegations is None or online.public_key.keyid not in delegations.keys:
-            raise StorageError(f"{directory} is signed by another online key", fix="open it with its own online.pem")
+            raise StorageError(
+                f"{directory} is signed by another online key",
+                fix="open it with its own online key; where that was replaced, put the new one in the place of the old",
+            )
         return repository
 
     @property
@@ -190,7 +194,8 @@ class CatalogueRepository:
         """Sign a bin anew."""
         metadata.signed.version += 1
         metadata.signed.expires = after(now, self.state.lifetimes.bins)
-        metadata.sign(self._online)
+        metadata.signatures.clear()
+        add_signature(metadata, self._online)
 
     def _add_target(self, path: str, content: bytes, files: dict[Path, bytes]) -> TargetFile:
         target = TargetFile(len(content), {"sha256": hashlib.sha256(content).hexdigest()}, path)

@@ -14,9 +14,10 @@ from noegress.catalogue._tuf import (
     SuccinctRoles,
     Targets,
     Timestamp,
+    exceptions,
 )
 from noegress.catalogue.keys import CatalogueKeys, RoleKeys
-from noegress.errors import UsageError
+from noegress.errors import NoegressError, UsageError
 
 S = TypeVar("S", Root, Targets, Snapshot, Timestamp)
 
@@ -134,8 +135,22 @@ def signed_by(signed: S, signers: tuple[Signer, ...], holders: RoleKeys, *, role
             fix=f"bring the keys of {holders.threshold} holders of {role}",
         )
     for signer in able:
-        metadata.sign(signer, append=True)
+        add_signature(metadata, signer)
     return metadata
+
+
+def add_signature(
+    metadata: Metadata[Root] | Metadata[Targets] | Metadata[Snapshot] | Metadata[Timestamp], signer: Signer
+) -> None:
+    """Sign metadata; what goes wrong with a key is told as whoever holds it told it, a token with its PIN above all."""
+    try:
+        metadata.sign(signer, append=True)
+    except exceptions.UnsignedMetadataError as error:
+        if isinstance(error.__cause__, NoegressError):
+            raise error.__cause__ from error
+        raise UsageError(
+            f"the key does not sign: {error}", fix="see that the key is whole, or take its spare"
+        ) from error
 
 
 def after(now: datetime, days: int) -> datetime:

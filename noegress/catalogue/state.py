@@ -18,7 +18,7 @@ from noegress.catalogue._tuf import (
     Timestamp,
 )
 from noegress.catalogue.entry import write_time
-from noegress.catalogue.roles import ADMITTED, MEMBERS, SIGNED, Lifetimes, S, after
+from noegress.catalogue.roles import ADMITTED, MEMBERS, SIGNED, Lifetimes, S, add_signature, after
 from noegress.catalogue.storage import METADATA, TARGETS, StorageError, write_durably, write_whole
 
 _GRACE_SECONDS = 3600
@@ -131,7 +131,7 @@ class CatalogueState:
 def signed_bytes(signed: S, signer: Signer) -> bytes:
     """The metadata of a role that one key signs."""
     metadata = Metadata(signed)
-    metadata.sign(signer)
+    add_signature(metadata, signer)
     return metadata.to_bytes()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from noegress.catalogue._tuf import Key, Metadata, Role, Root, Signer, Targets, exceptions
 from noegress.catalogue.keys import owner_of
-from noegress.catalogue.roles import ADMITTED, RELEASE
+from noegress.catalogue.roles import ADMITTED, RELEASE, add_signature
 from noegress.errors import NoegressError, UsageError
 
 FORMAT = 1
@@ -50,7 +50,7 @@ class Ceremony:
                 fix=f"sign with a key of {', '.join(sorted(owners))}",
             )
         for role in roles:
-            self.metadata[role].sign(signer, append=True)
+            add_signature(self.metadata[role], signer)
         return roles
 
     def to_bytes(self) -> bytes:

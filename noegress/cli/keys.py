@@ -102,9 +102,9 @@ def _propose(args: Namespace) -> int:
         raise UsageError("no role is named", fix="name the role whose keys change: --role release")
     ceremony = propose_keys(state, changes, purpose=purpose)
     args.to.write_bytes(ceremony.to_bytes())
-    names = sorted({owner for holders in ceremony.holders.values() for owner in holders.values()})
-    print(f"{args.to}: {purpose}")
-    print(f"to be signed by holders among {', '.join(names)}: noegress sign {args.to} --key KEY")
+    print(f"{args.to}: {purpose}\nto be signed by enough of each: noegress sign {args.to} --key KEY")
+    for role, holders in ceremony.holders.items():
+        print(f"  {role}: {', '.join(sorted(set(holders.values())))}")
     return 0
 
 

@@ -84,6 +84,17 @@ def test_a_wrong_pin_is_told(key: Path, pin: bytes | None) -> None:
         load_signer(key, passphrase=lambda _path: pin).sign(b"x")
 
 
+def test_a_wrong_pin_is_told_in_a_ceremony(key: Path, repository: CatalogueRepository) -> None:
+    """As the token tells it, and not as python-tuf wraps it."""
+    added = (read_public_key(key.with_name("alice.key.pub")),)
+    holders: RoleKeys = changed_keys(
+        repository.state, "release", remove=frozenset({"alice"}), add=added, threshold=None
+    )
+    ceremony = propose_keys(repository.state, {"release": holders}, purpose="alice got a token")
+    with pytest.raises(UsageError, match="the token does not sign: PinIncorrect"):
+        ceremony.sign(load_signer(key, passphrase=lambda _path: b"wrong"))
+
+
 @pytest.mark.parametrize(("keyid", "label"), [(7, "alice"), (2, "nobody")])
 def test_a_key_that_is_not_there_is_told(token: str, tmp_path: Path, keyid: int, label: str) -> None:
     with pytest.raises(UsageError, match="the token does not show key"):

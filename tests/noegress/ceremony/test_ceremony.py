@@ -12,7 +12,8 @@ from noegress.approval.dossier import request_files
 from noegress.approval.statement import Subject
 from noegress.approval.summary import summarise
 from noegress.catalogue import Publication
-from noegress.catalogue._tuf import Signer
+from noegress.catalogue._tuf import Key as PublicKey
+from noegress.catalogue._tuf import Signature, Signer
 from noegress.catalogue.client import Catalogue
 from noegress.catalogue.error import CatalogueUndecidedError
 from noegress.catalogue.keys import RoleKeys, generate_key, load_signer
@@ -57,6 +58,38 @@ def approved(repository: CatalogueRepository, folder: Path, key: Key, online: Si
     dossier = dossier.with_evidence([summarise(item, online, root_sha256=repository.root_sha256) for item in listed])
     dossier = dossier.signed(key("approver", "bob"), now=now, is_approved=True)
     return propose_release(repository, approved=[check_dossier(dossier, people)])
+
+
+class BrokenSigner(Signer):
+    """A key that fails when it is used, in a way that only it knows."""
+
+    def __init__(self, public: PublicKey, error: Exception) -> None:
+        self._public, self._error = public, error
+
+    @property
+    def public_key(self) -> PublicKey:
+        return self._public
+
+    def sign(self, payload: bytes) -> Signature:  # noqa: ARG002 - as its base has it
+        raise self._error
+
+    @classmethod
+    def from_priv_key_uri(cls, priv_key_uri: str, public_key: PublicKey, secrets_handler: object = None) -> "Signer":
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (UsageError("the token is away", fix="fetch it"), "the token is away"),
+        (OSError("broken"), "does not sign: .*broken"),
+    ],
+)
+def test_a_key_that_does_not_sign_is_told(
+    repository: CatalogueRepository, key: Key, error: Exception, told: str
+) -> None:
+    with pytest.raises(UsageError, match=told):
+        propose_release(repository).sign(BrokenSigner(key("release", "alice").public_key, error))
 
 
 def test_a_release_of_two_of_three_makes_files_count(
