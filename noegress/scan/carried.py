@@ -42,11 +42,13 @@ _WORDS: tuple[tuple[bytes, re.Pattern[bytes] | None], ...] = tuple(
         (b"exec", rb"exec(?<![\w.]exec)[\s(),\]]"), (b"eval", rb"eval(?<![\w.]eval)[\s(),\]]"), (b"builtins", rb"builtins(?:__|\.(?:exec|eval)|[\"']?\s*,)"),
         (b"marshal", rb"marshal(?<![\w]marshal)\b"), (b"__import__", rb"__import__\s*\("), (b"getattr(", rb"getattr\([^,\n]{1,200},[^,\n]{0,200}(?:\+|%|\[::|\.join|\.format|chr|decode)"),
         (b"import_module(", rb"import_module\(\s*(?:[^\"'\s)]|[\"'][^\"'\n]{0,200}(?:-|[\"']\s*[^)\s,\"']))"),
-        (b"[::", rb"\[::\s{0,20}-(?<=[\"']\[::-)"), (b"globals()", rb"globals\(\)\s{0,20}\[[^\]\n]{0,200}\]\s{0,20}[.(]"), (b"vars(", rb"vars\([\w.]{0,200}\)\s{0,20}\[[^\]\n]{0,200}\]\s{0,20}[.(]"),
+        (b"[::", rb"\[::\s{0,20}-(?:(?<=[\"']\[::-)|(?<=[A-Z_]{3}\[::-))"), (b"globals()", rb"globals\(\)\s{0,20}\[[^\]\n]{0,200}\]\s{0,20}[.(]"), (b"vars(", rb"vars\([\w.]{0,200}\)\s{0,20}\[[^\]\n]{0,200}\]\s{0,20}[.(]"),
         (b"locals()", rb"locals\(\)\s{0,20}\[[^\]\n]{0,200}\]\s{0,20}[.(]"), (b"sys.modules[", rb"sys\.modules\[[^\]\n]{0,200}\]\s{0,20}\."), (b"__dict__[", rb"__dict__\[[^\]\n]{0,200}\]\s{0,20}\("),
         (b"pickle.loads(", b""), (b"dill.loads(", b""), (b"run_path", b""), (b"run_module", b""), (b"SourceFileLoader", b""), (b"SourcelessFileLoader", b""), (b"spec_from_", b""), (b"load_source", b""),
         (b"load_compiled", b""), (b"execfile", b""), (b"'-c'", b""), (b'"-c"', b""), (b"sys.executable", b""), (b"iter_modules", b""), (b"walk_packages", b""), (b"def get_source", b""), (b"def get_code", b""),
         (b"64decode", b""), (b"85decode", b""), (b"32decode", b""), (b"16decode", b""), (b"unhexlify", b""), (b"fromhex", b""), (b"rot13", b""), (b"rot_13", b""),
+        (b"decompress(", rb"decompress\(\s{0,20}(?:b?[\"']|[A-Z_]{3})"), (b"map(chr", b""), (b"reversed(", rb"join\(\s{0,20}reversed\("),
+        (b"chr(", rb"chr\([^()\n]{0,40}(?:\([^()\n]{0,40}\))?[^()\n]{0,20}\)\s{1,20}for\b"), (b"bytes(", rb"bytes\(\s{0,20}(?:\[\s{0,20}\d|\w{1,40}\s{0,3}\^)"),
     )
 )  # fmt: skip
 _PATTERNS = tuple(pattern for _, pattern in _WORDS)

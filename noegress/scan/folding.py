@@ -190,8 +190,8 @@ class Folder:
             return self._decode(value, as_text(given[0]) if given else "utf-8")
         if function.attr == "encode" and isinstance(value, str):
             return value.encode()
-        if function.attr == "join" and isinstance(given[0], list):
-            return joined(value, given[0])
+        if function.attr == "join" and isinstance(given[0], (list, str)):
+            return joined(value, list(given[0]))
         if (
             function.attr == "format"
             and isinstance(value, str)

@@ -7,13 +7,14 @@ import ast
 import re
 
 from noegress.scan.bound_names import CHILD_FIELDS, Names
-from noegress.scan.constants import UNPACKED, UNPACKERS, Unfoldable
+from noegress.scan.constants import CODECS, UNPACKED, UNPACKERS, Unfoldable
 from noegress.scan.expressions import tail
 from noegress.scan.folding import Folder
 
 _IMPORTERS = frozenset(("__import__", "importlib.import_module", "importlib.__import__"))
 _SCOPES = frozenset(("globals", "locals", "vars"))
 _DOTTED = re.compile(r"[\w-]+(\.[\w-]+)*")
+_UNPACKING = frozenset(name.rpartition(".")[2] for name in UNPACKERS)
 _CALLED = frozenset((*(name.rpartition(".")[2] for name in (*UNPACKERS, *_IMPORTERS)),))
 _HOLDERS = frozenset((*_SCOPES, "__dict__", "modules", "__builtins__"))
 BUILTINS = ("builtins.", "__builtins__.")
@@ -47,6 +48,12 @@ def _is_spelled(node: ast.AST, names: Names) -> bool:
         called, given = tail(node.func), node.args[-1]
         if called == "join":
             return _is_made(given)
+        if called == "bytes":
+            return isinstance(given, (ast.List, ast.Tuple)) or _is_counted(given)
+        if called == "decode" and len(node.args) == 2:
+            return isinstance(given, ast.Constant) and given.value in CODECS
+        if isinstance(node.func, ast.Name) and node.func.id in names.functions:
+            return any(map(_is_unpacking, ast.walk(names.functions[node.func.id][1])))
         is_open = isinstance(given, ast.Attribute) or (isinstance(given, ast.Name) and given.id not in names.values)
         if called == "getattr":
             return not is_open and not isinstance(given, ast.Constant)
@@ -54,7 +61,7 @@ def _is_spelled(node: ast.AST, names: Names) -> bool:
     if isinstance(node, ast.Subscript):
         holder = node.value
         if isinstance(node.slice, ast.Slice):
-            return isinstance(holder, ast.Constant)
+            return isinstance(holder, ast.Constant) or _is_turned(node, names)
         is_known = not isinstance(node.slice, ast.Name) or node.slice.id in names.values
         return is_known and tail(holder.func if isinstance(holder, ast.Call) else holder) in _HOLDERS
     return False
@@ -65,6 +72,27 @@ def _is_made(node: ast.expr) -> bool:
     if isinstance(node, (ast.GeneratorExp, ast.ListComp)):
         node = node.elt
     return isinstance(node, ast.Call) and tail(node.func) in ("map", "chr", "reversed")
+
+
+def _is_counted(node: ast.expr) -> bool:
+    """Whether a loop puts numbers through exclusive or."""
+    loop = isinstance(node, (ast.GeneratorExp, ast.ListComp)) and node.elt
+    return isinstance(loop, ast.BinOp) and isinstance(loop.op, ast.BitXor)
+
+
+def _is_unpacking(node: ast.AST) -> bool:
+    """Whether a node turns data into a text that does not stand there."""
+    if isinstance(node, ast.Call):
+        return tail(node.func) in ("chr", "reversed", *_UNPACKING)
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+        return node.slice.step is not None
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor)
+
+
+def _is_turned(node: ast.Subscript, names: Names) -> bool:
+    """Whether a constant that has a name is turned round."""
+    held = names.values.get(node.value.id) if isinstance(node.value, ast.Name) else None
+    return isinstance(held, ast.Constant) and isinstance(node.slice, ast.Slice) and node.slice.step is not None
 
 
 def _is_head(node: ast.stmt) -> bool:
@@ -104,7 +132,9 @@ class _Speller:
             module = self._text(node.args[0])
             if _DOTTED.fullmatch(module):
                 return self._module(module, node)
-        if called in UNPACKERS or called == "codecs.decode" or _is_joining(node):
+        if called in UNPACKERS or called in ("codecs.decode", "bytes", "bytearray") or _is_joining(node):
+            return self._constant(node)
+        if isinstance(node.func, ast.Name) and node.func.id in self._names.functions and _is_spelled(node, self._names):
             return self._constant(node)
         return node
 
@@ -132,6 +162,7 @@ class _Speller:
             module = module.partition(".")[0]  # __import__("a.b") gives a
         local = _local(module)
         self.imported[local] = module
+        self._names.imports.setdefault(local, module)
         return ast.copy_location(ast.Name(local, ast.Load()), node)
 
     def _constant(self, node: ast.expr) -> ast.expr:
