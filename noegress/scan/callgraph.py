@@ -88,6 +88,7 @@ class CallGraph:
                 or last == "__main__"
                 or runs_by_itself(path, self.program.files[path])
                 or path in self.program.aside.taken_in
+                or path in self.program.started
                 or any(path.startswith(folder) for folder in self._swept)
                 or path[: path.rfind("/") + 1] in self._picked
                 or any(target == name for target, _, _ in self.entries)

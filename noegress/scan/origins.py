@@ -10,6 +10,7 @@ MAX_HOPS = 6  # from a name to what made it
 MAX_MAKERS = 6  # of one object
 MAX_STEPS = 120  # of one question
 _BASES = ("base_url", "prefix_url", "base")
+_HANDING = frozenset(("partial", "staticmethod", "classmethod", "wraps", "lru_cache", "cache", "retry"))
 _ENTERS = frozenset(("enter_context", "enter_async_context", "cast", "closing", "aclosing"))
 
 
@@ -41,6 +42,53 @@ class Origins:
         for made, maker in self.makers(module, receiver, call.scope):
             found |= self._derived(self.evaluator.absolute(made, maker.function), 0)
         return found
+
+    def functions(self, module: Module, node: Expression, scope: int, hops: int = 0) -> set[str]:
+        """The absolute names of the functions that an expression may be, by whatever way it is kept or handed on."""
+        tag = node[0]
+        if hops > MAX_HOPS:
+            return set()
+        if tag == "c":
+            return self._made_functions(module, module.facts.calls[node[1]], hops)
+        if tag == "n":
+            return self._function_of_name(module, node, scope, hops)
+        if tag == "a":
+            if node[1][0] == "n" and node[1][1] in ("self", "cls"):
+                bound = module.bindings.get((module.class_of(scope), node[2]), ())
+                return {name for each in bound[:3] for name in self.functions(module, each.value, each.scope, hops + 1)}
+            name = self.evaluator.absolute(module, node)
+            return {name} if name else set()
+        if tag in ("o", "l", "d", "i", "x"):
+            return {name for part in self._parts(node) for name in self.functions(module, part, scope, hops + 1)}
+        return set()
+
+    def _function_of_name(self, module: Module, node: Expression, scope: int, hops: int) -> set[str]:
+        scopes = module.facts.scopes
+        while scope >= 0:
+            bound = module.bindings.get((scope, node[1]), ())
+            if bound:
+                return {name for each in bound[:3] for name in self.functions(module, each.value, each.scope, hops + 1)}
+            for param, default in scopes[scope].params if scopes[scope].kind == "function" else ():
+                if param == node[1]:
+                    return self.functions(module, default, scopes[scope].parent, hops + 1) if default else set()
+            scope = scopes[scope].parent
+        name = self.evaluator.absolute(module, node)
+        return {name} if name else set()
+
+    def _made_functions(self, module: Module, call: Call, hops: int) -> set[str]:
+        """What ``getattr``, ``partial``, a decorator or a function of the file gives back."""
+        name, given = tail_of(call.function), call.arguments
+        if name == "getattr" and len(given) >= 2:
+            owner = self.evaluator.absolute(module, given[0])
+            texts = [value.text for value in self.evaluator.values(module, given[1], call.scope)] or ["get"]
+            return {f"{owner}.{text}" for text in texts} if owner else set()
+        if name in _HANDING and given:
+            return self.functions(module, given[0], call.scope, hops + 1)
+        target = self.evaluator.function(module, call)
+        if target is None:
+            return set()
+        values = target[0].returns.get(target[1], ())[:3]
+        return {each for value in values for each in self.functions(target[0], value, target[1], hops + 1)}
 
     def _derived(self, dotted: str, hops: int) -> set[str]:
         symbol = self.evaluator.program.lookup(dotted) if dotted else None

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from noegress.scan.aside import Aside, short_path
 from noegress.scan.entry_points import entry_points
@@ -11,6 +12,7 @@ from noegress.scan.executed_files import EXECUTED
 from noegress.scan.facts import QUIET, Binding, Call, Expression, Facts, Import, PythonFacts, Text
 from noegress.scan.reading import parse_waiting
 
+_STARTING = frozenset(("subprocess", "os", "asyncio", "multiprocessing", "pexpect"))
 # modules that are parsed for their names: what they do, they may have others do
 _TELLING = re.compile(r"telemetry|analytics|usage_?(stats|report|log)|(update|version)_?check(er)?\Z|phone_?home")
 
@@ -100,6 +102,21 @@ class Program:
                 self.module(dotted)
         self.active = [module for module in self.modules.values() if module is not None]
         self._follow()
+        self.started: set[str] = set()
+        """The paths of modules that run as a program in a process of their own, ``python -m``."""
+        self._start()
+
+    def _start(self) -> None:
+        for module in tuple(self.active):
+            if module.roots.isdisjoint(_STARTING):
+                continue
+            for name in {name for call in module.facts.calls for name in _started_by(call)} & set(self.paths):
+                started = self.module(name)
+                if started is not None:
+                    _runs_as_program(started.facts)
+                    self.started.add(started.path)
+                    if started not in self.active:
+                        self.active.append(started)
 
     def _follow(self) -> None:
         """Take in what lies among tests, examples or documentation and is loaded by what does not."""
@@ -228,13 +245,29 @@ def runs_by_itself(path: str, facts: Facts) -> bool:
     return facts.reader == "startup" or ".data/scripts/" in path or path.startswith("../") or EXECUTED in facts.marks
 
 
+def _runs_as_program(facts: PythonFacts) -> None:
+    """What only a program does is what this one does."""
+    rows: list[Call | Text | Import] = [*facts.calls, *facts.texts, *facts.imports]
+    for row in rows:
+        row.idle = False
+
+
+def _started_by(call: Call) -> list[str]:
+    """The names of modules that stand after ``-m`` in a list of words that a call is given."""
+    found = []
+    for node in (*call.arguments, *(value for _, value in call.keywords)):
+        words = node[1] if node[0] == "l" else ()
+        found += [
+            name[1] for flag, name in pairwise(words) if flag[0] == name[0] == "s" and flag[1] == "-m" and not call.idle
+        ]
+    return found
+
+
 def _link(path: str, facts: PythonFacts) -> Module:
     name, package = module_name(path)
     module = Module(path, name, package, facts)
     if name.rpartition(".")[2] == "__main__":
-        rows: list[Call | Text | Import] = [*facts.calls, *facts.texts, *facts.imports]
-        for row in rows:
-            row.idle = False  # it is run as a program, so what only a program does is what it does
+        _runs_as_program(facts)
     for row in facts.imports:
         _link_import(module, row)
     module.roots = frozenset(name.partition(".")[0] for name in module.references)

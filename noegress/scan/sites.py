@@ -204,6 +204,7 @@ class SiteFinder:
         self.origins = Origins(evaluator)
         self.wrappers: dict[tuple[str, int], set[str]] = defaultdict(set)
         self._names: set[str] = set()
+        self._keeping: dict[int, str] = {}
         self._made: list[Expression] = []
         self._sites: list[Site] = []
         self._seen: set[tuple[str, int, str, str]] = set()
@@ -222,7 +223,7 @@ class SiteFinder:
         every = {name for module in self.program.active for name in module.tails}
         names = {name for name in every if name in self._names or _NETLIKE.search(name)} | reaching
         for module, call, name in direct:
-            if name in names:
+            if name in names or (not name and self._kept(module, call)):
                 self._call_site(module, call)
         for module in self.program.active:
             self._text_sites(module)
@@ -230,6 +231,8 @@ class SiteFinder:
 
     def is_client_call(self, module: Module, call: Call) -> bool:
         """Whether a call goes to an HTTP client or a socket, by its name or by what its receiver was made from."""
+        if self._kept(module, call):
+            return True
         name = module.last_name(call)
         targets = self.evaluator.targets(module, call) if call.function[0] == "n" else []
         if any(is_connector(target, name, module.roots) or _is_client(target) for target in targets):
@@ -246,17 +249,35 @@ class SiteFinder:
             return True
         return any(made.partition(".")[0] in CLIENTS for made in self.origins.names(module, call))
 
+    def _kept(self, module: Module, call: Call) -> str:
+        """The function of a client that a call runs, where that was kept under a name or in something first."""
+        node = call.function
+        if node[0] == "n":
+            is_kept = node[1] not in module.imports and node[1] not in module.functions
+        else:
+            is_kept = node[0] in ("x", "c") or (node[0] == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"))
+        if not is_kept or not module.roots & (CLIENTS | _CONNECTING):
+            return ""
+        if id(call) not in self._keeping:
+            names = self.origins.functions(module, node, call.scope)
+            self._keeping[id(call)] = next((name for name in sorted(names) if _is_opening(name)), "")
+        return self._keeping[id(call)]
+
     def _aliases(self, module: Module) -> set[str]:
         """Local names that stand for a client's function: imported under them, or bound to them."""
         found = {local for local, dotted in module.imports.items() if dotted in CONNECTORS or _is_client(dotted)}
         if module.roots & (CLIENTS | _CONNECTING):
             for (_, name), bound in module.bindings.items():
-                if any(
-                    binding.value[0] in ("a", "n") and _is_client(self.evaluator.absolute(module, binding.value))
-                    for binding in bound[:3]
-                ):
+                if any(self._is_function(module, binding.value, binding.scope) for binding in bound[:3]):
                     found.add(name)
+            for scope in module.facts.scopes:
+                for name, default in scope.params:
+                    if default is not None and self._is_function(module, default, scope.parent):
+                        found.add(name)
         return found
+
+    def _is_function(self, module: Module, node: Expression, scope: int) -> bool:
+        return node[0] in ("a", "n", "c", "x") and any(map(_is_opening, self.origins.functions(module, node, scope)))
 
     def _find_wrappers(self, calls: list[tuple[Module, Call, str]], reaching: frozenset[str]) -> None:
         """Functions that hand a parameter of theirs to a network call, three steps up."""
@@ -330,13 +351,12 @@ class SiteFinder:
         nodes = [*call.arguments[:3], *(value for _, value in keywords), *wrapped]
         nodes += self._from_mapping(call)
         hit = False
+        last = self._kept(module, call).rpartition(".")[2] or module.last_name(call)
         texts: list[str] = []
         for node in nodes:
             for value in self.evaluator.values(module, node, call.scope):
                 texts.append(value.text)
-                for address in self._addresses_of(
-                    value, module.last_name(call), node, call, client=client or bool(wrapped)
-                ):
+                for address in self._addresses_of(value, last, node, call, client=client or bool(wrapped)):
                     hit = True
                     self._add(address, module, call, value, sure=client or bool(wrapped))
         if not hit and client:
@@ -397,6 +417,11 @@ class SiteFinder:
                             tail=text.context, call=None, text=text.text, constant=None, sure=False,
                         )
                     )  # fmt: skip
+
+
+def _is_opening(target: str) -> bool:
+    """Whether an absolute name is a function of a client, or opens a connection."""
+    return target in CONNECTORS or _is_client(target)
 
 
 def _is_client(target: str) -> bool:
