@@ -48,11 +48,12 @@ def test_requests_in_one_go_are_answered_in_their_order(narrow: tuple[Served, Pu
         assert found[5] == expected[5]
 
 
-def test_a_page_from_memory_waits_for_no_other_thread(narrow: tuple[Served, Published], index: Index) -> None:
-    served, _ = narrow
+def test_what_is_in_memory_waits_for_no_other_thread(narrow: tuple[Served, Published], index: Index) -> None:
+    served, published = narrow
     token = served.command("access", "add", "ada", "--role", "approver").stdout.strip()
-    page = "/root/curated/+simple/quick/"
+    page, file = "/root/curated/+simple/quick/", served.file_path(published.content, published.filename)
     before = served.get(page, Accept=SIMPLE_JSON)
+    assert served.get(file).body == published.content
     index.publish("slow", "1.0")
     index.delay = 4
     body = b'{"targets": ["slow"]}'
@@ -73,6 +74,7 @@ def test_a_page_from_memory_waits_for_no_other_thread(narrow: tuple[Served, Publ
             for _ in range(20):
                 got = served.get(page, Accept=SIMPLE_JSON)
                 assert (got.status, got.body) == (200, before.body)
+                assert served.get(file).body == published.content
             assert time.monotonic() - begun < 3
             assert not waiting.done()
             assert waiting.result(60).status == 200

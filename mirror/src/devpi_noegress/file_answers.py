@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from devpi_noegress.answers import REVALIDATE, Answer, answer
 from devpi_noegress.negotiation import is_unchanged
+from devpi_noegress.waiting import is_at_once, may_take_time
 
 _SMALL = 1 << 16  # bytes; read at once, which is cheaper than to hand the file over
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
@@ -33,7 +34,10 @@ def file_answer(environ: Mapping[str, Any], location: Path, *, etag: str) -> Ans
     if environ["REQUEST_METHOD"] == "HEAD":
         return Answer(status=status, headers=headers, body=())
     if end - first <= _SMALL:
-        return Answer(status=status, headers=headers, body=(_read(location, first, end - first),))
+        piece = _read(location, first, end - first, is_at_once=is_at_once(environ))
+        if piece is not None:
+            return Answer(status=status, headers=headers, body=(piece,))
+    may_take_time(environ)
     content = location.open("rb")
     content.seek(first)
     # the server sends as much of it as Content-Length says, and keeps no thread for it however slow the client is
@@ -57,9 +61,16 @@ def _span(environ: Mapping[str, Any], size: int, etag: str) -> tuple[int, int] |
     return int(first), min(size, int(last) + 1) if last else size
 
 
-def _read(location: Path, first: int, count: int) -> bytes:
+def _read(location: Path, first: int, count: int, *, is_at_once: bool) -> bytes | None:
+    """Bytes of a file; at once only from memory, and None where they would have to come from the disk."""
     descriptor = os.open(location, os.O_RDONLY)
     try:
-        return os.pread(descriptor, count, first)
+        if not is_at_once:
+            return os.pread(descriptor, count, first)
+        buffer = bytearray(count)
+        try:
+            return bytes(buffer) if os.preadv(descriptor, [buffer], first, os.RWF_NOWAIT) == count else None
+        except OSError:  # not in memory, or a file system that cannot say
+            return None
     finally:
         os.close(descriptor)

@@ -16,6 +16,7 @@ from devpi_noegress.negotiation import is_unchanged
 from devpi_noegress.notice import noticed_project
 from devpi_noegress.requester import Requester
 from devpi_noegress.stage import INDEX
+from devpi_noegress.waiting import may_take_time
 
 FILES = f"/{INDEX}/+f/"
 TITLE = "Blocked by noegress"
@@ -35,6 +36,8 @@ class FileDoor:
         record = self._mirror.store.files.get(path)
         if record is None:
             return self._unknown(path)
+        if record.state in ON_THE_WAY or beside:
+            may_take_time(environ)
         if record.state in ON_THE_WAY:
             found = self._on_its_way(environ, requester, record)
             if isinstance(found, Answer):
@@ -49,6 +52,8 @@ class FileDoor:
         return self._bytes(environ, requester, record)
 
     def _bytes(self, environ: Mapping[str, Any], requester: Requester, record: Record) -> Answer:
+        if not self._mirror.stage.was_located(record.file):
+            may_take_time(environ)
         location = self._mirror.stage.location(record.file)
         if location is None:
             return self._refusal(record, "the mirror has lost its bytes")

@@ -62,7 +62,7 @@ class FrontDoor:
 
     def _answer(self, environ: Mapping[str, Any]) -> Answer | None:
         path: str = environ["PATH_INFO"]
-        if not path.startswith(SIMPLE):
+        if not path.startswith((SIMPLE, FILES)):
             may_take_time(environ)
         if not path.startswith((SIMPLE, FILES, OWN)) and path not in _WITHOUT_SLASH:
             return self._hindrance(environ, path)

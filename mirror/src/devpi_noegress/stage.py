@@ -241,6 +241,10 @@ class Stage:
         }
         return [file for file in files if file.path not in sizes or file.size not in (None, sizes[file.path])]
 
+    def was_located(self, file: IndexFile) -> bool:
+        """Whether it was asked for before, so that it takes no time to tell where it lies."""
+        return file.path in self._locations
+
     def location(self, file: IndexFile) -> Path | None:
         """Where a file of the stage lies on disk."""
         known = self._locations.get(file.path)

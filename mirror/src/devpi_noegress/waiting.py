@@ -60,9 +60,14 @@ def environment(*, waiting: Waiting, is_at_once: bool) -> dict[str, Any]:
     return {KEY: waiting, _AT_ONCE: is_at_once}
 
 
+def is_at_once(environ: Mapping[str, Any]) -> bool:
+    """Whether the thread of all connections handles the request."""
+    return bool(environ.get(_AT_ONCE))
+
+
 def may_take_time(environ: Mapping[str, Any]) -> None:
     """Say that what follows is more than a look into memory: from here on no other connection must wait for it."""
-    if environ.get(_AT_ONCE):
+    if is_at_once(environ):
         raise NotAtOnce
 
 
