@@ -12,6 +12,8 @@ PARTS = {
     "hatch_noegress": ROOT / "hatch_plugin/src/hatch_noegress",
     "noegress_guard": ROOT / "sitecustomize_guard/src/noegress_guard",
 }
+GUARD = PARTS["noegress_guard"]
+GUARD_FILES = [path for path in GUARD.rglob("*.py") if path.stem not in {"__init__", "sitecustomize"}]
 # part → parts of ours that it may import
 ARROWS: dict[str, set[str]] = {
     "noegress": set(),
@@ -80,3 +82,13 @@ def test_the_core_is_built_in_floors() -> None:
 def test_every_room_of_the_core_has_a_floor() -> None:
     rooms = {path.name.removesuffix(".py") for path in PARTS["noegress"].iterdir() if not path.name.startswith("_")}
     assert rooms - {"py.typed"} <= set().union(*CORE_FLOORS)
+
+
+def test_the_modules_of_the_guard_import_each_other_in_no_circle() -> None:
+    """What is imported only for types counts as well; the package itself, which holds the constants, does not."""
+    files = {".".join(("noegress_guard", *path.relative_to(GUARD).with_suffix("").parts)): path for path in GUARD_FILES}
+    above = {name: imports(path) & set(files) for name, path in files.items()}
+    while free := [name for name, reached in above.items() if not reached & set(above)]:
+        for name in free:
+            del above[name]
+    assert above == {}

@@ -1,7 +1,8 @@
 """The command line of the guard: what is not understood is said, and nothing runs."""
 
 import pytest
-from noegress_guard.cli import Options, UsageError, main
+from noegress_guard.cli import main
+from noegress_guard.options import Options, UsageError
 
 
 def test_options_end_where_the_program_begins() -> None:

@@ -15,10 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from noegress_guard.cli import Options
     from noegress_guard.kernel.machine import Machine
     from noegress_guard.kernel.reporter import Reporter
     from noegress_guard.kernel.seccomp import Listener
+    from noegress_guard.options import Options
 
 _OBSERVE_VARIABLE = "NOEGRESS_GUARD_OBSERVE"
 """Makes the Python layer ask the supervisor about everything, so that the inventory has who tried."""
