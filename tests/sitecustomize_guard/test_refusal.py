@@ -173,6 +173,43 @@ def test_a_forked_child_counts_anew(guarded: Guarded) -> None:
     assert sorted(event["count"] for event in events(path)) == [1, 1, 2, 2]
 
 
+def test_a_child_of_multiprocessing_counts_to_the_end(guarded: Guarded) -> None:
+    """It ends without what is registered for the exit of an interpreter."""
+    path = guarded.folder / "events.jsonl"
+    program = guarded.folder / "program.py"
+    attempts = "\n".join("    " + line for line in REPEAT.format(times=5).strip().splitlines())
+    program.write_text(
+        f"import multiprocessing\ndef work():\n{attempts}\nif __name__ == '__main__':\n"
+        "    child = multiprocessing.get_context('fork').Process(target=work); child.start(); child.join()\n",
+        "utf-8",
+    )
+    policy = guarded.write({"allow": []})
+    guarded.execute(
+        str(guarded.python), str(program), NOEGRESS_GUARD_POLICY=str(policy), NOEGRESS_GUARD_EVENTS=str(path)
+    )
+    assert max(event["count"] for event in events(path)) == 5
+
+
+MESSAGES = {
+    "socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)": (
+        "refused a socket (raw): the guard cannot see where it sends to (policy {policy}); tried by <application> at "
+        "<string>:2; no policy can allow it"
+    ),
+    "socket.socket().bind(('secret.example', 0))": (
+        "refused bind to secret.example:0: it is not on the allowlist of {policy}; tried by <application> at "
+        '<string>:2; to allow it, add "secret.example:PORT" to [egress] allow in noegress.toml and run'
+    ),
+    "import os; os.environ['HOSTALIASES'] = 'x'": "refused to set HOSTALIASES: lookups of listed names would carry",
+    "socket.getnameinfo(('203.0.113.1', 80), 0)": 'add "203.0.113.1:PORT" to [egress] allow in noegress.toml',
+}
+
+
+@pytest.mark.parametrize("attempt", MESSAGES)
+def test_a_message_says_what_was_tried_and_what_would_help(guarded: Guarded, attempt: str) -> None:
+    done = guarded.run(f"import socket\n{attempt}", policy={"allow": []})
+    assert MESSAGES[attempt].format(policy=guarded.folder / "guard.json") in done.err
+
+
 def test_many_different_destinations_do_not_flood_the_log(guarded: Guarded) -> None:
     path = guarded.folder / "events.jsonl"
     code = """

@@ -60,6 +60,9 @@ def record(event: dict[str, Any]) -> None:
         if not _owner:
             atexit.register(flush)
         _owner = os.getpid()
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:  # its children end without what is registered for the exit
+            util.Finalize(None, flush, exitpriority=0)
     key: tuple[object, ...] = tuple(
         str(event.get(part)) for part in ("event", "operation", "destination", "file", "line", "distributions")
     )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _AF_NETLINK: Final = 16
 _AF_UNSPECIFIED_BY_CALLER: Final = -1
 _TCP, _UDP = 6, 17
+_DNS_PORT: Final = 53
 _SO_DOMAIN: Final = 39 if sys.platform == "linux" else None
 _TYPE_MASK: Final = 0xF if sys.platform == "linux" else 0xFFFF  # without SOCK_NONBLOCK and SOCK_CLOEXEC
 _importing: list[bool] = []
@@ -106,12 +107,12 @@ def _check_new(gate: Gate, module: Any, family: int, kind: int, protocol: int) -
         allowed = {module.SOCK_STREAM: _TCP, module.SOCK_DGRAM: _UDP, -1: 0}.get(kind & _TYPE_MASK if kind > 0 else -1)
         if allowed is not None and protocol in {-1, 0, allowed}:
             return
-        what = "a raw socket" if kind > 0 and kind & _TYPE_MASK == module.SOCK_RAW else f"IP protocol {protocol}"
+        what = "raw" if kind > 0 and kind & _TYPE_MASK == module.SOCK_RAW else f"IP protocol {protocol}"
     elif family == _AF_NETLINK and sys.platform == "linux" and protocol in {-1, 0}:
         return  # routing: the C library asks it for the machine's own addresses
     else:
         what = f"address family {family}"
-    why = f"the guard cannot see where {what} sends to"
+    why = "the guard cannot see where it sends to"
     refuse(Attempt(operation="socket", host=what, port=None, why=why, fix=""), gate)
 
 
@@ -122,8 +123,11 @@ def _check_send(gate: Gate, module: Any, operation: str, sock: Any, address: Any
     original = native_type(type(sock))
     family, kind = _family_and_type(original, sock, module)
     if family == getattr(module, "AF_UNIX", None):
-        _check_unix(gate, operation, address)
-        return
+        if not isinstance(address, tuple):
+            _check_unix(gate, operation, address)
+            return
+        # a datagram socket under the kernel layer is an end of a pair; C code reads the address as its maker claimed
+        family, kind = original.family.__get__(sock), original.type.__get__(sock) & _TYPE_MASK
     protocol = {module.SOCK_STREAM: "tcp", module.SOCK_DGRAM: "udp"}.get(kind, "raw")
     found, port, host = None, None, None
     if isinstance(address, tuple) and tuple.__len__(address) >= 2:
@@ -137,6 +141,8 @@ def _check_send(gate: Gate, module: Any, operation: str, sock: Any, address: Any
             return
         if isinstance(found, tuple) and gate.allows_address(_reached(original, sock, found), protocol, port):
             return
+    if port == _DNS_PORT and protocol == "udp" and is_supervised():
+        return  # the supervisor answers in the place of every name server
     text = format_address(found) if isinstance(found, tuple) else found or shown(address)
     refuse(Attempt(operation=operation, host=text, port=port, protocol=protocol), gate)
 

@@ -11,7 +11,12 @@ from noegress_guard.link import ask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from noegress_guard.decision import Gate
+
+
+_NOT_LISTED: Final = "it is not on the allowlist"
 
 
 class Attempt:
@@ -35,8 +40,15 @@ class Attempt:
         """A name, an address as destinations spell it, or `unix:PATH`."""
         self.port = port
         self.protocol = protocol
-        self.why = why or "it is not on the allowlist"
+        self.why = why or _NOT_LISTED
         self.fix = fix
+
+    @property
+    def act(self) -> str:
+        """What was tried, in words."""
+        if self.operation == "socket":
+            return f"a socket ({self.host})"
+        return f"to set {self.host}" if self.operation == "putenv" else f"{self.operation} to {self.destination}"
 
     @property
     def destination(self) -> str:
@@ -79,14 +91,20 @@ def refuse(attempt: Attempt, gate: Gate) -> None:
 
 def _message(attempt: Attempt, gate: Gate, origin: Origin, policies: list[str]) -> str:
     """Say what was refused, why, who tried and what to add where."""
-    text = f"noegress-guard refused {attempt.operation} to {attempt.destination}: {attempt.why}"
-    text += f" of {' and '.join(policies)}" if policies else " (no guard policy was found, and so nothing is allowed)"
+    text = f"noegress-guard refused {attempt.act}: {attempt.why}"
+    if attempt.why != _NOT_LISTED:
+        text += f" (policy {' and '.join(policies)})" if policies else ""
+    else:
+        text += (
+            f" of {' and '.join(policies)}" if policies else " (no guard policy was found, and so nothing is allowed)"
+        )
     text += f"; tried by {origin}"
     fix = attempt.fix
     if fix is None:
-        needs_port = attempt.port is None and not attempt.host.startswith("unix:")
-        fix = f'"{attempt.destination}{":PORT" if needs_port else ""}" to [egress] allow'
+        target = attempt.destination.removesuffix(":0")
+        has_port = attempt.port or attempt.host.startswith("unix:")
+        fix = f'"{target}{"" if has_port else ":PORT"}" to [egress] allow'
     if not fix:
-        return text
+        return f"{text}; no policy can allow it"
     sources = " and ".join(dict.fromkeys(policy.source for policy in gate.policies)) or "noegress.toml"
     return f"{text}; to allow it, add {fix} in {sources} and run `noegress policy export guard`"

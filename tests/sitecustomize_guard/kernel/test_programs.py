@@ -446,6 +446,21 @@ def test_a_broken_policy_starts_nothing(supervised: Supervised) -> None:
     assert done.err.startswith("noegress-guard: /nowhere.json cannot be read")
 
 
+def test_a_refused_datagram_names_its_destination_under_both_layers(supervised: Supervised) -> None:
+    """The socket is an end of a pair there, of another family than the program believes."""
+    code = """
+import socket
+for address in (("203.0.113.1", 99), ("203.0.113.1", 53)):
+    try: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", address)
+    except OSError as error: print(type(error).__name__, error)
+"""
+    done = supervised.run(str(supervised.guarded.python), "-c", code)
+    (line,) = done.out.splitlines()  # what goes to a name server is answered by the supervisor
+    assert "EgressRefused" in line
+    assert "refused sendto to udp://203.0.113.1:99" in line
+    assert "udp://203.0.113.1:99" in {event["destination"] for event in events_of(done)}
+
+
 def test_a_supervisor_that_fails_ends_the_program(supervised: Supervised) -> None:
     code = """
 import sys
