@@ -68,15 +68,29 @@ class TelemetryDependency(Rule):
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
         yield from _by_environment(scene)
+        own = {name for dotted in scene.program.paths for name in _with_parents(dotted)}
         for module in scene.program.active:
             outside = {root for root in module.roots if root not in scene.program.tops}
-            themed = any(map(_ROOT.search, outside))
+            outside |= {_foreign(dotted, own, scene) for dotted in module.imports.values()} - {""}
+            themed = any(_ROOT.search(name.rpartition(".")[2]) for name in outside)
             names = {name for name in module.tails if themed or name in _EXPORTERS or _SENDER.search(name)}
             if not outside or not names or not scene.graph.is_loaded(module):
                 continue
             for call in module.facts.calls:
                 if not call.idle and tail_of(call.function) in names:
                     yield from _judge(scene, module, call, outside)
+
+
+def _with_parents(dotted: str) -> list[str]:
+    parts = dotted.split(".")
+    return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+
+
+def _foreign(dotted: str, own: set[str], scene: Scene) -> str:
+    """The package of another distribution in a namespace that both share; empty where there is none."""
+    if dotted.partition(".")[0] not in scene.program.tops or dotted.partition(".")[0] in scene.program.paths:
+        return ""
+    return next((name for name in _with_parents(dotted)[:-1] if name not in own), "")
 
 
 def _by_environment(scene: Scene) -> Iterator[Evidence]:
@@ -96,10 +110,10 @@ def _judge(scene: Scene, module: Module, call: Call, outside: set[str]) -> Itera
         yield from _exporter(scene, module, call)
         return
     target = scene.evaluator.absolute(module, call.function)
-    root = target.partition(".")[0]
+    root = next((name for name in _with_parents(target)[:-1] if name in outside), "")
     if "." not in target or root not in outside or _head(call) not in module.imports or _NOT_SENT.match(target):
         return
-    by_root = bool(_ROOT.search(root)) and root.replace("_", "-") not in scene.own_names
+    by_root = bool(_ROOT.search(root.rpartition(".")[2])) and root.replace("_", "-") not in scene.own_names
     if by_root or _SENDER.search(name):
         on = not scene.is_chosen(module.path)
         yield Evidence(

@@ -15,6 +15,8 @@ from noegress.scan.address import HOLE
 
 _FORMAT = re.compile(r"\{([^{}]*)\}")
 _PERCENT = re.compile(r"%(?:\((\w+)\))?[-#0-9.]*[sdrf]")
+_ENDED = re.compile(r"\A\w+://[\w.-]+\.[a-z]{2,6}\Z")
+_VERSIONED = re.compile(r"v\d+\b|https?:?\b")
 MAX_DOCUMENT = 100_000  # characters of JSON that is read
 _DOLLAR = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 _PACKED = frozenset(("!I", ">I", "!L", ">L"))
@@ -109,6 +111,8 @@ def unpacked_address(form: str, number: str) -> str:
 
 def join(one: Value, glue: str, two: Value) -> Value:
     """Two texts with what stands between them; the origin is that of the first which has one."""
+    if glue == "" and _VERSIONED.match(two.text) and _ENDED.search(one.text):
+        glue = "/"  # an object that stands for a URL is written with one at its end
     source = one if one.path and (one.text.strip(HOLE) or not two.path) else two
     return Value((one.text + glue + two.text)[:4000], source.path, source.line)
 

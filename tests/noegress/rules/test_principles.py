@@ -597,3 +597,16 @@ def test_an_exporter_is_pointed_by_the_environment(setting: str) -> None:
     assert "telemetry" in on(scan(package(tool.format(name="OTEL_EXPORTER_OTLP_ENDPOINT", url=url))))
     assert "telemetry" not in on(scan(package(tool.format(name="ACME_BACKEND", url=url))))
     assert scan(package(tool.format(name="HTTPS_PROXY", url=url))).egress == ("otel.vendor.dev",)
+
+
+def test_a_sender_in_a_shared_namespace_is_another_distribution() -> None:
+    call = "from vendor.cli.telemetry import save\ndef flush():\n    save('x')\nflush()\n"
+    files = {"vendor/cli/acme/__init__.py": call}
+    assert "telemetry" in on(scan_lab.scan(files, "acme"))
+    assert "telemetry" not in on(scan_lab.scan({**files, "vendor/cli/telemetry.py": "def save(x): pass\n"}, "acme"))
+
+
+def test_the_root_of_a_url_object_ends_where_the_path_begins() -> None:
+    made = "from pydantic import AnyUrl\nBASE = AnyUrl('https://otel.vendor.dev')\n"
+    tool = f"import requests\n{made}requests.post(str(BASE) + 'v1/traces')\n"
+    assert scan(package(tool)).egress == ("otel.vendor.dev",)
