@@ -63,10 +63,10 @@ def _mend(report: Report, policy: Policy) -> bool:
 
 def _catalogue(policy: Policy) -> tuple[Catalogue | None, str]:
     """The catalogue, or why there is none to believe: then what it would decide is undecided."""
-    try:
-        from noegress.catalogue.client import Catalogue as SignedCatalogue  # noqa: PLC0415 - its extra may be missing
-    except ImportError:
-        return None, "the catalogue needs an extra: pip install 'noegress[catalogue]'"
+    if policy.catalogue.url is None:
+        return None, "the policy names no catalogue"
+    from noegress.catalogue.client import Catalogue as SignedCatalogue  # noqa: PLC0415  # python-tuf is an extra
+
     try:
         return SignedCatalogue.of_policy(policy), ""
     except NoegressError as error:

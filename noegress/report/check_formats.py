@@ -101,7 +101,8 @@ def github(report: Report, policy: str) -> str:
         written = ",".join(f"{name}={_property(value)}" for name, value in properties.items() if value != "0")
         lines.append(f"::{violation.weight.value} {written}::{_data(_sentence(violation))}")
     count = len(report.violations)
-    return "\n".join([*lines, f"{count} violations besides {report.mirror} (policy: {policy})"])
+    told = "1 violation" if count == 1 else f"{count} violations"
+    return "\n".join([*lines, f"{told} besides {report.mirror} (policy: {policy})"])
 
 
 def gitlab(report: Report, policy: str) -> str:  # noqa: ARG001 - one signature for every format

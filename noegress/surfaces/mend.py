@@ -17,6 +17,8 @@ VARIABLES = "noegress.env"
 # in a file of requirements an option stands alone on its line
 _FURTHER = re.compile(r"\s*(--extra-index-url|--find-links|-f)(=|\s|$)")
 _REQUIREMENTS = "requirements"
+_LOCK = re.compile(r".*\.lock(\.json)?|(.*[-.])?conda-lock.*\.ya?ml|pylock\..*")
+"""What a tool writes as a whole: an address put into it would be no lock any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,8 @@ def edits(report: Report, policy: Policy) -> tuple[Edit, ...]:
             by_file.setdefault(violation.file, []).append(violation)
     for file, violations in by_file.items():
         path = report.directory / file
+        if _LOCK.fullmatch(path.name):
+            continue
         try:
             before = path.read_bytes().decode("utf-8")
         except (OSError, UnicodeDecodeError):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import Enum
 
 from noegress.surfaces.inspection import COMMAND_LINE, ENVIRONMENT, Inspection, Origin
@@ -110,7 +111,9 @@ def place_violations(
         text, fix = f"{written}{part}", _fix(inspection, place, origin, written)
         if place in (Place.DEFAULT, Place.EXTRA, Place.CHANNEL):
             url = _NAMED.fullmatch(part)
-            yield from inspection.index(surface, origin, url=url[1] if url else part, text=text, fix=fix)
+            found = inspection.index(surface, origin, url=url[1] if url else part, text=text, fix=fix)
+            # an index of Python projects cannot stand in the place of a channel
+            yield from (replace(one, address="") for one in found) if place is Place.CHANNEL else found
         elif place is Place.REFERENCE:
             yield from inspection.reference(surface, origin, part, text=text)
         elif place is Place.TORCH:
@@ -124,6 +127,8 @@ def place_violations(
 def _fix(inspection: Inspection, place: Place, origin: Origin, written: str) -> str:
     if place is Place.DEFAULT:
         return f"set it to {inspection.mirror.url}"
+    if place is Place.CHANNEL:
+        return "leave the channel out, and install from the mirror with pip or uv"
     if place is Place.HOST:
         return "remove it, and name the mirror's authority (PIP_CERT, SSL_CERT_FILE)"
     if origin.file == ENVIRONMENT:

@@ -124,12 +124,67 @@ def test_machine_readable_forms_are_json(project: Path, form: str) -> None:
     json.loads(done.stdout)
 
 
+def without_tuf(project: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    code = (
+        f"import sys; sys.modules['tuf'] = None\nfrom noegress.cli import main; sys.exit(main({['check', *arguments]}))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project,
+        env={"PATH": os.defpath, **SHUT},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_extra_is_asked_for_only_where_the_policy_names_a_catalogue(project: Path) -> None:
+    (project / "requirements.txt").write_text("six\n")
+    done = without_tuf(project, "--scope", "project")
+    assert done.returncode == 3
+    assert "the policy names no catalogue" in done.stdout
+    with (project / "noegress.toml").open("a") as policy:
+        policy.write(f'[catalogue]\nurl = "http://127.0.0.1:1/"\nroot-sha256 = "{"0" * 64}"\n')
+    done = without_tuf(project, "--scope", "project")
+    assert done.returncode == 2
+    assert "pip install 'noegress[catalogue]'" in done.stderr
+    assert without_tuf(project, "--scope", "project", "--offline").returncode == 0
+
+
 def test_what_needs_a_catalogue_is_undecided_without_one(project: Path) -> None:
     (project / "requirements.txt").write_text("six\n")
     done = check(project)
     assert done.returncode == 3
     assert "not judged" in done.stdout
     assert check(project, "--offline").returncode == 0
+
+
+def test_a_channel_of_conda_is_no_index_that_the_mirror_could_replace(project: Path) -> None:
+    texts = {
+        "environment.yml": "channels:\n  - conda-forge\ndependencies:\n  - python\n",
+        "pixi.toml": '[workspace]\nchannels = ["https://channel.example/main"]\n',
+        "ci.sh": "conda install -c https://channel.example/main numpy\n",
+    }
+    for name, text in texts.items():
+        (project / name).write_text(text)
+    done = check(project, "--offline", "--fix")
+    assert done.returncode == 1
+    assert done.stdout.count("fix: leave the channel out") == len(texts)
+    assert {name: (project / name).read_text() for name in texts} == texts
+
+
+def test_a_lock_is_left_to_the_tool_that_writes_it(project: Path) -> None:
+    texts = {
+        "pixi.lock": "version: 6\nenvironments:\n  default:\n    indexes:\n    - https://evil.example/simple\n",
+        "Pipfile.lock": '{"_meta": {"sources": [{"name": "x", "url": "https://evil.example/s"}]}, "default": {}}\n',
+        "conda-lock.yml": "version: 1\npackage:\n- name: six\n  manager: pip\n  url: https://evil.example/six.whl\n",
+    }
+    for name, text in texts.items():
+        (project / name).write_text(text)
+    done = check(project, "--offline", "--fix")
+    assert done.returncode == 1
+    assert all(f"{name}:" in done.stdout for name in texts)
+    assert {name: (project / name).read_text() for name in texts} == texts
 
 
 def test_fixes_keep_comments_other_settings_and_the_mode_of_a_file(project: Path) -> None:
