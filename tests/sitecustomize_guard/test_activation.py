@@ -236,13 +236,48 @@ def test_an_anchor_in_etc_wins_and_the_variable_only_narrows(
     assert (done.status, len(listener.arrived)) == (status, 1 - status), done.err
 
 
-@pytest.mark.parametrize("version", ["3.12", "3.13"])
+ATTEMPT = """
+import socket
+try: socket.create_connection(("127.0.0.1", {port}), 5); print("out", flush=True)
+except OSError as error: print(type(error).__name__, flush=True)
+"""
+FORMS = {
+    "options": """
+import subprocess, sys
+for option in ("-I", "-E", "-s", "-P", "-OO", "-Xdev", "-Xfrozen_modules=off"):
+    subprocess.run([sys.executable, option, "-c", {attempt!r}])
+""",
+    "an empty environment": "import os, sys; os.execve(sys.executable, [sys.executable, '-c', {attempt!r}], {{}})",
+    "fork": "import os\nif os.fork() == 0: exec({attempt!r})\nelse: os.wait()",
+    "multiprocessing": """
+import multiprocessing, sys
+open("program.py", "w").write("def work(): exec(" + repr({attempt!r}) + ")")
+if __name__ == "__main__":
+    sys.path.insert(0, "."); import program
+    for method in ("fork", "spawn", "forkserver"):
+        process = multiprocessing.get_context(method).Process(target=program.work); process.start(); process.join()
+""",
+    "sub-interpreters": """
+try: import _interpreters as interpreters
+except ImportError: import _xxsubinterpreters as interpreters
+for kind in ((), ("isolated",), ("legacy",)) if interpreters.__name__ == "_interpreters" else ((),):
+    interpreters.run_string(interpreters.create(*kind), {attempt!r})
+""",
+}
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.13", "3.14"])
 def test_newer_pythons_are_guarded(guard_wheel: Path, tmp_path: Path, listener: Listener, version: str) -> None:
     interpreters = sorted(PYENV.glob(f"{version}.*/bin/python"))
     if not interpreters:
         pytest.skip(f"no Python {version} on this machine")
     guarded = Guarded(python=make_environment(tmp_path, guard_wheel, interpreters[-1]), folder=tmp_path)
     assert refused(guarded.run(CONNECT.format(port=listener.port)).err)
+    assert listener.arrived == []
+    for form, code in FORMS.items():
+        started = guarded.run(code.format(attempt=ATTEMPT.format(port=listener.port)))
+        assert (set(started.out.split()), started.status) == ({"EgressRefused"}, 0), (form, started)
+        assert "Traceback" not in started.err, (form, started)
     assert listener.arrived == []
     allowed = guarded.run(CONNECT.format(port=listener.port), policy={"allow": [f"127.0.0.1:{listener.port}"]})
     assert (allowed.status, listener.arrived) == (0, [b"connected"]), allowed.err
