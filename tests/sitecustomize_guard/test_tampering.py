@@ -199,6 +199,11 @@ def test_wildcards_are_those_of_fnmatch(pattern: str, text: str) -> None:
         ("[a-c]x", "dx", False),
         ("[!a-c]x", "dx", True),
         ("[a-]", "-", True),
+        ("[]x]", "]", True),
+        ("[!]]x", "ax", True),
+        ("[!]]x", "]x", False),
+        ("[]", "[]", True),
+        ("[!]", "[!]", True),
         ("[-a]", "-", True),
     ],
 )
