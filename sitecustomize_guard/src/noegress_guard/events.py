@@ -14,25 +14,28 @@ from noegress_guard import EVENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Final
 
 MAX_KINDS: Final = 1000  # different attempts that are counted apart; what comes after them is counted together
 _INTERVAL_SECONDS: Final = 60.0
 
 
-class _Count:
-    __slots__ = ("event", "pending", "since", "total")
+class Count:
+    """One kind of event, and how often it happened."""
+
+    __slots__ = ("event", "since", "told", "total")
 
     def __init__(self, event: dict[str, Any]) -> None:
         self.event = event
         self.total = 0
         """How often it happened in this process."""
-        self.pending = 0
-        """How often since the last line."""
+        self.told = 0
+        """What the last line said of that."""
         self.since = 0.0
 
 
-_counts: dict[tuple[object, ...], _Count] = {}
+_counts: dict[tuple[object, ...], Count] = {}
 _target: str | None = None
 _owner = 0
 _complained = False
@@ -48,8 +51,8 @@ def _destination() -> str:
     return os.environ.get(EVENTS, "") if _target is None else _target
 
 
-def record(event: dict[str, Any]) -> None:
-    """Count an event, and write it if it is its turn."""
+def record(event: dict[str, Any], write: Callable[[Count], None] | None = None) -> None:
+    """Count an event, and write it if it is its turn; `write` may see to that later."""
     global _owner  # noqa: PLW0603 -- a fork starts to count anew
     if not _destination():
         return
@@ -68,12 +71,11 @@ def record(event: dict[str, Any]) -> None:
     )
     if key not in _counts and len(_counts) >= MAX_KINDS:
         key = ("and others",)
-    count = _counts.setdefault(key, _Count(event))
+    count = _counts.setdefault(key, Count(event))
     count.total += 1
-    count.pending += 1
     now = time.monotonic()
     if str(count.total).rstrip("0") == "1" or now - count.since >= _INTERVAL_SECONDS:
-        _write(count)
+        (write or write_count)(count)
         count.since = now
 
 
@@ -81,8 +83,7 @@ def flush() -> None:
     """Write what was counted and not yet written."""
     if _owner == os.getpid():
         for count in _counts.values():
-            if count.pending:
-                _write(count)
+            write_count(count)
 
 
 def format_event(event: dict[str, Any], **more: Any) -> bytes:
@@ -94,15 +95,23 @@ def format_event(event: dict[str, Any], **more: Any) -> bytes:
     return json.dumps({**more, **event, "time": stamp}, ensure_ascii=True).encode() + b"\n"
 
 
-def _write(count: _Count) -> None:
+def write_count(count: Count) -> None:
+    """Write what was counted since the last line, if anything was."""
+    total = count.total
+    if total == count.told:
+        return
     line = format_event(
         count.event,
         pid=os.getpid(),
         executable=sys.executable,
         command=[*getattr(sys, "orig_argv", ())],
-        count=count.total,
+        count=total,
     )
-    count.pending = 0
+    _send(line)
+    count.told = total
+
+
+def _send(line: bytes) -> None:
     target = _destination()
     try:
         if target.startswith("fd:"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from _thread import start_new_thread
+from _thread import allocate_lock, start_new_thread
 
 import noegress_guard
 from noegress_guard import CONFIGURATION_ERROR, events
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from noegress_guard.kernel.seccomp import Listener
     from noegress_guard.options import Options
 
+_FLUSH_SECONDS = 10.0
 _OBSERVE_VARIABLE = "NOEGRESS_GUARD_OBSERVE"
 """Makes the Python layer ask the supervisor about everything, so that the inventory has who tried."""
 
@@ -116,8 +117,22 @@ def _run_supervised(
         raise RunError(f"{error} (--python-only guards Python code alone, and is no boundary)") from error
     if arguments.observe is not None:
         reports.write(arguments.observe, command, mode, [policy.path for policy in policies])
-    events.flush()
+    if not _flush_events():
+        os._exit(status)  # at a usual exit it would be tried again, and wait for ever
     return status
+
+
+def _flush_events() -> bool:
+    """Write what is left to be told; False if nobody reads it."""
+    done = allocate_lock()
+    done.acquire()
+
+    def flush() -> None:
+        events.flush()
+        done.release()
+
+    start_new_thread(flush, ())
+    return done.acquire(timeout=_FLUSH_SECONDS)
 
 
 class _Supervision:
@@ -147,4 +162,5 @@ class _Supervision:
         names = Names(self.gate, Resolver(), let_all_pass=self.mode == OBSERVE)
         judge = Judge(self.gate, names, self.reports, self.mode)
         start_new_thread(names.keep_fresh, ())
+        start_new_thread(self.reports.write_events, ())
         Supervisor(self.machine, listener, judge, Broker(names, judge), UnixSockets(self.gate), keeper).serve()

@@ -137,6 +137,7 @@ def test_an_answer_is_read_with_its_shortest_time() -> None:
         reply(record(1, 1, bytes(4))[:11]),
         reply(b"\x05ab", count=1),
         reply(b"\xc0", count=1),
+        reply(b"\x05abcd", count=1),
         reply(record(1, 1, bytes(4)), b"\x01a\xc0", count=2),
     ],
 )

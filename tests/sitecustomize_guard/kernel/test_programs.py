@@ -461,6 +461,28 @@ for address in (("203.0.113.1", 99), ("203.0.113.1", 53)):
     assert "udp://203.0.113.1:99" in {event["destination"] for event in events_of(done)}
 
 
+def test_what_is_allowed_works_while_nobody_reads_the_events(supervised: Supervised, listener: Listener) -> None:
+    """Events go to a pipe that is full after about a hundred of them; all of them are there once it is read."""
+    code = f"""
+import os, socket, sys, time
+for number in range(200):
+    try: socket.create_connection(("203.0.113.1", 1 + number))
+    except OSError: pass
+socket.create_connection(("127.0.0.1", {listener.port}), 5)
+open("done", "w").close()
+"""
+    policy = supervised.guarded.write({"allow": [f"127.0.0.1:{listener.port}"]})
+    command = (supervised.guard, "run", "--policy", str(policy), "--", *PLAIN, "-c", code)
+    with subprocess.Popen(command, cwd=supervised.guarded.folder, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while not (supervised.guarded.folder / "done").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        arrived = list(listener.arrived)
+        _, written = process.communicate(timeout=60)
+    assert arrived == [b"connected"]
+    assert len({json.loads(line)["destination"] for line in written.splitlines()}) == 200
+
+
 def test_a_supervisor_that_fails_ends_the_program(supervised: Supervised) -> None:
     code = """
 import sys

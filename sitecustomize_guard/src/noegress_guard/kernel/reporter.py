@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from _queue import SimpleQueue
 from _thread import allocate_lock
 
 from noegress_guard import events
@@ -31,6 +32,12 @@ class Reporter:
         self._destinations: dict[str, dict[str, Any]] = {}
         self._started = _now()
         self._left_out = 0
+        self._due: SimpleQueue[events.Count] = SimpleQueue()
+
+    def write_events(self) -> None:
+        """Write the events that are due, for ever: nobody else waits for whoever reads them, or does not."""
+        while True:
+            events.write_count(self._due.get())
 
     def remember_origin(self, pid: int, event: dict[str, Any]) -> None:
         """Keep where in its code a process is about to do something, for the event of the kernel layer."""
@@ -51,7 +58,7 @@ class Reporter:
             complete |= {name: value for name, value in event.items() if value is not None}
             complete |= {"event": "observed" if let_through else "refused"} | process
             if not (allowed and let_through):
-                events.record(complete)
+                events.record(complete, self._due.put)
             if self._keeps_inventory:
                 self._count(complete, allowed=allowed, let_through=let_through)
 
