@@ -2,6 +2,8 @@
 
 from noegress.scan.facts import Facts
 
+MANY = 50  # times that each source is asked before all of them are read
+
 
 class Importers:
     """Answers whether anything imports a module, by its last name; the nearest sources are asked first."""
@@ -12,9 +14,13 @@ class Importers:
         for path in self._files:
             self._folders.setdefault(path.rpartition("/")[0], []).append(path)
         self._parts: dict[str, frozenset[str]] = {}
+        self._asked = 0
+        self._paths: dict[str, list[str]] | None = None
 
     def is_imported(self, name: str, path: str) -> bool:
         """Whether another source than the one at ``path`` has the name on an import line."""
+        if self._asked > MANY * len(self._files):
+            return any(other != path for other in self._importing(name))
         folder = path.rpartition("/")[0]
         near = dict.fromkeys((folder, folder.rpartition("/")[0]))
         return any(
@@ -24,7 +30,17 @@ class Importers:
             if other != path
         )
 
+    def _importing(self, name: str) -> list[str]:
+        """By an index over all import lines: it is made where many are asked for that nobody imports."""
+        if self._paths is None:
+            self._paths = {}
+            for path in self._files:
+                for part in self._parts_of(path):
+                    self._paths.setdefault(part, []).append(path)
+        return self._paths.get(name, [])
+
     def _names(self, path: str, name: str) -> bool:
+        self._asked += 1
         facts = self._files[path]
         return facts.may_import(name) and name in self._parts_of(path)
 

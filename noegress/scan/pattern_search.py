@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-IMPORT = r"^[ \t]*(?:from|import)[ \t]+[^\n#]*\b"
+IMPORT = r"^[ \t]*(?:from|import)[ \t][^\n#]*\b"
 """How a pattern about import lines begins."""
 
 

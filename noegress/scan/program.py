@@ -9,7 +9,7 @@ from itertools import pairwise
 from noegress.scan.aside import Aside, short_path
 from noegress.scan.entry_points import entry_points
 from noegress.scan.executed_files import EXECUTED
-from noegress.scan.facts import QUIET, Binding, Call, Expression, Facts, Import, PythonFacts, Text
+from noegress.scan.facts import QUIET, Binding, Call, Expression, Facts, Guard, Import, PythonFacts, Text
 from noegress.scan.reading import parse_waiting
 
 _STARTING = frozenset(("subprocess", "os", "asyncio", "multiprocessing", "pexpect"))
@@ -39,6 +39,8 @@ class Module:
     around: list[int] = field(default_factory=list)
     """By scope, the innermost function around it; 0 outside of functions."""
     _calls_in: dict[int, list[Call]] | None = None
+    _guards_in: dict[int, list[Guard]] | None = None
+    _texts_in: dict[int, list[str]] | None = None
 
     def function_of(self, scope: int) -> int:
         """The innermost function around a scope; 0 outside of functions."""
@@ -51,6 +53,22 @@ class Module:
             for call in self.facts.calls:
                 self._calls_in[self.function_of(call.scope)].append(call)
         return self._calls_in.get(function, [])
+
+    def guards_in(self, function: int) -> list[Guard]:
+        """The conditions inside a function."""
+        if self._guards_in is None:
+            self._guards_in = defaultdict(list)
+            for row in self.facts.guards:
+                self._guards_in[self.function_of(row.scope)].append(row)
+        return self._guards_in.get(function, [])
+
+    def texts_in(self, function: int) -> list[str]:
+        """The string constants inside a function."""
+        if self._texts_in is None:
+            self._texts_in = defaultdict(list)
+            for text in self.facts.texts:
+                self._texts_in[self.function_of(text.scope)].append(text.text)
+        return self._texts_in.get(function, [])
 
     def last_name(self, call: Call) -> str:
         """The last name of what is called, before it was imported under another one."""

@@ -10,6 +10,7 @@ from noegress.scan.expressions import UNKNOWN, ExpressionReader, dotted
 from noegress.scan.facts import Expression, Import, PythonFacts, Return, Scope
 
 MAX_SOURCE = 4_000_000  # bytes; tree and facts take up to 640 times as much
+MAX_NAME = 300  # characters of a function's or a class's; patterns of the rules take the square of a name
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _EXITS = re.compile(r"^(exit|_exit|abort)$")
 
@@ -195,7 +196,7 @@ class _Walk:
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         reader = self.reader
-        scope = Scope("function", node.name, reader.scope, node.lineno, node.end_lineno or node.lineno)
+        scope = Scope("function", node.name[:MAX_NAME], reader.scope, node.lineno, node.end_lineno or node.lineno)
         scope.decorators = [reader.take(decorator) for decorator in node.decorator_list]
         scope.params = self._params(node.args)
         for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg):
@@ -211,7 +212,7 @@ class _Walk:
 
     def _class(self, node: ast.ClassDef) -> None:
         reader = self.reader
-        scope = Scope("class", node.name, reader.scope, node.lineno, node.end_lineno or node.lineno)
+        scope = Scope("class", node.name[:MAX_NAME], reader.scope, node.lineno, node.end_lineno or node.lineno)
         scope.decorators = [reader.take(decorator) for decorator in node.decorator_list]
         scope.bases = [reader.take(base) for base in node.bases]
         for keyword in node.keywords:

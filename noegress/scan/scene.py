@@ -13,7 +13,7 @@ from noegress.scan.callgraph import CallGraph
 from noegress.scan.evaluation import Evaluator
 from noegress.scan.facts import TELLING, Call, Facts, Mention
 from noegress.scan.opt_in import OptIn
-from noegress.scan.program import Module, Program
+from noegress.scan.program import Module, Program, tail_of
 from noegress.scan.reading import parse_waiting
 from noegress.scan.sites import CLIENTS, Site, SiteFinder
 from noegress.scan.switches import SwitchFinder
@@ -109,6 +109,7 @@ class Scene:
         self._words: dict[tuple[str, int, str], Words] = {}
         self._sending: dict[str, bool] = {}
         self._chosen: dict[str, bool] = {}
+        self._names: dict[tuple[str, int], frozenset[str]] = {}
         self.commands: list[Command] | None = None
         """What ``noegress.scan.commands`` found; None until it was asked."""
 
@@ -321,20 +322,16 @@ class Scene:
     def _uses_client(self, module: Module) -> bool:
         return bool(module.roots & (CLIENTS - {"socket"}))
 
-    def source_names(self, module: Module, scope: int) -> set[str]:
-        """The last names of everything called inside the function around a scope, and the names it reads."""
-        function = module.function_of(scope)
-        return {_tail(call) for call in module.calls_in(function)}
+    def source_names(self, module: Module, scope: int) -> frozenset[str]:
+        """The last names of everything called inside the function around a scope."""
+        key = (module.path, module.function_of(scope))
+        if key not in self._names:
+            self._names[key] = frozenset(tail_of(call.function) for call in module.calls_in(key[1]))
+        return self._names[key]
 
     def texts_in(self, module: Module, scope: int) -> list[str]:
         """The string constants inside the function around a scope."""
-        function = module.function_of(scope)
-        return [text.text for text in module.facts.texts if module.function_of(text.scope) == function]
-
-
-def _tail(call: Call) -> str:
-    node = call.function
-    return str(node[1]) if node[0] == "n" else str(node[2]) if node[0] == "a" else ""
+        return module.texts_in(module.function_of(scope))
 
 
 __all__ = ["Evidence", "Scene", "Words", "field"]

@@ -7,7 +7,7 @@ from noegress.finding import Basis, KillSwitch
 from noegress.scan.built_switches import built_switches, settings_fields, switch_value
 from noegress.scan.callgraph import CallGraph
 from noegress.scan.evaluation import Evaluator
-from noegress.scan.facts import Binding, Expression
+from noegress.scan.facts import Binding, Expression, Guard
 from noegress.scan.program import Module, Program, tail_of
 from noegress.scan.variables import VariableReader, is_switch_name
 
@@ -23,6 +23,7 @@ THEMES = {
 }
 _ALWAYS = re.compile(r"OFFLINE|AIR_?GAP|NO_NETWORK|NO_INTERNET|DISABLE_NETWORK")
 MAX_STEPS = 600
+MAX_GUARDS = 100  # of one place, and of one function
 _NAMED_AFTER = {
     "telemetry": re.compile(
         r"TELEMETRY|ANALYTIC|DO_NOT_TRACK|TRACKING|USAGE|ANONYM|SENTRY|POSTHOG|CRASH_REPORT|ERROR_REPORT|OPT_?OUT|SCARF|_STATS(_|\Z)|DISABLE_TRACK|METRICS_(ENABLED?|DISABLED?|OPT)|(ENABLE|DISABLE|SEND|NO)_METRICS"
@@ -148,15 +149,13 @@ class SwitchFinder:
 
     def _module_level(self, module: Module, seen: set[tuple[str, int]]) -> Iterator[KillSwitch]:
         del seen
-        for call in module.facts.calls:
+        for call in module.calls_in(0):
             if call.scope == 0:
                 yield from self.variables.read_by(module, call)
 
     def _guards(self, module: Module, guard: int, seen: set[tuple[str, int]]) -> Iterator[KillSwitch]:
-        while guard >= 0:
-            row = module.facts.guards[guard]
+        for row in _around(module, guard):
             yield from self._in_expression(module, row.test, row.scope, seen, 0)
-            guard = row.parent
 
     def _inside(self, module: Module, scope: int, seen: set[tuple[str, int]], depth: int) -> Iterator[KillSwitch]:
         """Every variable that is read inside a function, and in the conditions of it."""
@@ -165,9 +164,8 @@ class SwitchFinder:
         seen.add((module.path, scope))
         for call in module.calls_in(scope):
             yield from self.variables.read_by(module, call)
-        for row in module.facts.guards:
-            if module.function_of(row.scope) == scope:
-                yield from self._in_expression(module, row.test, row.scope, seen, depth + 1)
+        for row in module.guards_in(scope)[:MAX_GUARDS]:
+            yield from self._in_expression(module, row.test, row.scope, seen, depth + 1)
         for value in module.returns.get(scope, ()):
             yield from self._in_expression(module, value, scope, seen, depth + 1)
 
@@ -240,10 +238,8 @@ class SwitchFinder:
     def _guards_shallow(
         self, module: Module, guard: int, seen: set[tuple[str, int]], depth: int
     ) -> Iterator[KillSwitch]:
-        while guard >= 0:
-            row = module.facts.guards[guard]
+        for row in _around(module, guard):
             yield from self._in_expression(module, row.test, row.scope, seen, depth + 2)
-            guard = row.parent
 
     def _bindings(self, module: Module, node: Expression, scope: int) -> list[tuple[Module, Binding]]:
         if node[0] == "n":
@@ -275,3 +271,13 @@ class SwitchFinder:
                 (symbol.module, binding) for binding in symbol.module.bindings.get((number, symbol.rest[0]), ())[:3]
             ]
         return []
+
+
+def _around(module: Module, guard: int) -> Iterator[Guard]:
+    """The conditions that a place stands under, the innermost first."""
+    for _ in range(MAX_GUARDS):
+        if guard < 0:
+            return
+        row = module.facts.guards[guard]
+        yield row
+        guard = row.parent

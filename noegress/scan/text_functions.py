@@ -17,6 +17,7 @@ _FORMAT = re.compile(r"\{([^{}]*)\}")
 _PERCENT = re.compile(r"%(?:\((\w+)\))?[-#0-9.]*[sdrf]")
 _ENDED = re.compile(r"\A\w+://[\w.-]+\.[a-z]{2,6}\Z")
 _VERSIONED = re.compile(r"v\d+\b|https?:?\b")
+MAX_FILLED = 50_000  # characters that are put into the fields of one text
 MAX_DOCUMENT = 100_000  # characters of JSON that is read
 _DOLLAR = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 _PACKED = frozenset(("!I", ">I", "!L", ">L"))
@@ -66,7 +67,7 @@ def split(text: str, how: str, given: Sequence[str]) -> list[str]:
         return text.splitlines()
     if how in ("partition", "rpartition"):
         return list(getattr(text, how)(separator)) if separator else []
-    limit = int(given[1]) if len(given) > 1 and given[1].isdigit() else -1
+    limit = int(given[1]) if len(given) > 1 and _is_number(given[1]) else -1
     pieces: list[str] = getattr(text, how)(separator, limit)
     return pieces
 
@@ -104,7 +105,7 @@ def numeric_address(text: str) -> str:
 
 def unpacked_address(form: str, number: str) -> str:
     """The address that ``inet_ntoa(pack(form, number))`` gives; empty where it is none."""
-    if form in _PACKED and number.isdigit() and int(number) < 1 << 32:
+    if form in _PACKED and _is_number(number) and int(number) < 1 << 32:
         return str(ipaddress.IPv4Address(struct.pack("!I", int(number))))
     return ""
 
@@ -132,7 +133,7 @@ def decoded(values: list[Value]) -> list[Value]:
 def filled(text: str, given: list[str], named: dict[str, str]) -> str:
     """A text with ``%`` fields filled in."""
     rest = iter(given)
-    return _PERCENT.sub(lambda match: named.get(match[1], HOLE) if match[1] else next(rest, HOLE), text)
+    return _sub(_PERCENT, lambda match: named.get(match[1], HOLE) if match[1] else next(rest, HOLE), text)
 
 
 def formatted_map(text: str, named: dict[str, str]) -> str:
@@ -148,8 +149,26 @@ def formatted(text: str, given: list[str], named: dict[str, str]) -> str:
         key = re.split(r"[:!.\[]", match[1], maxsplit=1)[0]
         if key in named:
             return named[key]
-        if key.isdigit():
+        if _is_number(key):
             return given[int(key)] if int(key) < len(given) else HOLE
         return HOLE if key else next(rest, HOLE)
 
-    return _FORMAT.sub(fill, text)
+    return _sub(_FORMAT, fill, text)
+
+
+def _sub(pattern: re.Pattern[str], fill: Callable[[re.Match[str]], str], text: str) -> str:
+    """As ``pattern.sub``, until what was filled in is longer than any text that says where something goes."""
+    left = MAX_FILLED
+
+    def within(match: re.Match[str]) -> str:
+        nonlocal left
+        found = fill(match) if left > 0 else HOLE
+        left -= len(found)
+        return found
+
+    return pattern.sub(within, text)
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a number that is counted with; Python makes none of thousands of digits."""
+    return text.isdecimal() and len(text) < 20

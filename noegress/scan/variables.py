@@ -10,6 +10,7 @@ from noegress.scan.evaluation import Evaluator, dotted_of
 from noegress.scan.facts import Call
 from noegress.scan.program import Module, Program, tail_of
 
+MAX_NAME = 200  # characters; the patterns below take the square of a text
 _NAME = re.compile(r"\A_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+\Z|\A(CI|OFFLINE|TELEMETRY)\Z")
 _READERS = re.compile(
     r"environ|getenv|(^|[._])env($|[._])|env_?(bool|flag|var|str|int|entry|setting|option|key)|from_env|getEnv|read_env|get_env|_env$|strtobool|_bool$|is_?true|truthy|bool|flag",
@@ -28,7 +29,7 @@ _OPPOSITES = {
 
 def is_switch_name(name: str) -> bool:
     """Whether a text is the name of a variable that may turn something off: no folder, token or limit."""
-    return bool(_NAME.match(name)) and not _NEVER.match(name)
+    return len(name) <= MAX_NAME and bool(_NAME.match(name)) and not _NEVER.match(name)
 
 
 class VariableReader:
@@ -36,10 +37,17 @@ class VariableReader:
 
     def __init__(self, program: Program, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
+        self._read: dict[int, tuple[KillSwitch, ...]] = {}
         self._tops = {top.partition("_")[0] for top in program.tops}
 
-    def read_by(self, module: Module, call: Call) -> Iterator[KillSwitch]:
-        """The variable that a call reads, if it reads one."""
+    def read_by(self, module: Module, call: Call) -> tuple[KillSwitch, ...]:
+        """The variables that a call reads, mostly one or none; asked once of a call, which lives as long as the program."""
+        key = id(call)
+        if key not in self._read:
+            self._read[key] = tuple(self._find(module, call))
+        return self._read[key]
+
+    def _find(self, module: Module, call: Call) -> Iterator[KillSwitch]:
         dotted = dotted_of(call.function) or tail_of(call.function)
         keyed = [
             value

@@ -1,7 +1,5 @@
 """Builders of real wheels and sdists, honest ones and, by edits of their bytes, hostile ones."""
 
-import base64
-import hashlib
 import io
 import tarfile
 import zipfile
@@ -10,24 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-Files = dict[str, bytes]
-METADATA = b"Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n\nA acme.\n"
-WHEEL = b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-
-
-def record_row(name: str, content: bytes) -> str:
-    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-    return f"{name},sha256={digest},{len(content)}\n"
-
-
-def wheel_files(files: Files, record: bytes | None = None) -> Files:
-    """The members of an honest wheel; ``record`` replaces the RECORD that would be right."""
-    whole = {"acme/__init__.py": b"", **files}
-    whole = {"acme-1.0.dist-info/METADATA": METADATA, "acme-1.0.dist-info/WHEEL": WHEEL, **whole}
-    rows = "".join(record_row(name, content) for name, content in whole.items())
-    right = (rows + "acme-1.0.dist-info/RECORD,,\n").encode()
-    return {**whole, "acme-1.0.dist-info/RECORD": right if record is None else record}
+from wheel_lab import METADATA, Files, wheel_files
 
 
 @pytest.fixture
