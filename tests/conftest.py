@@ -2,5 +2,5 @@
 
 import hypothesis
 
-hypothesis.settings.register_profile("noegress")
+hypothesis.settings.register_profile("noegress", deadline=None)
 hypothesis.settings.load_profile("noegress")
