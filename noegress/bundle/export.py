@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from noegress.bundle.manifest import PAYLOAD_TYPE, BundleError, Manifest, Part, read_manifest
+from noegress.bundle.media import read_file
 from noegress.bundle.sbom import SBOM, bill_of_materials
 from noegress.bundle.stream import BundleStream, read_head
 from noegress.bundle.volumes import VolumeReader, read_index
 from noegress.catalogue._tuf import Envelope, Metadata, Signer, Targets
 from noegress.catalogue.entry import CatalogueEntry
+from noegress.catalogue.keys import signing_owners
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import ADMITTED, RELEASE, after
 from noegress.catalogue.state import CatalogueState, meta_file, signed_bytes
@@ -23,6 +25,8 @@ from noegress.ceremony.release import released_entries
 from noegress.errors import UsageError
 
 _PLAN = "plan"
+_PLAN_BYTES = 128 << 20
+_OTHER = "choose another folder, or empty this one"
 
 
 class FileStore:
@@ -61,6 +65,8 @@ class Plan:
     """The folder that holds the parts besides the files, by digest."""
     files: dict[str, Path]
     """The released files, by digest."""
+    is_resumed: bool = False
+    """Whether it lay there from an export before, so that it tells what was current then."""
 
     def open(self, part: Part) -> BinaryIO:
         path = self.files[part.sha256] if part.path.startswith("files/") else self.small / part.sha256
@@ -104,10 +110,8 @@ def plan_export(
     small = folder / _PLAN
     kept = small / "manifest.json"
     if kept.is_file():
-        manifest = read_manifest(Envelope.from_dict(json.loads(kept.read_bytes())).payload)
-        if {part.sha256 for part in manifest.parts if part.path.startswith("files/")} != set(files):
-            raise BundleError(f"{folder} holds another bundle", fix="choose another folder, or empty this one")
-        return Plan(envelope=kept.read_bytes(), manifest=manifest, small=small, files=files)
+        content, manifest = _resumed(repository, kept, signer, set(files))
+        return Plan(envelope=content, manifest=manifest, small=small, files=files, is_resumed=True)
     parts: dict[str, tuple[int, str]] = {}
     bill = (SBOM, bill_of_materials(entries, now=now))
     # one at a time: together they are as large as the lists of everything that the wheels install
@@ -130,6 +134,30 @@ def plan_export(
     content = json.dumps(envelope.to_dict()).encode()
     write_whole(kept, content)
     return Plan(envelope=content, manifest=manifest, small=small, files=files)
+
+
+def _resumed(repository: CatalogueRepository, kept: Path, signer: Signer, files: set[str]) -> tuple[bytes, Manifest]:
+    """The manifest of an export that was begun before, of this release and by this mirror.
+
+    The folder is on its way between hands: whoever had it could have put an older plan there.
+    """
+    content = read_file(kept, limit=_PLAN_BYTES)
+    try:
+        envelope = Envelope.from_dict(json.loads(content))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BundleError(f"{kept} is broken: {error}", fix=_OTHER) from error
+    is_ours = signing_owners(envelope.signatures, [signer.public_key], envelope.pae())
+    if envelope.payload_type != PAYLOAD_TYPE or not is_ours:
+        raise BundleError(f"{kept} was not signed by this mirror with the key that it has now", fix=_OTHER)
+    manifest = read_manifest(envelope.payload)
+    state = repository.state
+    snapshot = state.snapshot()
+    current = {f"metadata/{snapshot.meta[f'{role}.json'].version}.{role}.json" for role in ("targets", RELEASE)}
+    current |= {f"metadata/{path.name}" for path in state.root_paths()} | {f"files/{sha256}" for sha256 in files}
+    paths = {part.path for part in manifest.parts}
+    if not current <= paths or sum(path.startswith("files/") for path in paths) != len(files):
+        raise BundleError(f"{kept.parent.parent} holds another bundle, or one of an earlier release", fix=_OTHER)
+    return content, manifest
 
 
 def manifest_of(bundle: Path) -> Manifest:

@@ -17,6 +17,7 @@ from noegress.report.text import printable
 
 if TYPE_CHECKING:
     from noegress.approval.filing import Filed
+    from noegress.bundle.export import FileStore
     from noegress.catalogue.repository import CatalogueRepository
 
 _CATALOGUE = "the catalogue's folder on the mirror"
@@ -117,11 +118,9 @@ def _tell_waiting(repository: "CatalogueRepository", found: "Filed") -> None:
 
 
 def _export(args: Namespace) -> int:
-    from noegress.bundle.closure import environment_of, gaps, read_wheel  # noqa: PLC0415  # python-tuf is an extra
-    from noegress.bundle.export import FileStore, Journey, manifest_of, plan_export  # noqa: PLC0415
+    from noegress.bundle.export import FileStore, Journey, manifest_of, plan_export  # noqa: PLC0415  # an extra
     from noegress.bundle.oci import write_layout  # noqa: PLC0415
     from noegress.bundle.volumes import parse_size, write_index, write_volumes  # noqa: PLC0415
-    from noegress.ceremony.release import released_entries  # noqa: PLC0415
     from noegress.custody import CustodyLog  # noqa: PLC0415
     from noegress.custody.events import export_events  # noqa: PLC0415
 
@@ -132,20 +131,7 @@ def _export(args: Namespace) -> int:
         raise UsageError(f"--{absent[0]} is missing", fix="name the files, the online key and where to write")
     size = parse_size(args.volume_size)
     repository, store = _repository(args), FileStore(args.files)
-    wheels = [
-        read_wheel(store.path(entry), entry.filename)
-        for entry in released_entries(repository)
-        if entry.filename.endswith(".whl")
-    ]
-    missing = gaps(wheels, [environment_of(python) for python in args.python or [None]])
-    if missing:
-        for gap in missing:
-            print(f"noegress: {gap}", file=sys.stderr)
-        if not args.incomplete:
-            raise UsageError(
-                f"the release is not complete: {len(missing)} requirements are missing",
-                fix="admit and release them too, or export with --incomplete",
-            )
+    _check_complete(args, repository, store)
     _tell_log(args)
     folder = Path(args.to) if args.to != "-" else args.catalogue / "stream"
     if args.log is not None:
@@ -156,6 +142,9 @@ def _export(args: Namespace) -> int:
         base=manifest_of(args.since) if args.since else None, extra=_extra(args), valid_days=args.valid_days
     )
     plan = plan_export(repository, store, folder, repository.online, journey)
+    if plan.is_resumed:
+        made = f"{plan.manifest.created:%Y-%m-%d %H:%M} UTC"
+        print(f"noegress: {folder}: going on with the bundle that was begun on {made}", file=sys.stderr)
     stream = plan.stream()
     if args.to == "-":
         for piece in stream.read(0, stream.length):
@@ -171,6 +160,26 @@ def _export(args: Namespace) -> int:
     carried = len([part for part in plan.manifest.carried if part.path.startswith("files/")])
     print(f"{folder}: bundle {plan.manifest.id[:12]}…, {carried} files, {len(volumes)} volumes, {stream.length} bytes")
     return 0
+
+
+def _check_complete(args: Namespace, repository: "CatalogueRepository", store: "FileStore") -> None:
+    """Every requirement of a released wheel is met by another, for each Python that is asked about."""
+    from noegress.bundle.closure import environment_of, gaps, read_wheel  # noqa: PLC0415  # python-tuf is an extra
+    from noegress.ceremony.release import released_entries  # noqa: PLC0415
+
+    wheels = [
+        read_wheel(store.path(entry), entry.filename)
+        for entry in released_entries(repository)
+        if entry.filename.endswith(".whl")
+    ]
+    missing = gaps(wheels, [environment_of(python) for python in args.python or [None]])
+    for gap in missing:
+        print(f"noegress: {gap}", file=sys.stderr)
+    if missing and not args.incomplete:
+        raise UsageError(
+            f"the release is not complete: {len(missing)} requirements are missing",
+            fix="admit and release them too, or export with --incomplete",
+        )
 
 
 def _tell_log(args: Namespace) -> None:

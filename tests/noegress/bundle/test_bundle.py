@@ -21,6 +21,7 @@ from noegress.bundle.intake import Imported, import_bundle
 from noegress.bundle.store import ImportedStore
 from noegress.bundle.stream import BundleStream
 from noegress.bundle.volumes import parse_size, read_index, volume_names
+from noegress.catalogue._tuf import Envelope
 from noegress.catalogue.error import CatalogueUndecidedError
 from noegress.catalogue.keys import generate_keys
 from noegress.catalogue.repository import CatalogueRepository
@@ -302,6 +303,37 @@ def test_a_folder_with_another_bundle_is_not_written_over(outside: Outside, bund
     with pytest.raises(BundleError, match="holds another bundle"):
         outside.export(bundle)
     assert (bundle / "index.json").read_bytes() == before
+
+
+def test_a_folder_with_an_earlier_release_of_the_same_files_is_not_gone_on_with(
+    outside: Outside, bundle: Path, tmp_path: Path
+) -> None:
+    """The files are the same, and what the catalogue tells about them is not: it would carry what counted before."""
+    assert outside.export(bundle) == bundle
+    listed = outside.repository.entries()[0]
+    outside.repository.publish([replace(listed, entry=replace(listed.entry, policy_digest="cd" * 32))])
+    outside.release()
+    with pytest.raises(BundleError, match="or one of an earlier release"):
+        outside.export(bundle)
+    assert manifest_of(outside.export(tmp_path / "anew")).created > manifest_of(bundle).created
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[" * 100_000, b'{"payload": 5}'])
+def test_a_plan_that_somebody_put_there_is_told(outside: Outside, bundle: Path, content: bytes) -> None:
+    kept = bundle / "plan" / "manifest.json"
+    kept.write_bytes(content)
+    with pytest.raises(BundleError, match=r"manifest\.json is broken"):
+        outside.export(bundle)
+
+
+def test_a_plan_by_another_key_is_not_gone_on_with(outside: Outside, bundle: Path) -> None:
+    kept = bundle / "plan" / "manifest.json"
+    envelope = Envelope.from_dict(json.loads(kept.read_bytes()))
+    envelope.signatures.clear()
+    envelope.sign(outside.signer("release", "alice"))
+    kept.write_text(json.dumps(envelope.to_dict()))
+    with pytest.raises(BundleError, match="was not signed by this mirror"):
+        outside.export(bundle)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
