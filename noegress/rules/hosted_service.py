@@ -29,6 +29,12 @@ _SCRIPT_SENDS = re.compile(
     r"|\bImage\(\)\.src\s*=\s*[\"'`]\Z|<form\b[^<>]{0,160}\baction\s*=\s*[\\\"']*\Z"
     r"|\.open\(\s*[\"'](?:GET|POST|PUT)[\"']\s*,\s*[\"'`]?\Z|\b(?:curl|wget)\b[^\n|;]*\Z"
 )
+_OTHER_LANGUAGES = re.compile(r"\.(?:ps1|psm1|bat|cmd|vbs|pl|pm|rb|php|lua|r|tcl)\Z", re.IGNORECASE)
+_LANGUAGE_SENDS = re.compile(
+    r"\b(?:Invoke-WebRequest|Invoke-RestMethod|iwr|irm|Start-BitsTransfer|bitsadmin|certutil)\b[^\n|;]*\Z"
+    r"|\b(?:Download(?:String|File|Data)|get|getstore|mirror|post|put|head|request|GET|POST|download\.file|curl_init|file_get_contents|fopen"
+    r"|URI|URI\.parse|URI\.open|open|geturl|http::geturl)\s*\(?\s*[\"']\Z"
+)
 _REMEDY = "Allow the destination in the policy where it is wanted."
 MAX_ENDPOINTS = 5  # in one settings file; one with more of them is a catalogue
 MAX_LINKS = 10  # hosts under one name in modules that send nothing
@@ -172,7 +178,8 @@ def _by_settings(scene: Scene) -> Iterator[Evidence]:
 def _by_script(scene: Scene) -> Iterator[Evidence]:
     """Addresses that a script hands to what sends."""
     for path, _, mention in scene.mentions("script", "page"):
-        if _SCRIPT_SENDS.search(mention.before[-80:]):
+        sends = _SCRIPT_SENDS.search(mention.before[-80:])
+        if sends or (_OTHER_LANGUAGES.search(path) and _LANGUAGE_SENDS.search(mention.before[-120:])):
             yield Evidence(
                 host=mention.host, path=path, line=mention.line, weight=0.5, on=True,
                 message=f"{path} calls {mention.host}.", remedy=_REMEDY,

@@ -14,7 +14,9 @@ from noegress.scan.python_source import is_plainly_encoded, plain_source, why_un
 from noegress.scan.text_reader import read_opaque_source, read_text
 
 MAX_TEXT = 40_000_000  # bytes of a script, page or settings file that are read
-_SCRIPTS = (".js", ".mjs", ".cjs", ".jsx", ".vue", ".svelte", ".ts", ".tsx", ".sh", ".bash", ".ps1", ".bat", ".cmd")
+_SCRIPTS = (
+    ".js", ".mjs", ".cjs", ".jsx", ".vue", ".svelte", ".ts", ".tsx", ".sh", ".bash", ".zsh", ".ksh", ".fish",
+    ".ps1", ".psm1", ".bat", ".cmd", ".vbs", ".pl", ".pm", ".rb", ".php", ".lua", ".r", ".tcl")  # fmt: skip
 _PAGES = (".html", ".htm", ".jinja", ".jinja2", ".j2", ".tpl", ".tmpl", ".mako", ".css", ".scss", ".svg", ".xhtml")
 _SETTINGS = (".yaml", ".yml", ".ini", ".toml", ".cfg", ".json", ".json5", ".conf", ".template", ".properties", ".env")
 MAX_ASIDE = 256_000  # bytes of a file that could be code under another name; longer ones are data

