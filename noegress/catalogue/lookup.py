@@ -6,7 +6,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name, canonicalize_version
 
 from noegress.catalogue.entry import CatalogueEntry, Publication, read_publication
-from noegress.catalogue.roles import Lifetimes
+from noegress.catalogue.roles import Lifetimes, members_path
 from noegress.catalogue.state import CatalogueState
 from noegress.errors import UsageError
 from noegress.verdict import Verdict
@@ -42,6 +42,16 @@ def listed_documents(directory: Path) -> dict[str, str]:
     """By digest of each listed file the digest of its document: what the catalogue tells about it now."""
     state = CatalogueState(directory, Lifetimes())
     return {sha256: target.hashes["sha256"] for sha256, target in state.documents(state.snapshot())}
+
+
+def listed_document(directory: Path, sha256: str) -> tuple[Publication, str] | None:
+    """What is listed about a file now, and the digest of that document; None where nothing is."""
+    state = CatalogueState(directory, Lifetimes())
+    snapshot, path = state.snapshot(), members_path(sha256)
+    target = state.role(state.bins(snapshot).get_role_for_target(path), snapshot).signed.targets.get(path)
+    if target is None:
+        return None
+    return read_publication(state.target_file(target).read_bytes()), target.hashes["sha256"]
 
 
 def publications(state: CatalogueState) -> Iterator[Publication]:

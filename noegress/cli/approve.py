@@ -32,6 +32,7 @@ def _configure(parser: ArgumentParser) -> None:
     add_key_options(evidence, name="--online", help_line="the catalogue's online key")
     evidence.set_defaults(verb=_evidence)
     show = verbs.add_parser("show", help="tell what a dossier asks for, on what evidence, and who said what")
+    show.add_argument("--catalogue", type=Path, metavar="DIR", help="tell what is approved: where files connect to")
     show.set_defaults(verb=_show)
     sign = verbs.add_parser("sign", help="approve a request of somebody else, or refuse it")
     sign.add_argument("--refuse", metavar="REASON", help="refuse it, and say why")
@@ -115,7 +116,7 @@ def _evidence(args: Namespace) -> int:
 
 def _show(args: Namespace) -> int:
     from noegress.approval.dossier import read_dossier
-    from noegress.approval.summary import policy_of
+    from noegress.approval.summary import document_of, policy_of
 
     dossier = read_dossier(args.dossier)
     found = {sha256: statement for statement in dossier.evidence for sha256 in statement.files}
@@ -127,12 +128,31 @@ def _show(args: Namespace) -> int:
         policy = policy_of(summary) if summary is not None else ""
         under = f" under policy {policy[:12]}…" if policy else ""
         print(printable(f"  {subject.name} sha256:{subject.sha256}: {told}{under}"))
+        if args.catalogue is not None and summary is not None:
+            for line in _document(args.catalogue, subject.sha256, document_of(summary, subject.sha256)):
+                print(printable(f"    {line}"))
     for approval in dossier.approvals:
         predicate = approval.predicate
         reason = f": {predicate['reason']}" if predicate.get("reason") else ""
         print(printable(f"{predicate.get('decision')} on {predicate.get('time')}{reason}"))
     print("signatures are checked when it is filed: noegress approve file")
     return 0
+
+
+def _document(catalogue: Path, sha256: str, document: str) -> list[str]:
+    """What the document says on which a summary rests: that is what an approval is about."""
+    from noegress.catalogue.lookup import listed_document
+
+    found = listed_document(catalogue, sha256)
+    if found is None or found[1] != document:
+        return ["not what the catalogue tells now: it was decided anew, or is not listed; ask for the evidence anew"]
+    entry = found[0].entry
+    switches = [f"{switch.name}={switch.value}" for switch in entry.kill_switches]
+    return [
+        f"connects to: {', '.join(entry.egress) or 'nothing that was found'}",
+        f"kill switches: {', '.join(switches) or 'none'}",
+        f"uploaded {entry.uploaded:%Y-%m-%d}" if entry.uploaded is not None else "upload time unknown",
+    ]
 
 
 def _sign(args: Namespace) -> int:

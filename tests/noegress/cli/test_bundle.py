@@ -19,6 +19,7 @@ from noegress.catalogue.keys import generate_keys, load_signer
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.cli import main
 from noegress.custody import Action, CustodyLog, Event
+from noegress.finding import Basis, KillSwitch
 from noegress.verdict import Verdict
 
 Run = Callable[..., int]
@@ -302,6 +303,30 @@ def test_a_request_is_shown_listed_and_refused(run: Run, mirror: Path, capsys: p
     assert "carol refused it: flawed" in capsys.readouterr().err
     assert run(f"approve list {CATALOGUE}") == 0
     assert "counts no more: carol refused it" in capsys.readouterr().out
+
+
+def test_an_approver_sees_what_the_approval_is_about(
+    run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository = CatalogueRepository.open(mirror / "catalogue", load_signer(mirror / "keys/online.pem"))
+    (demo,) = (item for item in repository.entries() if item.entry.project == "demo")
+    switch = KillSwitch(name="DEMO_TELEMETRY", value="0", basis=Basis.KNOWN, source="mirror")
+    entry = replace(demo.entry, egress=("t.example:443",), kill_switches=(switch,), uploaded=datetime.now(UTC))
+    repository.publish([replace(demo, entry=entry)])
+    ask = "approve request demo --reason needed --key mirror/keys/requester/alice.pem --to d.json "
+    assert run(ask + CATALOGUE) == 0
+    assert run(f"approve evidence d.json {CATALOGUE} --online mirror/keys/online.pem") == 0
+    capsys.readouterr()
+    assert run(f"approve show d.json {CATALOGUE}") == 0
+    told = capsys.readouterr().out
+    assert "connects to: t.example:443" in told
+    assert "kill switches: DEMO_TELEMETRY=0" in told
+    assert f"uploaded {datetime.now(UTC):%Y-%m-%d}" in told
+    repository.publish([demo])
+    assert run(f"approve show d.json {CATALOGUE}") == 0
+    told = capsys.readouterr().out
+    assert "not what the catalogue tells now: it was decided anew" in told
+    assert "t.example" not in told
 
 
 @pytest.mark.parametrize(
