@@ -6,16 +6,16 @@ from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
 from noegress.scan.clients import CONNECTORS
-from noegress.scan.facts import Expression
-from noegress.scan.program import Module
+from noegress.scan.facts import Call, Expression
+from noegress.scan.program import Module, tail_of
 from noegress.scan.rule import Rule
-from noegress.scan.runnable import makes_runnable
+from noegress.scan.runnable import makes_runnable, marks_runnable
 from noegress.scan.scene import Evidence, Scene
 from noegress.scan.sites import SHELLS, Site
 
 _PROGRAM = re.compile(
     r"\.(exe|sh|AppImage|msi|deb|rpm|ps1|dmg|pkg|vsix|whl|jar|so|dll|dylib)(\Z|\?)|(linux|darwin|windows|macosx?|win|osx|apple|\bmac)[-_/]?(x64|amd64|arm64|x86_64|aarch64|64|x86|32|musl|gnu|unknown)|"
-    r"(x64|amd64|arm64|x86_64|aarch64)[-_.]?(linux|darwin|windows|macos|win|apple|unknown)|/install(\.sh)?\Z",
+    r"(x64|amd64|arm64|x86_64|aarch64)[-_.]?(pc[-_.]|alpine[-_.])?(linux|darwin|windows|macos|win|apple|unknown)|/install(\.sh)?\Z",
     re.IGNORECASE,
 )
 _DRIVER = re.compile(
@@ -29,6 +29,7 @@ _TOOL = re.compile(
 _RELEASE = re.compile(r"/releases/(download|latest)|/releases/|/dist/|/download/|/binaries?/|/builds?/")
 _MAKES_RUNNABLE = frozenset(("chmod", "make_executable", "set_executable", "fchmod"))
 _CHMOD = re.compile(r"\bchmod\b (-\w+ )?(\+x|[ugoa]*\+x|0?7\d\d)")
+_FETCHES = re.compile(r"_?(download|fetch|retrieve|urlretrieve)(_\w+)?\Z|\w+_download\Z")
 _LISTING = re.compile(r"\Aapi\.|\.(json|xml|txt|ya?ml|toml|html?)\Z")
 _HOME = re.compile(r"(dl|downloads?|releases?|binaries)[.-]")  # where a vendor keeps its programs
 _JAVA = re.compile(r"java(\.exe)?\Z")
@@ -89,6 +90,7 @@ class DownloadedProgram(Rule):
     since: ClassVar[str] = "0.1.0"
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
+        yield from _by_names(scene)
         for site in scene.sites:
             if not scene.graph.is_loaded(site.module) or "assets" in scene.vendors.purposes(site.host):
                 continue
@@ -162,6 +164,38 @@ def _made_runnable(scene: Scene, site: Site) -> Iterator[Evidence]:
             message=f"The package downloads a file from {where}, and makes it executable.",
             remedy="Place the program ahead of time where the package looks for it, or keep the package out.",
         )  # fmt: skip
+
+
+def _by_names(scene: Scene) -> Iterator[Evidence]:
+    """A function that fetches by the name of what it calls, and makes executable: from where, another part decides."""
+    for module in scene.program.active:
+        functions = {module.function_of(call.scope) for call in module.facts.calls if _may_mark(call)} - {0}
+        for function in sorted(functions):
+            given = {name for name, _ in module.facts.scopes[function].params}  # what its user hands over is the user's
+            calls = [
+                call
+                for call in module.calls_in(function)
+                if _FETCHES.match(tail_of(call.function))
+                and not (given & {tail_of(node) for node in call.arguments[:1]})
+            ]
+            if not calls or not marks_runnable(module, function) or not scene.graph.is_loaded(module):
+                continue
+            explicit = any(
+                scene.graph.is_subcommand(used, scope)
+                for used, scope, _ in scene.graph.chain(module, calls[0].scope, 5)
+                if scope
+            )
+            on = not explicit and not scene.is_chosen(module.path) and bool(scene.graph.callers(module, function))
+            yield Evidence(
+                host="", path=module.path, line=calls[0].line, weight=0.55, on=on, module=module, scope=calls[0].scope, guard=calls[0].guard,
+                message="The package downloads a file from an address that it reads elsewhere, and makes it executable.",
+                remedy="Place the program ahead of time where the package looks for it, or keep the package out.",
+            )  # fmt: skip
+
+
+def _may_mark(call: Call) -> bool:
+    """Whether a call may set the bit for execution; cheap, since it is asked of every call."""
+    return tail_of(call.function) in ("chmod", "fchmod", "system", "run", "call", "check_call", "Popen")
 
 
 def _only_connects(scene: Scene, site: Site) -> bool:

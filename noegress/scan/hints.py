@@ -103,6 +103,8 @@ HINTS = (
         r"def (?:\w*check_(?:for_)?(?:\w+_)?updates?|\w*latest_(?:\w+_)?version)\w*\(",
         part=r"(?:check_(?:for_)?(?:\w+_)?update|latest_(?:\w+_)?version)",
     ),
+    _text(r"\.chmod\(|\bchmod (?:-R )?(?:\+x|7)", ".chmod( chmod"),
+    _text(r"is_newer_version|newer_version_available", "is_newer_version newer_version_available"),
     _text(r"\bcheck_requirements\(|\bfind_spec\(", "check_requirements( find_spec("),
     _text(
         r"\benv_prefix\b|BaseSettings|[_.]telemetry|TELEMETRY|[Tt]elemetry\(|track_event|\.capture\(|\.track\(",

@@ -110,3 +110,48 @@ DRIVERS = {
 def test_a_module_whose_name_is_put_together_is_loaded(name: str, *, told: bool) -> None:
     engine = f"import importlib\ndef begin(kind):\n    return importlib.import_module({name})\n"
     assert ("self-update" in on(scan({**DRIVERS, "engine.py": engine}))) is told
+
+
+DEEP = """
+import contextlib, os, requests, stat
+@contextlib.contextmanager
+def new_file(path):
+    with open(path, "wb") as stream:
+        yield stream
+    os.chmod(path, os.stat(path).st_mode | {mode})
+def place_content(content, path):
+    with new_file(path) as stream:
+        stream.write(content)
+def unpack(reply, path):
+    place_content(reply.content, path)
+def fetch(path):
+    reply = requests.get("https://files.vendor.dev/latest")
+    unpack(reply, path)
+"""
+
+
+@pytest.mark.parametrize(("mode", "told"), [("stat.S_IXUSR", True), ("stat.S_IRUSR", False)])
+def test_a_program_is_marked_a_few_calls_further_on(mode: str, *, told: bool) -> None:
+    assert (on(scan(used(DEEP.format(mode=mode)))).get("remote-code") == {"files.vendor.dev"}) is told
+
+
+ELSEWHERE = """
+import os
+def install(fetcher, place):
+    fetcher.{fetch}
+    os.system(f"chmod -R 755 {{place}}")
+def fetch(place):
+    install(object(), place)
+"""
+
+
+@pytest.mark.parametrize(
+    ("fetch", "told"),
+    [
+        ("download_file(place + '.new')", True),
+        ("describe_file(place + '.new')", False),
+        ("download_file(place)", False),
+    ],
+)
+def test_what_is_fetched_by_an_object_and_marked_is_a_program(fetch: str, *, told: bool) -> None:
+    assert ("remote-code" in on(scan(used(ELSEWHERE.format(fetch=fetch))))) is told
