@@ -27,6 +27,8 @@ _UNASKED = re.compile(
     r"attempt|pip_?import|safe_?import|install_and_import|import_?or_?install",
     re.IGNORECASE,
 )
+_CHECKS = re.compile(r"check_?(for_?)?(new_?)?(updates?|versions?|upgrades?)\Z", re.IGNORECASE)
+_QUESTIONS = frozenset(("input", "confirm", "prompt", "ask", "askyesno", "yes_no", "Confirm"))
 _BEHIND = re.compile(r"(periodic|auto|background)_?update|trigger_update", re.IGNORECASE)
 _AUTOMATIC = re.compile(r"AUTO_?(UPGRADE|UPDATE|INSTALL)|(DISABLE|NO|SKIP)_\w*(UPGRADE|UPDATE|INSTALL)S?\Z")
 _INSTALLERS = (
@@ -197,6 +199,11 @@ def _named(module: Module, node: Expression) -> str:
     )
 
 
+def _asks(scene: Scene, command: Command) -> bool:
+    """Whether the function asks its user first."""
+    return bool(scene.source_names(command.module, command.call.scope) & _QUESTIONS)
+
+
 def _is_switched_off(scene: Scene, command: Command) -> bool:
     """Whether a variable that speaks of doing it automatically decides: then it is done unless somebody objects."""
     call = command.call
@@ -249,6 +256,7 @@ def _judge(scene: Scene, command: Command) -> tuple[float, bool]:
     if scene.is_chosen(module.path):
         return 0.4, False
     if own:
+        asked = asked and (not _CHECKS.search(name) or _asks(scene, command))
         return (0.6, False) if asked or not _UPGRADES.search(command.line) else (0.85, True)
     if function == 0:
         return 0.7, True

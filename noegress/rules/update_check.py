@@ -66,6 +66,7 @@ _OWN_VERSION = re.compile(
     r"(\A|[._])(version|__version__|get_distribution|distribution|current_?\w*_?version|installed_version|(own|my|local)_version)\Z",
     re.IGNORECASE,
 )
+_OWN_SOURCE = re.compile(r"/(raw|blob|master|main|develop|HEAD)/.*(\.py|\.cfg|VERSION\w*)\Z")
 _METADATA = ("importlib.metadata", "importlib_metadata", "pkg_resources")
 _FINDS = re.compile(
     r"finder|find_best_candidate|find_candidates|find_matches|repository|get_latest|fetch_latest|latest_version|request|urlopen|api_call|\Apost\Z|session",
@@ -228,7 +229,7 @@ def _score(scene: Scene, site: Site) -> float:
         score -= 2  # the newest driver or interpreter is asked for, not the package's own version
     repository = _REPOSITORY.search(path) if "forge" in scene.vendors.purposes(site.host) else None
     if repository is not None and not _is_ours(scene, repository["name"]):
-        score -= 1.5
+        score -= 2.5
     if not _is_named(scene, site) and not _knows_own_version(scene, site.module):
         score -= 1.5  # nothing says that the version which is asked for is its own
     return score if ours else score - 0.5
@@ -259,6 +260,8 @@ def _address_score(scene: Scene, site: Site) -> float:
             return 4
         return 2.5 if project and "\0" not in project and "{" not in project and "%" not in project else 2
     if _REGISTRY.search(site.host):
+        return 1.5
+    if "forge" in scene.vendors.purposes(site.host) and _OWN_SOURCE.search(path) and _is_named(scene, site):
         return 1.5
     if _HOST.search(site.host) and not _RELEASES.search(path):
         return 1

@@ -54,8 +54,7 @@ class CallGraph:
         self._swept = {
             module.path.rpartition("/")[0] + "/"
             for module in program.active
-            if not _SWEEPS.isdisjoint(module.tails)
-            or ("import_module" in module.tails and not _LISTS.isdisjoint(module.tails))
+            if not _SWEEPS.isdisjoint(module.tails) or _imports_what_it_lists(module)
         }  # folders whose modules are all imported, by whatever name they have
         self._picked = self._picked_from()
         self._loaded: dict[str, bool] = {}
@@ -240,6 +239,20 @@ class CallGraph:
             if _COMMAND.search(dotted_of(node)):
                 return True
         return False
+
+
+def _imports_what_it_lists(module: Module) -> bool:
+    """Whether one function lists a folder and imports by name, or calls what does the one or the other."""
+    if "import_module" not in module.tails or _LISTS.isdisjoint(module.tails):
+        return False
+    importing = {module.function_of(call.scope) for call in module.tails["import_module"]}
+    listing = {module.function_of(call.scope) for name in _LISTS for call in module.tails.get(name, ())}
+    if importing & listing:
+        return True
+    names = {module.facts.scopes[function].name for function in importing | listing if function}
+    return any(
+        {tail_of(call.function) for call in module.calls_in(function)} & names for function in importing | listing
+    )
 
 
 def _is_put_together(module: Module, node: Expression, scope: int) -> bool:

@@ -125,3 +125,28 @@ def show(name):
 """
     found = on(scan({"__init__.py": "__version__ = '1'\nfrom acme import tool\n", "tool.py": tool}))
     assert (("update-check", INDEX) in found) is told
+
+
+@pytest.mark.parametrize(("name", "told"), [("acme", True), ("other", False)])
+def test_the_source_of_the_project_is_read_for_its_version(name: str, *, told: bool) -> None:
+    tool = f"""
+import requests
+VERSION = "1"
+class UpdateChecker:
+    def run(self):
+        for line in requests.get("https://github.com/vendor/{name}/raw/master/{name}.py").text.splitlines():
+            if line.startswith("VERSION"):
+                return line != VERSION
+"""
+    found = on(scan({"__init__.py": "from acme import tool\n", "tool.py": tool}))
+    assert (("update-check", "github.com") in found) is told
+
+
+@pytest.mark.parametrize(("asks", "told"), [("", True), ("    input('really?')\n", False)])
+def test_a_check_that_upgrades_the_project_itself_is_unasked(asks: str, *, told: bool) -> None:
+    tool = (
+        f"import subprocess\ndef check_update():\n{asks}    subprocess.run(['pip', 'install', '--upgrade', 'acme'])\n"
+    )
+    files = {"__init__.py": "from acme import tool\n", "tool.py": f"{tool}def main():\n    check_update()\n"}
+    found = scan_lab.scan({f"acme/{path}": text for path, text in files.items()}).findings
+    assert any(f.category == "self-update" and f.default_on for f in found) is told
