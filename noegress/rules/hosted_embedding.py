@@ -92,7 +92,7 @@ class HostedEmbedding(Rule):
             ):
                 continue
             host = next((host for root, host in _HOSTS.items() if root in module.roots), "")
-            on = not scene.is_chosen(module.path)
+            on = not scene.is_chosen(module.path) and not scene.is_vendors_alternative(module.path)
             yield Evidence(
                 host=host, path=module.path, line=call.line, weight=0.7 if on else 0.45, on=on, module=module, scope=call.scope, guard=call.guard,
                 message=f"The package sends texts to {host or 'a hosted service'} to be turned into embeddings.",
@@ -111,7 +111,11 @@ class HostedEmbedding(Rule):
             if (
                 _WORDS.search(words.module) or _WORDS.search(words.owner) or "/embed" in site.address.path
             ) and scene.graph.is_loaded(site.module):
-                on = site.kind == "call" and not scene.is_chosen(site.module.path)
+                on = (
+                    site.kind == "call"
+                    and not scene.is_chosen(site.module.path)
+                    and not scene.is_vendors_alternative(site.module.path)
+                )
                 yield Evidence(
                     host=site.host, path=site.module.path, line=site.line, weight=0.6 if on else 0.4, on=on, module=site.module, scope=site.scope, guard=site.guard,
                     constant=Place(file=site.constant[0], line=site.constant[1]) if site.constant else None,
@@ -134,7 +138,7 @@ def _by_default_model(scene: Scene) -> Iterator[Evidence]:
         ]
         if not named or len(named) > FEW or not scene.graph.is_loaded(module):
             continue
-        on = not scene.is_chosen(module.path)
+        on = not scene.is_chosen(module.path) and not scene.is_vendors_alternative(module.path)
         for text, host in named:
             if text.guard < 0 and _SETTING.search(text.context):
                 yield Evidence(

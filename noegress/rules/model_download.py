@@ -36,7 +36,7 @@ _ASKS = re.compile(
 _MODEL_ADDRESS = re.compile(r"\A(\w+_)?(model|tokenizer|weights?|checkpoint|vocab|embeddings?)_ur[il]\Z", re.IGNORECASE)
 _SHOWN = re.compile(r"(\A|_)(examples?|samples?|demo)(_|\Z)", re.IGNORECASE)
 _ROUTE = re.compile(
-    r"(api|datasets?|models?|spaces?|resolve|raw|blob|tree|main|master|parquet|info|v\d|rows|revision|README\.md|config\.json)\Z"
+    r"(api|datasets?|models?|spaces?|repos|resolve|raw|archive|blob|tree|main|master|parquet|info|v\d|rows|revision|README\.md|config\.json)\Z"
 )
 _TAKES = re.compile(r"\A_?(from_pretrained|load_(pretrained|weights|state_dict|url)\w*|download\w*)\Z")
 _TABLE = re.compile(r"\.(zip|csv|tsv|txt|xlsx?|dat|xml|json|gz|parquet|html?)\Z", re.IGNORECASE)
@@ -176,7 +176,7 @@ def _is_answer(scene: Scene, site: Site) -> bool:
 
 def _is_of_user(scene: Scene, site: Site) -> bool:
     """Whether a hub is asked for something that no part of the address names: its user does."""
-    if HOLE not in site.address.path or "data" not in scene.vendors.purposes(site.host):
+    if HOLE not in site.address.path or not scene.vendors.purposes(site.host) & {"data", "forge"}:
         return False
     parts = [part for part in re.split(r"[/?&=#]", site.address.path) if part and not _ROUTE.match(part)]
     named = [part for part in parts[:2] if re.search(r"\w", part.replace(HOLE, ""))]

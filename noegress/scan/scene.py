@@ -13,7 +13,7 @@ from noegress.scan.callgraph import CallGraph
 from noegress.scan.evaluation import Evaluator
 from noegress.scan.facts import TELLING, Call, Facts, Mention
 from noegress.scan.opt_in import OptIn
-from noegress.scan.program import Module, Program, tail_of
+from noegress.scan.program import Module, Program, module_name, tail_of
 from noegress.scan.reading import parse_waiting
 from noegress.scan.sites import CLIENTS, Site, SiteFinder
 from noegress.scan.switches import SwitchFinder
@@ -276,6 +276,29 @@ class Scene:
             if "default" in names.lower():
                 return False
         return True
+
+    def is_vendors_alternative(self, path: str) -> bool:
+        """Whether a module is called after the kit that it uses, beside others that are called after theirs, and is no default."""
+        folder = path.rpartition("/")[0] + "/"
+        kit = self._kit_of(path)
+        if not kit or kit in self._default_names:
+            return False
+        beside = [other for other in self.files if other.startswith(folder) and other.count("/") == path.count("/")]
+        if not {self._kit_of(other) for other in beside} - {kit, ""}:
+            return False
+        dotted = module_name(path)[0]
+        return not any(
+            dotted in module.references and not module.path.startswith(folder) for module in self.program.active
+        )
+
+    def _kit_of(self, path: str) -> str:
+        """The distribution outside that a module imports and is called after."""
+        stem = path.rpartition("/")[2].removesuffix(".py").replace("_", "")
+        roots = {word.partition(".")[0] for word in self.files[path].imports} - self.program.tops
+        for root in sorted(roots):
+            if len(root) > 3 and (root.replace("_", "") in stem or stem in root.split("_")):
+                return stem if stem in root.split("_") else root
+        return ""
 
     def is_named_elsewhere(self, function: str, module: Module) -> bool:
         """Whether another file calls a function of that name: one that was not parsed is no caller in the graph."""

@@ -610,3 +610,52 @@ def test_the_root_of_a_url_object_ends_where_the_path_begins() -> None:
     made = "from pydantic import AnyUrl\nBASE = AnyUrl('https://otel.vendor.dev')\n"
     tool = f"import requests\n{made}requests.post(str(BASE) + 'v1/traces')\n"
     assert scan(package(tool)).egress == ("otel.vendor.dev",)
+
+
+EMBEDDER = """
+import {kit}
+class Embedder:
+    def __init__(self):
+        self.client = {kit}.Client()
+    def embed(self, text):
+        return self.client.embeddings.create(input=[text])
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"embed/openai.py": EMBEDDER.format(kit="openai")}, True),
+        ({"embed/openai.py": EMBEDDER.format(kit="openai"), "embed/cohere.py": EMBEDDER.format(kit="cohere")}, False),
+        (
+            {
+                "embed/openai.py": EMBEDDER.format(kit="openai"),
+                "embed/cohere.py": EMBEDDER.format(kit="cohere"),
+                "store.py": "import requests\nfrom acme.embed.openai import Embedder\nDEFAULT = Embedder()\n",
+            },
+            True,
+        ),
+    ],
+)
+def test_one_kit_beside_others_is_on_where_the_package_takes_it(files: dict[str, str], *, told: bool) -> None:
+    every = "".join(f"from acme.embed import {name}\n" for name in ("openai", "cohere") if f"embed/{name}.py" in files)
+    found = on(scan({"__init__.py": "import acme.embed\n", "embed/__init__.py": every, **files}))
+    assert ("hosted-embedding" in found) is told
+
+
+LISTED = """
+import importlib, os
+def plugins(folder):
+    {first}
+def use(name):
+    return importlib.import_module(name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [("return [use(name) for name in os.listdir(folder)]", True), ("return os.listdir(folder)", False)],
+)
+def test_what_is_listed_and_imported_is_loaded(first: str, *, told: bool) -> None:
+    files = {"__init__.py": "from acme import loader\n", "loader.py": LISTED.format(first=first), "sender.py": SENDING}
+    assert ("telemetry" in on(scan(files))) is told
