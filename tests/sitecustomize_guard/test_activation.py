@@ -172,6 +172,45 @@ def test_garbage_is_collected_once_the_guard_has_started(guarded: Guarded) -> No
     assert guarded.run("import gc; print(gc.isenabled())").out == "True"
 
 
+def test_threads_that_come_at_once_all_find_the_guard_in_place(guarded: Guarded) -> None:
+    code = """
+import sys, time, _thread
+sys.setswitchinterval(1e-6)
+found, start = [], _thread.allocate_lock()
+start.acquire()
+def work():
+    start.acquire(); start.release()
+    try:
+        import _socket, socket
+        found.append(socket.socket.__mro__[1] is _socket.socket and "_noegress_guarded" in vars(_socket.socket))
+    except BaseException as error:
+        found.append(repr(error))
+for _ in range(8): _thread.start_new_thread(work, ())
+time.sleep(0.05); start.release()
+while len(found) < 8: time.sleep(0.01)
+print(set(found))
+"""
+    for _ in range(6):
+        assert guarded.run(code, policy={"allow": ["a.example:1"]}).out == "{True}"
+
+
+def test_a_guard_that_cannot_load_refuses_and_loads_once_it_can(guarded: Guarded, listener: Listener) -> None:
+    code = f"""
+import resource
+least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (0, most))
+try: import _socket
+except OSError as error: print(type(error).__name__)
+resource.setrlimit(resource.RLIMIT_NOFILE, (least, most))
+import socket
+socket.create_connection(("127.0.0.1", {listener.port}))
+try: socket.create_connection(("127.0.0.1", 9))
+except OSError as error: print(type(error).__name__)
+"""
+    done = guarded.run(code, policy={"allow": [f"127.0.0.1:{listener.port}"]})
+    assert (done.out.split(), listener.arrived) == (["OSError", "EgressRefused"], [b"connected"]), done.err
+
+
 def test_no_socket_module_is_imported_at_the_start(guarded: Guarded) -> None:
     code = (
         "import sys; print({'socket', '_socket', 're', 'json', 'typing', 'dataclasses', 'pathlib'} & set(sys.modules))"

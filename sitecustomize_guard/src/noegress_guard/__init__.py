@@ -134,9 +134,10 @@ def _private_importer() -> "Callable[[str], Any]":
     def load(name: str) -> "Any":
         module = loaded.get(name)
         if module is None:
-            module = loaded[name] = type(sys)(name)
-            vars(module).update(__builtins__=own, __file__=__file__, __package__=__name__)
-            exec(read_code(name), vars(module))  # noqa: S102 -- as the import system does
+            made = type(sys)(name)
+            vars(made).update(__builtins__=own, __file__=__file__, __package__=__name__)
+            exec(read_code(name), vars(made))  # noqa: S102 -- as the import system does
+            module = loaded.setdefault(name, made)  # whole, and the same for all threads that came at once
         return module
 
     def import_(name: str, space: "Any" = None, inner: "Any" = None, found: "Any" = (), level: int = 0) -> "Any":
@@ -201,10 +202,9 @@ def _make_hook(policies: "tuple[GuardPolicy, ...]", load: "Callable[[str], Any]"
         }
     )
     ends_with = str.endswith  # past what a subclass of str overrides
-    handle: Hook | None = None
+    handlers: dict[str, Hook] = {}
 
     def hook(event: str, args: "tuple[Any, ...]") -> None:
-        nonlocal handle
         if event not in watched or (event == "import" and not ends_with(args[0], "_socket")):
             return
         if event == "os.putenv" and args[0] not in _RESOLVER_VARIABLES:
@@ -212,8 +212,9 @@ def _make_hook(policies: "tuple[GuardPolicy, ...]", load: "Callable[[str], Any]"
         if event.startswith("_thread."):
             load("noegress_guard.starters").note_starter(args[0], sys._getframe(1))  # noqa: SLF001 -- documented
             return
+        handle = handlers.get("")
         if handle is None:
-            handle = load("noegress_guard.network").make_handler(policies, events)
+            handle = handlers.setdefault("", load("noegress_guard.network").make_handler(policies, events))
         handle(event, args)
 
     return hook

@@ -10,6 +10,7 @@ import errno
 import os
 import sys
 from _thread import get_ident
+from time import sleep
 
 from noegress_guard.address import format_address
 from noegress_guard.decision import Gate
@@ -36,7 +37,7 @@ _TCP, _UDP = 6, 17
 _DNS_PORT: Final = 53
 _SO_DOMAIN: Final = 39 if sys.platform == "linux" else None
 _TYPE_MASK: Final = 0xF if sys.platform == "linux" else 0xFFFF  # without SOCK_NONBLOCK and SOCK_CLOEXEC
-_importing: list[bool] = []
+_PATIENCE_MILLISECONDS: Final = 5000
 
 
 def make_handler(policies: Iterable[GuardPolicy], events: str) -> Hook:
@@ -47,28 +48,7 @@ def make_handler(policies: Iterable[GuardPolicy], events: str) -> Hook:
     native: list[tuple[Any, Resolver]] = []
     """The first `_socket` that was guarded, as C code made it; empty before, and then every other event refuses."""
 
-    def patch(name: str, path: object = None, *_: object) -> None:
-        """Guard `_socket` while it is being imported; the import inside comes here again and finds it in progress."""
-        name = str.__str__(name)
-        if name.rpartition(".")[2] != "_socket" or (name != "_socket" and path is None):
-            return  # another module that ends in these letters
-        if name == "_socket" and _importing:
-            return
-        if path is not None:
-            raise ImportError(f"noegress-guard: another copy of _socket would be loaded from {shown(path)}", name=name)
-        _importing.append(True)
-        try:
-            import _socket as module
-
-            if not hasattr(module.socket, "_noegress_guarded"):
-                copy = copy_of(module)
-                resolver = Resolver(gate, copy)
-                if not native:
-                    native.append((copy, resolver))
-                    speak_by(copy)
-                _publish(module, _guarded_type(module, resolver), resolver)
-        finally:
-            _importing.clear()
+    patch = _make_patch(gate, native)
 
     def send(operation: str) -> Callable[..., None]:
         return lambda sock, address: _check_send(gate, native[0][0], operation, sock, address)
@@ -91,6 +71,46 @@ def make_handler(policies: Iterable[GuardPolicy], events: str) -> Hook:
         checks[event](*args)
 
     return handle
+
+
+def _make_patch(gate: Gate, native: list[tuple[Any, Resolver]]) -> Callable[..., None]:
+    """Build what guards `_socket` while it is being imported; `native` takes up what it was before."""
+    busy: dict[str, int] = {}  # the thread that is at it; what imports `_socket` meanwhile would get it as it was
+
+    def patch(name: str, path: object = None, *_: object) -> None:
+        name = str.__str__(name)
+        if name.rpartition(".")[2] != "_socket" or (name != "_socket" and path is None):
+            return  # another module that ends in these letters
+        me = get_ident()
+        if name == "_socket" and busy.get("") == me:
+            return  # the import below
+        if path is not None:
+            raise ImportError(f"noegress-guard: another copy of _socket would be loaded from {shown(path)}", name=name)
+        for _wait in range(_PATIENCE_MILLISECONDS):  # bounded: a fork leaves nobody behind who would come to an end
+            if busy.setdefault("", me) == me:
+                break
+            sleep(0.001)
+        try:
+            _guard_module(gate, native)
+        finally:
+            busy.clear()
+
+    return patch
+
+
+def _guard_module(gate: Gate, native: list[tuple[Any, Resolver]]) -> None:
+    import _socket as module
+
+    if hasattr(module.socket, "_noegress_guarded"):
+        return
+    sys.modules.pop("_socket", None)  # so that another thread comes to the hook, and waits there
+    copy = copy_of(module)
+    resolver = Resolver(gate, copy)
+    if not native:
+        native.append((copy, resolver))
+        speak_by(copy)
+    _publish(module, _guarded_type(module, resolver), resolver)
+    sys.modules["_socket"] = module
 
 
 def _refuse_variable(gate: Gate, name: bytes) -> None:
@@ -245,12 +265,14 @@ def _inet6(module: Any) -> int | None:
 
 def _publish(module: Any, guarded: Any, resolver: Resolver) -> None:
     """Put the guarded type and lookups where every later import of `_socket` and `socket` finds them."""
+    original = module.socket
     module.socket = module.SocketType = guarded
     late = sys.modules.get("socket")
     for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
         setattr(module, name, getattr(resolver, name))
         if late is not None and name != "getaddrinfo":  # its own getaddrinfo calls that of `_socket`
             setattr(late, name, getattr(resolver, name))
-    if hasattr(late, "socket"):  # somebody imported `socket` before us
+    made: Any = getattr(late, "socket", original)
+    if made is not original:  # somebody imported `socket` before us, and has come further than its first lines
         for name in ("connect", "connect_ex", "sendto", "sendmsg", "bind"):
-            setattr(late.socket, name, guarded.__dict__[name])  # type: ignore[union-attr]
+            setattr(made, name, guarded.__dict__[name])

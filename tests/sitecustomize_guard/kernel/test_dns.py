@@ -146,6 +146,14 @@ def test_what_is_no_answer_is_a_value_error(message: bytes) -> None:
         dns.parse_answers(message, QUERY)
 
 
+@pytest.mark.parametrize(("kind", "size"), [(dns.A, 4), (dns.AAAA, 16)])
+def test_an_answer_holds_the_addresses_of_its_kind(kind: int, size: int) -> None:
+    asked = dns.query(7, "a.example", kind)
+    addresses = (b"\1" * size, b"\2" * size)
+    written = dns.answer(dns.parse_question(asked), dns.NOERROR, (*addresses, b"\3" * 5), 60)
+    assert dns.parse_answers(written, asked) == dns.Answers(dns.NOERROR, False, addresses, 60)
+
+
 def test_a_pointer_leads_anywhere_in_the_message() -> None:
     far = reply(record(16, 9, b"\0" * 300), b"\xc1\x20" + RECORD.pack(1, 1, 8, 4) + b"\1\2\3\4")
     assert dns.parse_answers(far, QUERY).addresses == (b"\1\2\3\4",)
