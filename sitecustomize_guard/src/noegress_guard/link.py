@@ -23,6 +23,9 @@ _TIMEOUT_SECONDS: Final = 10.0
 _sockets: Any = None
 """What to make sockets with, once it is known that C code made it."""
 
+_supervisor = 0
+"""The process that was found to be ours, once it was; it stays above us for as long as we live."""
+
 asking: set[int] = set()
 """Threads that are asking right now, whose connection to NAME is not held against the policy."""
 
@@ -35,7 +38,7 @@ def speak_by(module: Any) -> None:
 
 def ask(event: dict[str, Any]) -> str | None:
     """Ask the supervisor about an attempt: `pass`, `refuse`, or None if there is no supervisor."""
-    if not _filters("self"):
+    if not (_supervisor or _filters("self")):
         return None
     import json
 
@@ -48,7 +51,7 @@ def ask(event: dict[str, Any]) -> str | None:
 def is_supervised() -> bool:
     """Tell whether a supervisor stands above this process and answers."""
     try:
-        return bool(_filters("self")) and converse(HELLO) == "pass"
+        return bool(_supervisor or _filters("self")) and converse(HELLO) == "pass"
     except OSError:
         return False
 
@@ -61,6 +64,7 @@ def converse(message: bytes) -> str | None:
     """
     import _thread
 
+    global _supervisor  # noqa: PLW0603 -- to look for it takes longer than to ask it
     module = _sockets
     if module is None:
         import _socket as module
@@ -71,8 +75,9 @@ def converse(message: bytes) -> str | None:
         line.settimeout(_TIMEOUT_SECONDS)
         line.connect(NAME)
         pid = int.from_bytes(line.getsockopt(module.SOL_SOCKET, _SO_PEERCRED, 12)[:4], "little")
-        if pid not in _ancestors() or _filters(str(pid)) >= _filters("self"):
+        if pid != _supervisor and (pid not in _ancestors() or _filters(str(pid)) >= _filters("self")):
             return None
+        _supervisor = pid
         line.sendall(message)
         return line.recv(16).decode("ascii", "replace").strip() or None
     finally:

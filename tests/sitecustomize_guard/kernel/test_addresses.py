@@ -4,6 +4,7 @@ import ipaddress
 import socket
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from noegress_guard.address import format_address
@@ -26,6 +27,12 @@ def sockaddr_in6(address: "ipaddress.IPv6Address", port: int, flow: int = 0, sco
     return (
         struct.pack("=H", socket.AF_INET6) + struct.pack("!HI", port, flow) + address.packed + struct.pack("=I", scope)
     )
+
+
+@pytest.mark.parametrize("family", [0x0102, 0x010A, 0x0201])
+def test_a_family_has_sixteen_bits(family: int) -> None:
+    raw = struct.pack("=H", family) + bytes(26)
+    assert (family_of(raw), parse_ip(raw)) == (family, None)
 
 
 @given(
