@@ -5,10 +5,11 @@ import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from hatch_noegress.policy_of_build import policy_of_build
 from hatch_noegress.refused import mark_environment, refuse_marked_environment, refused
 from hatch_noegress.wheels_used import check_wheels
 from noegress.errors import NoegressError, PolicyError
-from noegress.policy import FoundPolicy, find_policy
+from noegress.policy import FoundPolicy
 from noegress.run.namespace import enter_network_namespace
 from noegress.surfaces import Command, Report, Scope, ancestors, gate, this_machine
 
@@ -103,17 +104,6 @@ def _installer(name: str) -> str:
         return (distribution(name).read_text("INSTALLER") or "").strip()
     except PackageNotFoundError:
         return ""
-
-
-def policy_of_build(root: Path) -> FoundPolicy:
-    """The policy in force for a project; raises ``NoegressError`` where there is none that can be used."""
-    found = find_policy(start=root)
-    if found is None:
-        raise NoegressError(
-            f"no policy found for {root}",
-            fix="write noegress.toml beside pyproject.toml, or name one in NOEGRESS_POLICY",
-        )
-    return found
 
 
 def _judge(root: Path, found: FoundPolicy) -> Report:

@@ -7,7 +7,8 @@ from hatch.env.collectors.plugin.interface import EnvironmentCollectorInterface
 from hatch.env.virtual import VirtualEnvironment
 from hatch.utils.structures import EnvVars
 
-from hatch_noegress.build_gate import check_project, policy_of_build
+from hatch_noegress.build_gate import check_project
+from hatch_noegress.policy_of_build import policy_of_build
 from noegress.surfaces.forced import emptied_variables
 from noegress.surfaces.options import PIP, read_options
 from noegress.surfaces.places import PIP as PLACES

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from hatch_noegress.policy_of_build import policy_of_build
 from noegress.errors import NoegressError
 from noegress.policy import FoundPolicy
 
@@ -54,7 +55,6 @@ def check_wheels(root: Path, found: FoundPolicy) -> str:
 
 def main(root: str, sites: str) -> int:
     """Judge the sites and print a message where something is not as admitted; run in the child."""
-    from hatch_noegress.build_gate import policy_of_build  # noqa: PLC0415  # it imports this module
     from noegress.catalogue.client import Catalogue  # noqa: PLC0415  # python-tuf is an extra
     from noegress.evidence import Expectations, Kind, find_environment, verify_environment  # noqa: PLC0415
 
