@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _thread import get_ident  # as it is now: libraries of green threads replace it
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,13 +63,11 @@ def converse(message: bytes) -> str | None:
     That is an ancestor over whom fewer filters stand than over us: a process of the tree, which may listen there
     where no supervisor is, has handed down all of its own.
     """
-    import _thread
-
     global _supervisor  # noqa: PLW0603 -- to look for it takes longer than to ask it
     module = _sockets
     if module is None:
         import _socket as module
-    me = _thread.get_ident()
+    me = get_ident()
     asking.add(me)
     try:
         line = module.socket(module.AF_UNIX, module.SOCK_STREAM)

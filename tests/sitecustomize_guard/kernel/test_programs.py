@@ -461,6 +461,18 @@ for address in (("203.0.113.1", 99), ("203.0.113.1", 53)):
     assert "udp://203.0.113.1:99" in {event["destination"] for event in events_of(done)}
 
 
+def test_a_refusal_under_both_layers_outlives_green_threads(supervised: Supervised) -> None:
+    """gevent and eventlet put a number of their own in the place of the thread's."""
+    code = """
+import _thread, socket
+real = _thread.get_ident
+_thread.get_ident = lambda: real() + 1
+try: socket.create_connection(("203.0.113.1", 99))
+except OSError as error: print(type(error).__name__)
+"""
+    assert supervised.run(str(supervised.guarded.python), "-c", code).out == "EgressRefused"
+
+
 def test_what_is_allowed_works_while_nobody_reads_the_events(supervised: Supervised, listener: Listener) -> None:
     """Events go to a pipe that is full after about a hundred of them; all of them are there once it is read."""
     code = f"""
