@@ -7,7 +7,7 @@ from noegress.surfaces.index_logins import backend_violations, login_violations
 from noegress.surfaces.inspection import Inspection, Origin
 from noegress.surfaces.installers import assigned_violations, command_violations, installer_of
 from noegress.surfaces.machine import Command
-from noegress.surfaces.places import place_of_variable
+from noegress.surfaces.places import Place, place_of_variable, place_violations
 from noegress.surfaces.shell_words import assignment, is_unknown, simple_commands, split_words
 from noegress.surfaces.violation import Violation
 
@@ -51,6 +51,11 @@ _FED = re.compile(
 )
 """Requirements and wheels that a line takes from the network for an installer to find."""
 _INDEX_OPTION = re.compile(r"(?<!\S)(--(extra-index-url|index-url|find-links|default-index|index)[=\s]|-[if])\s*\S*://")
+_BUILD_ARGUMENT = re.compile(
+    r"(\w+_)?(PYPI|PIP|PYTHON|UV)_(EXTRA_)?(INDEX(_URL)?|URL|MIRROR|REPO(SITORY)?)|(EXTRA_)?INDEX(_URL)?|FIND_LINKS",
+    re.IGNORECASE,
+)
+"""Names under which a container file lets itself be handed an index: it is another file, so the use is not followed."""
 _NESTING = ("eval", "ssh", "su", "watch", "nohup", "docker", "podman")
 """Programs that run a word which holds a whole command."""
 
@@ -122,6 +127,15 @@ def value_violations(
         yield from text_violations(inspection, value, origin, surface=surface)
 
 
+def build_argument_violations(
+    inspection: Inspection, name: str, value: str, origin: Origin, *, surface: str
+) -> Iterator[Violation]:
+    """An argument for the build of an image that names an index by a word of its own."""
+    if _BUILD_ARGUMENT.fullmatch(name) and not place_of_variable(name) and "://" in value and not is_unknown(value):
+        written = f"{name}="
+        yield from place_violations(inspection, Place.EXTRA, value, origin, written=written, surface=surface)
+
+
 def _program(inspection: Inspection, rest: list[str], origin: Origin, surface: str) -> Iterator[Violation]:
     program = _bare(rest[0])
     yield from login_violations(inspection, rest, origin, surface=surface)
@@ -129,6 +143,8 @@ def _program(inspection: Inspection, rest: list[str], origin: Origin, surface: s
         if program == "mise":
             yield from backend_violations(inspection, word, origin, surface=surface)
         name, equals, value = re.sub(r"^(-e|--[a-z_-]+=)(?=\w+=)", "", word).partition("=")
+        if previous == "--build-arg" or word.startswith("--build-arg="):
+            yield from build_argument_violations(inspection, name, value, origin, surface=surface)
         if equals and place_of_variable(name):  # make A=b, docker build --build-arg A=b
             yield from assigned_violations(inspection, name, value, origin, surface=surface)
         if previous == "-c" and program.startswith("python") and "pip" in word:  # python -c "pip.main([…])"

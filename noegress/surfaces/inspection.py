@@ -21,6 +21,8 @@ COMMAND_LINE = "command line"
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz")
 _MAX_TEXT = 200  # a setting can hold dozens of URLs; the place says where the rest is
 _REMOTE = re.compile(r"(?:git|hg|svn|bzr)\+|[A-Za-z][A-Za-z0-9+.-]+://|\bfile:|git@", re.IGNORECASE)
+_NAMED = re.compile(r"[A-Za-z0-9][\w.-]*\s*(\[[^]]*\])?\s*@\s*(?=[A-Za-z][A-Za-z+]*:)")
+"""The name before the address of a requirement, with or without spaces."""
 _SCHEME = re.compile(r"(?:git|hg|svn|bzr)\+|[A-Za-z][A-Za-z0-9+.-]+:", re.IGNORECASE)
 
 
@@ -132,7 +134,8 @@ class Inspection:
     def reference(self, surface: str, origin: Origin, value: str, *, text: str) -> Iterator[Violation]:
         """The value of an option that takes a requirement or a file: only what is remote is a direct reference."""
         if _REMOTE.search(value):
-            url = value.partition("@")[2].strip() if " @ " in value else value
+            named = _NAMED.match(value)
+            url = value[named.end() :] if named else value
             yield from self.direct(surface, origin, url=url, text=text)
 
     def direct(

@@ -43,6 +43,8 @@ _LISTS = (
     "pip_url",
 )
 _REMOTE = re.compile(r"[\w.-]+\s*(\[[^]]*\])?\s*@\s*\S+://|(git|hg|svn|bzr)\+|\S+://\S+\.whl", re.IGNORECASE)
+_SAID = frozenset({"summary", "description", "title", "help", "label", "text", "comment", "usage", "notes"})
+"""Keys of sentences for people."""
 _MODULE = re.compile(r"(ansible\.builtin\.)?pip")
 
 
@@ -85,10 +87,14 @@ def _handed(
     place = PIP.get(scalar.key.replace("_", "-"))
     if is_conda_file(path) and keys[:1] == ["dependencies"]:
         return  # conda's own surface reads it
+    if scalar.key.lower() in _SAID:
+        return
     if _OPTION.match(value) or (scalar.key == "extra_args" and "://" in value):
         yield from options_violations(inspection, split_words(value), origin, surface=SURFACE)
     elif is_unknown(value):
         return
+    elif keys[-2:] == ["pypi", "repo"] and "://" in value:  # a library of a job, beside its package
+        yield from place_violations(inspection, Place.DEFAULT, value, origin, written="repo: ", surface=SURFACE)
     elif place in (Place.DEFAULT, Place.EXTRA) and {"python", "pip"} & {*keys, *_beside(scalar, mappings)}:
         yield from place_violations(inspection, place, value, origin, written=f"{scalar.key}: ", surface=SURFACE)
     elif _REMOTE.match(value) and (scalar.key in _LISTS or (len(keys) > 1 and _MODULE.fullmatch(keys[-2]))):

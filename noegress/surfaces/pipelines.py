@@ -6,6 +6,7 @@ from pathlib import Path
 
 from noegress.surfaces.built_folders import without_built
 from noegress.surfaces.commands import (
+    build_argument_violations,
     is_index_option,
     options_violations,
     text_violations,
@@ -34,7 +35,7 @@ _NAMES = re.compile(
     r"(docker-)?compose.*\.ya?ml|\.?devcontainer\.json|\.pre-commit-(config|hooks)\.ya?ml|\.?woodpecker.*\.ya?ml|"
     r"taskfile.*\.ya?ml|action\.ya?ml|\.?pipelines?\.ya?ml|package\.json|tasks\.json|snapcraft\.ya?ml|render\.ya?ml|"
     r"app\.(json|ya?ml)|skaffold\.ya?ml|\.?copier\.ya?ml|\.gitpod\.ya?ml|\.semaphore\.ya?ml|\.build\.ya?ml|codeship-.*\.ya?ml|"
-    r"playbook.*\.ya?ml|dvc\.ya?ml|MLproject|nixpacks\.json|vercel\.json|devbox\.json|cog\.ya?ml",
+    r"dvc\.ya?ml|MLproject|nixpacks\.json|vercel\.json|devbox\.json|cog\.ya?ml",
     re.IGNORECASE,
 )
 _FOLDERS = frozenset(
@@ -49,6 +50,7 @@ NAMES_OF_VARIABLES = ("name", "key", "variable", "envvar")
 _VALUES = ("value", "default", "defaultvalue")
 _REQUIREMENTS = "additional_dependencies"  # pre-commit hands them to pip install
 _CONSULTED = ("requirements", "requirement", "constraint")
+_ARGUMENTS_OF_AN_IMAGE = "args"
 _ENVIRONMENT_FILES = frozenset({"env_file", "envfile", "dotenv"})
 
 
@@ -135,8 +137,11 @@ def variables(inspection: Inspection, path: Path, scalars: list[Scalar], literal
     names: dict[KeyPath, str] = dict(named)
     for scalar in scalars:
         name, value = _variable(scalar, names)
+        origin = Origin(file=path, line=scalar.line, weight=Weight.WARNING)
+        if _ARGUMENTS_OF_AN_IMAGE in scalar.path:
+            for reading in literals.readings(value):
+                yield from build_argument_violations(inspection, name, reading.strip(), origin, surface=SURFACE)
         if name and place_of_variable(name):
-            origin = Origin(file=path, line=scalar.line, weight=Weight.WARNING)
             for reading in literals.readings(value):
                 yield from value_violations(inspection, name, reading.strip(), origin, surface=SURFACE)
 

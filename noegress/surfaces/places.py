@@ -62,10 +62,12 @@ UV = {
     "torch-backend": Place.TORCH,
 }
 """Options of uv by their long names; its variables use them too."""
-_OTHER_VARIABLES = {
+_OTHER_VARIABLES = {  # of other tools, and of images whose entry point installs what they name
     "PDM_PYPI_URL": ("pdm", Place.DEFAULT),
     "POETRY_PYPI_MIRROR_URL": ("poetry", Place.DEFAULT),
     "PIPENV_PYPI_MIRROR": ("pipenv", Place.DEFAULT),
+    "_PIP_ADDITIONAL_REQUIREMENTS": ("pip", Place.REFERENCE),
+    "EXTRA_PIP_PACKAGES": ("pip", Place.REFERENCE),
     "CONDA_CHANNELS": ("conda", Place.CHANNEL),
     "CONDA_CHANNEL_ALIAS": ("conda", Place.CHANNEL),
 }

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 from noegress.surfaces.built_folders import without_built
@@ -13,7 +14,7 @@ from noegress.surfaces.installers import mention
 from noegress.surfaces.places import place_of_variable
 from noegress.surfaces.script_lines import CONFIGURATION, Line, is_talk, logical_lines, without_comments
 from noegress.surfaces.script_variables import Literals
-from noegress.surfaces.shell_words import is_unknown
+from noegress.surfaces.shell_words import is_unknown, simple_commands
 from noegress.surfaces.violation import Violation, Weight
 
 SURFACE = "script"
@@ -125,10 +126,29 @@ def _hosted(inspection: Inspection, text: str, origin: Origin) -> Iterator[Viola
 
 def _configuration(inspection: Inspection, text: str, origin: Origin) -> Iterator[Violation]:
     """A line of pip.conf or uv.toml that a script writes."""
-    for found in _SETTING.finditer(text):
+    for found in _SETTING.finditer(_printed(text)):
         if not is_unknown(found["value"]):
             fix = f"write {inspection.mirror.url} there"
             yield from inspection.index(SURFACE, origin, url=found["value"], text=found[0], fix=fix)
+
+
+def _printed(text: str) -> str:
+    """What a ``printf`` of the line prints, its words put in; the line itself where it prints nothing so."""
+    for words in simple_commands(text) if "printf" in text and "%s" in text else ():
+        form, *values = words[words.index("printf") + 1 :] if "printf" in words else [""]
+        holes = form.count("%s")
+        values = list(takewhile(lambda value: ">" not in value, values))
+        # it begins anew as long as there are words
+        rounds = [values[start : start + holes] for start in range(0, len(values), holes)] if holes else []
+        if rounds:
+            return "\n".join(_filled(form, each) for each in rounds)
+    return text
+
+
+def _filled(form: str, values: list[str]) -> str:
+    for value in values:
+        form = form.replace("%s", value, 1)
+    return form.replace("%s", "$")
 
 
 def _continuation(path: Path) -> str:
