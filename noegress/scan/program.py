@@ -46,6 +46,17 @@ class Module:
         """The innermost function around a scope; 0 outside of functions."""
         return self.around[scope] if scope > 0 else 0
 
+    def bound(self, node: Expression, scope: int) -> list[Binding]:
+        """What a name is bound to in the nearest scope that binds it, or an attribute of ``self`` in its class."""
+        if is_own(node):
+            return self.bindings.get((self.class_of(scope), node[2]), [])
+        while node[0] == "n" and scope >= 0:
+            found = self.bindings.get((scope, node[1]))
+            if found:
+                return found
+            scope = self.facts.scopes[scope].parent
+        return []
+
     def calls_in(self, function: int) -> list[Call]:
         """The calls whose innermost function is this one, in their order."""
         if self._calls_in is None:
@@ -325,6 +336,11 @@ def _link_import(module: Module, row: Import) -> None:
         module.imports.setdefault(row.local, f"{base}.{row.name}")
     elif row.local:
         module.imports.setdefault(row.local, base)
+
+
+def is_own(node: Expression) -> bool:
+    """Whether an expression is an attribute of ``self`` or of ``cls``."""
+    return bool(node[0] == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"))
 
 
 def tail_of(expression: Expression) -> str:

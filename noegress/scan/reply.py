@@ -1,9 +1,7 @@
 """Where a value comes from a reply: followed back from its use to the network call, through names, methods and functions of the file."""
 
-from collections.abc import Sequence
-
-from noegress.scan.facts import Binding, Call, Expression
-from noegress.scan.program import Module
+from noegress.scan.facts import Call, Expression
+from noegress.scan.program import Module, is_own
 from noegress.scan.scene import Scene
 from noegress.scan.sites import Site
 
@@ -32,11 +30,11 @@ class Replies:
         if depth > MAX_DEPTH or self._steps > MAX_STEPS or not self._sites:
             return None
         tag = node[0]
-        if tag == "n":
-            return self._bound(module, node[1], scope, depth)
-        if tag == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"):
-            bound = module.bindings.get((module.class_of(scope), node[2]), ())
-            return self._any(module, bound, depth)
+        if tag == "n" or is_own(node):
+            bound = module.bound(node, scope)
+            return next(
+                filter(None, (self._behind(module, item.value, item.scope, depth + 1) for item in bound[:4])), None
+            )
         if tag in ("a", "i", "x", "u"):
             return self._behind(module, node[1], scope, depth + 1)
         if tag == "c":
@@ -52,19 +50,6 @@ class Replies:
 
     def _first(self, module: Module, nodes: list[Expression], scope: int, depth: int) -> Site | None:
         found = (self._behind(module, node, scope, depth + 1) for node in nodes[:20])
-        return next((site for site in found if site is not None), None)
-
-    def _bound(self, module: Module, name: str, scope: int, depth: int) -> Site | None:
-        walk = scope
-        while walk >= 0:
-            bound = module.bindings.get((walk, name))
-            if bound:
-                return self._any(module, bound, depth)
-            walk = module.facts.scopes[walk].parent
-        return None
-
-    def _any(self, module: Module, bound: Sequence[Binding], depth: int) -> Site | None:
-        found = (self._behind(module, item.value, item.scope, depth + 1) for item in bound[:4])
         return next((site for site in found if site is not None), None)
 
     def _called(self, module: Module, call: Call, depth: int) -> Site | None:

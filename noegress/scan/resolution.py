@@ -1,7 +1,7 @@
 """What the names of a program stand for: functions, classes and values, across the modules of a file."""
 
-from noegress.scan.facts import Binding, Call, Expression
-from noegress.scan.program import Module, Program, Symbol
+from noegress.scan.facts import Call, Expression
+from noegress.scan.program import Module, Program, Symbol, is_own
 
 
 class Resolver:
@@ -12,15 +12,7 @@ class Resolver:
 
     def instance(self, module: Module, node: Expression, scope: int) -> Symbol | None:
         """The class of the file that an expression is an instance of, by its constructor call."""
-        bound: list[Binding] = []
-        if node[0] == "n":
-            walk = scope
-            while walk >= 0 and not bound:
-                bound = module.bindings.get((walk, node[1]), [])
-                walk = module.facts.scopes[walk].parent
-        elif node[0] == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"):
-            bound = module.bindings.get((module.class_of(scope), node[2]), [])
-        for binding in bound[:3]:
+        for binding in module.bound(node, scope)[:3]:
             if binding.value[0] == "c":
                 function = module.facts.calls[binding.value[1]].function
                 dotted = self.absolute(module, function)
@@ -57,17 +49,11 @@ class Resolver:
 
     def resolved(self, module: Module, node: Expression, scope: int) -> list[tuple[Module, Expression, int]]:
         """What a name is bound to, across the modules of the file; anything else is what it is."""
-        if node[0] == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"):
-            bound = module.bindings.get((module.class_of(scope), node[2])) or []
-            return [(module, binding.value, binding.scope) for binding in bound[:2]]
-        if node[0] != "n":
+        if node[0] != "n" and not is_own(node):
             return [(module, node, scope)]
-        walk = scope
-        while walk >= 0:
-            bound = module.bindings.get((walk, node[1])) or []
-            if bound:
-                return [(module, binding.value, binding.scope) for binding in bound[:2]]
-            walk = module.facts.scopes[walk].parent
+        bound = module.bound(node, scope)
+        if bound or is_own(node):
+            return [(module, binding.value, binding.scope) for binding in bound[:2]]
         symbol = self.program.lookup(module.imports[node[1]]) if node[1] in module.imports else None
         if symbol is None or symbol.kind != "value" or symbol.rest:
             return []

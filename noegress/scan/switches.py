@@ -8,7 +8,7 @@ from noegress.scan.built_switches import built_switches, settings_fields, switch
 from noegress.scan.callgraph import CallGraph
 from noegress.scan.evaluation import Evaluator
 from noegress.scan.facts import Binding, Expression, Guard
-from noegress.scan.program import Module, Program, tail_of
+from noegress.scan.program import Module, Program, is_own, tail_of
 from noegress.scan.variables import VariableReader, is_switch_name
 
 THEMES = {
@@ -242,15 +242,9 @@ class SwitchFinder:
             yield from self._in_expression(module, row.test, row.scope, seen, depth + 2)
 
     def _bindings(self, module: Module, node: Expression, scope: int) -> list[tuple[Module, Binding]]:
-        if node[0] == "n":
-            walk = scope
-            while walk >= 0:
-                bound = module.bindings.get((walk, node[1]))
-                if bound:
-                    return [(module, binding) for binding in bound[:4]]
-                walk = module.facts.scopes[walk].parent
-        elif node[1][0] == "n" and node[1][1] in ("self", "cls"):
-            return [(module, binding) for binding in module.bindings.get((module.class_of(scope), node[2]), ())[:4]]
+        bound = module.bound(node, scope)
+        if bound or is_own(node):
+            return [(module, binding) for binding in bound[:4]]
         dotted = self.evaluator.absolute(module, node)
         symbol = self.program.lookup(dotted) if dotted else None
         if symbol is None:
