@@ -1,20 +1,20 @@
 """The tables of ``noegress.toml`` as frozen values; defaults are the strict ones."""
 
 import fnmatch
-import re
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from urllib.parse import urlsplit
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from noegress.destination import Destination, parse_destination, parse_name
 from noegress.finding import Category
 from noegress.policy.kinds import Choice, Day, Flag, Many, Parsed, Table, Text, Variables, Whole, section, setting
+from noegress.policy.selection import Selection, name_pattern, selection, specifiers
 
 OWN_PROJECTS = ("noegress", "hatch-noegress", "devpi-noegress", "noegress-guard")
 """Private in code, whatever a policy says: these names never come from upstream."""
@@ -75,46 +75,9 @@ def _index_url(text: str) -> str:
     return text
 
 
-def _specifiers(text: str) -> SpecifierSet:
-    try:
-        return SpecifierSet(text)
-    except InvalidSpecifier as error:
-        raise ValueError(str(error)) from error
-
-
-def _name_pattern(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9*]([A-Za-z0-9._*-]*[A-Za-z0-9*])?", text):
-        raise ValueError(f"{text!r} is no project name, with or without *")
-    return re.sub(r"[-_.]+", "-", text).lower()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Projects and, where specifiers follow, some of their versions: ``acme-*``, ``numpy>=2``."""
-
-    pattern: str
-    """Normalised; ``*`` stands for anything."""
-    versions: SpecifierSet
-
-    def matches(self, project: str, version: Version | None) -> bool:
-        """Whether it selects a version; one that cannot be parsed is selected by no specifier."""
-        if not fnmatch.fnmatchcase(canonicalize_name(project), self.pattern):
-            return False
-        return not self.versions or (version is not None and self.versions.contains(version, prereleases=True))
-
-    def __str__(self) -> str:
-        return f"{self.pattern}{self.versions}"
-
-
-def _selection(text: str) -> Selection:
-    name = re.match(r"[A-Za-z0-9._*-]*", text)
-    pattern = name.group() if name else ""
-    return Selection(pattern=_name_pattern(pattern), versions=_specifiers(text[len(pattern) :]))
-
-
 SHA256 = Text("a sha256 in hexadecimal", example="9f86d081…", pattern=r"[0-9a-f]{64}")
 _DESTINATION = Parsed(parse_destination, "a destination", "mirror.internal:443")
-_SELECTION = Parsed(_selection, "a project name, * allowed, with or without versions", "numpy>=2,<3")
+_SELECTION = Parsed(selection, "a project name, * allowed, with or without versions", "numpy>=2,<3")
 _LICENCE = Text("an SPDX licence identifier", example="Apache-2.0", pattern=r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 _NETWORK = Parsed(ip_network, "a network or an address", "10.20.0.0/16")
 
@@ -208,7 +171,7 @@ class Admission:
         default=(ip_network("127.0.0.0/8"), ip_network("::1/128")),
     )
     private: tuple[str, ...] = setting(
-        Many(Parsed(_name_pattern, "a project name, * allowed", "acme-*")),
+        Many(Parsed(name_pattern, "a project name, * allowed", "acme-*")),
         "Projects that never come from upstream.",
         default=(),
     )
@@ -231,7 +194,7 @@ class Admission:
         default=(),
     )
     provenance: tuple[str, ...] = setting(
-        Many(Parsed(_name_pattern, "a project name, * allowed", "cryptography")),
+        Many(Parsed(name_pattern, "a project name, * allowed", "cryptography")),
         "Projects whose files must come with a provenance statement about them.",
         default=(),
     )
@@ -275,7 +238,7 @@ class Waiver:
         Parsed(lambda text: canonicalize_name(text, validate=True), "a project name", "gradio"), "The project."
     )
     versions: SpecifierSet | None = setting(
-        Parsed(_specifiers, "version specifiers", ">=5,<6"), "Its versions.", default=None
+        Parsed(specifiers, "version specifiers", ">=5,<6"), "Its versions.", default=None
     )
     sha256: str | None = setting(SHA256, "Or one file.", default=None)
     category: WaivedCategory = setting(Choice(WaivedCategory), "The category that is waived.")

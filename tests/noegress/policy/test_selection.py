@@ -3,7 +3,7 @@ from packaging.version import Version
 
 from noegress.errors import PolicyError
 from noegress.policy import parse_policy
-from noegress.policy.model import Selection
+from noegress.policy.selection import Selection
 
 
 def selection(text: str) -> Selection:
