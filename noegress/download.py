@@ -34,7 +34,7 @@ from packaging.version import InvalidVersion, Version
 from noegress.artifact import LIMITS
 from noegress.errors import UsageError
 from noegress.policy.model import Index
-from noegress.surfaces.mirror import Mirror, parse_mirror
+from noegress.surfaces.judging.mirror import Mirror, parse_mirror
 
 _JSON = "application/vnd.pypi.simple.v1+json"  # PEP 691
 _PAGE_BYTES = 64 << 20  # the largest project pages have 20 000 files and 10 MB

@@ -37,6 +37,8 @@ CORE_FLOORS = [
     {"export", "report", "bundle", "custody", "run", "suggest"},
     {"cli"},
 ]
+# inside the build firewall; what stands beside these rooms, the gate and its registry, imports them all
+SURFACE_FLOORS = ["syntax", "judging", "locks", "installers", "scripts", "tools"]
 # the one module of each member that speaks its host's language
 HOSTS = {"devpi_server": "devpi_noegress", "hatchling": "hatch_noegress", "hatch": "hatch_noegress"}
 
@@ -92,3 +94,12 @@ def test_the_modules_of_the_guard_import_each_other_in_no_circle() -> None:
         for name in free:
             del above[name]
     assert above == {}
+
+
+def test_the_rooms_of_the_build_firewall_are_built_in_floors() -> None:
+    surfaces = PARTS["noegress"] / "surfaces"
+    assert {path.name for path in surfaces.iterdir() if path.is_dir()} - {"__pycache__"} == set(SURFACE_FLOORS)
+    for level, room in enumerate(SURFACE_FLOORS):
+        for path in (surfaces / room).glob("*.py"):
+            reached = {name.split(".")[2] for name in imports(path) if name.startswith("noegress.surfaces.")}
+            assert reached <= set(SURFACE_FLOORS[: level + 1]), path

@@ -13,8 +13,8 @@ from noegress.run.build_constraints import build_constraint_variables
 from noegress.run.network import run_isolated
 from noegress.surfaces import Machine, Scope, gate, this_machine
 from noegress.surfaces.forced import forced_environment
-from noegress.surfaces.machine import parse_command
-from noegress.surfaces.mirror import parse_mirror
+from noegress.surfaces.judging.machine import parse_command
+from noegress.surfaces.judging.mirror import parse_mirror
 
 _INSTALLERS = frozenset({"pip", "uv"})
 _SCOPES = frozenset({Scope.PROJECT, Scope.COMMAND})  # the machine's own settings are scrubbed

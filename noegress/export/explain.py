@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from noegress.destination import Destination, Transport
 from noegress.policy import FoundPolicy
 from noegress.policy.lines import line_of_setting
-from noegress.surfaces.mirror import parse_mirror
+from noegress.surfaces.judging.mirror import parse_mirror
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

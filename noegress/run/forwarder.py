@@ -10,7 +10,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
-from noegress.surfaces.mirror import Mirror, resolve
+from noegress.surfaces.judging.mirror import Mirror, resolve
 
 _CHUNK = 1 << 16
 _TIMEOUT = 180.0

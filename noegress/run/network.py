@@ -14,7 +14,7 @@ from threading import Thread
 from noegress.errors import NoegressError
 from noegress.run.forwarder import Forwarder
 from noegress.run.namespace import enter_network_namespace
-from noegress.surfaces.mirror import Mirror
+from noegress.surfaces.judging.mirror import Mirror
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy")
 _REPLACED = (*_PROXIES, "NO_PROXY", "no_proxy", "PIP_PROXY")

@@ -9,8 +9,8 @@ from packaging.version import InvalidVersion, Version
 
 from noegress.destination import Destination, parse_destination
 from noegress.errors import DestinationError
-from noegress.surfaces.inspection import Inspection, LockedFile, NamedProject
-from noegress.surfaces.violation import NotJudged, Violation
+from noegress.surfaces.judging.inspection import Inspection, LockedFile, NamedProject
+from noegress.surfaces.judging.violation import NotJudged, Violation
 from noegress.verdict import Verdict
 
 _HTTPS = 443  # the port of a host that is declared without one

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from noegress.surfaces.inspection import ENVIRONMENT, Inspection, Origin
-from noegress.surfaces.pip import pip_default
-from noegress.surfaces.uv import uv_default
-from noegress.surfaces.violation import Violation
+from noegress.surfaces.installers.pip import pip_default
+from noegress.surfaces.installers.uv import uv_default
+from noegress.surfaces.judging.inspection import ENVIRONMENT, Inspection, Origin
+from noegress.surfaces.judging.violation import Violation
 
 _VARIABLES = {"pip": "PIP_INDEX_URL", "uv": "UV_DEFAULT_INDEX"}
 

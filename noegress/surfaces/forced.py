@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 from noegress.policy import Policy
-from noegress.surfaces.places import Place, place_of_variable
+from noegress.surfaces.judging.places import Place, place_of_variable
 
 _FILES = ("PIP_CONFIG_FILE", "UV_CONFIG_FILE", "PIP_TRUSTED_HOST")
 _SWITCHES = ("HATCH_BUILD_NO_HOOKS", "HATCH_BUILD_HOOKS_ONLY", "UV_NO_INDEX", "PIP_NO_INDEX", "PIP_ISOLATED")

@@ -8,21 +8,21 @@ from pathlib import Path
 from noegress.errors import NoegressError, UsageError
 from noegress.policy import FoundPolicy
 from noegress.surfaces.admitted import Catalogue, catalogue_violations, without_catalogue
-from noegress.surfaces.conda import conda_machine_violations
 from noegress.surfaces.default_index import default_index_violations
-from noegress.surfaces.files import MAX_FILES, TooManyFilesError, project_files
-from noegress.surfaces.hatch import skip_variables
-from noegress.surfaces.inspection import COMMAND_LINE, Inspection, Judge, Origin
-from noegress.surfaces.installers import command_violations
+from noegress.surfaces.installers.conda import conda_machine_violations
+from noegress.surfaces.installers.pip import pip_violations
+from noegress.surfaces.installers.uv import uv_violations
+from noegress.surfaces.judging.files import MAX_FILES, TooManyFilesError, project_files
+from noegress.surfaces.judging.inspection import COMMAND_LINE, Inspection, Judge, Origin
+from noegress.surfaces.judging.machine import Machine
+from noegress.surfaces.judging.mirror import Mirror, parse_mirror
+from noegress.surfaces.judging.violation import NotJudged, Scope, Violation, Weight
 from noegress.surfaces.lock_history import locked_at
-from noegress.surfaces.machine import Machine
-from noegress.surfaces.mirror import Mirror, parse_mirror
-from noegress.surfaces.pdm import pdm_machine_violations
-from noegress.surfaces.pip import pip_violations
-from noegress.surfaces.pipenv import pipenv_machine_violations
 from noegress.surfaces.registry import ONLY_CHECKED, judges_of
-from noegress.surfaces.uv import uv_violations
-from noegress.surfaces.violation import NotJudged, Scope, Violation, Weight
+from noegress.surfaces.scripts.installer_commands import command_violations
+from noegress.surfaces.tools.hatch import skip_variables
+from noegress.surfaces.tools.pdm import pdm_machine_violations
+from noegress.surfaces.tools.pipenv import pipenv_machine_violations
 from noegress.verdict import Verdict
 
 _HANDED_ON = ("pipx", "poetry", "pdm", "pipenv", "pip-compile", "pip-sync", "piptools", "easy_install")

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from noegress.errors import UsageError
-from noegress.surfaces.document import MAX_BYTES
-from noegress.surfaces.inspection import Inspection, LockedFile
+from noegress.surfaces.judging.inspection import Inspection, LockedFile
 from noegress.surfaces.registry import is_lock, judges_of
+from noegress.surfaces.syntax.document import MAX_BYTES
 
 _SECONDS = 60
 

@@ -11,7 +11,7 @@ from noegress.errors import UsageError
 from noegress.policy import Policy
 from noegress.surfaces.forced import emptied_variables
 from noegress.surfaces.gate import Report
-from noegress.surfaces.violation import Scope, Violation
+from noegress.surfaces.judging.violation import Scope, Violation
 
 VARIABLES = "noegress.env"
 # in a file of requirements an option stands alone on its line

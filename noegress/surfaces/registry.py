@@ -3,37 +3,37 @@
 import re
 from pathlib import Path
 
-from noegress.surfaces.build_code import build_code_violations, is_build_code
-from noegress.surfaces.buildout import buildout_violations, is_buildout_file
-from noegress.surfaces.cmake import cmake_violations, is_cmake_file
-from noegress.surfaces.conda import conda_file_violations, is_conda_file
-from noegress.surfaces.hatch import hatch_file_violations
-from noegress.surfaces.inspection import Judge
-from noegress.surfaces.manifests import is_manifest, manifest_violations
-from noegress.surfaces.meson import is_meson_file, meson_violations
-from noegress.surfaces.option_tables import FILES as OPTION_FILES
-from noegress.surfaces.option_tables import option_file_violations
-from noegress.surfaces.pdm import CONFIGURATION, pdm_configuration_violations
-from noegress.surfaces.pdm_lock import pdm_lock_violations
-from noegress.surfaces.pip import pip_file_violations
-from noegress.surfaces.pipelines import is_pipeline, pipeline_violations
-from noegress.surfaces.pipenv import pipfile_lock_violations, pipfile_violations
-from noegress.surfaces.pixi import LOCKS, conda_lock_violations, pixi_file_violations
-from noegress.surfaces.poetry_lock import poetry_lock_violations
-from noegress.surfaces.pylock import NAME as PYLOCK
-from noegress.surfaces.pylock import pylock_violations
-from noegress.surfaces.pyproject import pyproject_violations
-from noegress.surfaces.python_calls import is_task_file, python_violations
-from noegress.surfaces.requirements import is_requirements_file, requirements_violations
-from noegress.surfaces.script_metadata import is_python_script, script_metadata_violations
-from noegress.surfaces.scripts import is_script, script_violations
-from noegress.surfaces.setuptools import setup_cfg_violations, setup_py_violations
-from noegress.surfaces.starlark import build_file_violations, is_build_file
-from noegress.surfaces.task_tables import FILES as TASK_FILES
-from noegress.surfaces.task_tables import task_file_violations
-from noegress.surfaces.tox import tox_ini_violations, tox_toml_violations
-from noegress.surfaces.uv import uv_file_violations
-from noegress.surfaces.uv_lock import uv_lock_violations
+from noegress.surfaces.installers.conda import conda_file_violations, is_conda_file
+from noegress.surfaces.installers.pip import pip_file_violations
+from noegress.surfaces.installers.requirements import is_requirements_file, requirements_violations
+from noegress.surfaces.installers.uv import uv_file_violations
+from noegress.surfaces.judging.inspection import Judge
+from noegress.surfaces.locks.pdm_lock import pdm_lock_violations
+from noegress.surfaces.locks.poetry_lock import poetry_lock_violations
+from noegress.surfaces.locks.pylock import NAME as PYLOCK
+from noegress.surfaces.locks.pylock import pylock_violations
+from noegress.surfaces.locks.uv_lock import uv_lock_violations
+from noegress.surfaces.scripts.build_code import build_code_violations, is_build_code
+from noegress.surfaces.scripts.manifests import is_manifest, manifest_violations
+from noegress.surfaces.scripts.pipelines import is_pipeline, pipeline_violations
+from noegress.surfaces.scripts.python_calls import is_task_file, python_violations
+from noegress.surfaces.scripts.scripts import is_script, script_violations
+from noegress.surfaces.scripts.starlark import build_file_violations, is_build_file
+from noegress.surfaces.tools.buildout import buildout_violations, is_buildout_file
+from noegress.surfaces.tools.cmake import cmake_violations, is_cmake_file
+from noegress.surfaces.tools.hatch import hatch_file_violations
+from noegress.surfaces.tools.meson import is_meson_file, meson_violations
+from noegress.surfaces.tools.option_tables import FILES as OPTION_FILES
+from noegress.surfaces.tools.option_tables import option_file_violations
+from noegress.surfaces.tools.pdm import CONFIGURATION, pdm_configuration_violations
+from noegress.surfaces.tools.pipenv import pipfile_lock_violations, pipfile_violations
+from noegress.surfaces.tools.pixi import LOCKS, conda_lock_violations, pixi_file_violations
+from noegress.surfaces.tools.pyproject import pyproject_violations
+from noegress.surfaces.tools.script_metadata import is_python_script, script_metadata_violations
+from noegress.surfaces.tools.setuptools import setup_cfg_violations, setup_py_violations
+from noegress.surfaces.tools.task_tables import FILES as TASK_FILES
+from noegress.surfaces.tools.task_tables import task_file_violations
+from noegress.surfaces.tools.tox import tox_ini_violations, tox_toml_violations
 
 _SCRIPT_LOCK = re.compile(r".*\.py\.lock")
 _BY_NAME: dict[str, Judge] = {

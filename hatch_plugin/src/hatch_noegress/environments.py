@@ -10,8 +10,8 @@ from hatch.utils.structures import EnvVars
 from hatch_noegress.build_gate import check_project
 from hatch_noegress.policy_of_build import policy_of_build
 from noegress.surfaces.forced import emptied_variables
-from noegress.surfaces.options import PIP, read_options
-from noegress.surfaces.places import PIP as PLACES
+from noegress.surfaces.installers.options import PIP, read_options
+from noegress.surfaces.judging.places import PIP as PLACES
 
 
 class NoegressEnvironmentCollector(EnvironmentCollectorInterface):

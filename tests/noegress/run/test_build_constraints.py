@@ -6,7 +6,7 @@ import pytest
 
 from noegress.errors import UsageError
 from noegress.run.build_constraints import build_constraint_variables
-from noegress.surfaces.machine import parse_command
+from noegress.surfaces.judging.machine import parse_command
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noegress.surfaces.mirror import Mirror, parse_mirror, redacted
+from noegress.surfaces.judging.mirror import Mirror, parse_mirror, redacted
 
 MIRROR = parse_mirror("https://mirror.internal/root/curated/+simple/")
 

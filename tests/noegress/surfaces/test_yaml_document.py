@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noegress.surfaces.yaml_document import read_yaml
+from noegress.surfaces.syntax.yaml_document import read_yaml
 
 
 def values(text: str) -> list[tuple[tuple[str | int, ...], str, int]]:

@@ -1,0 +1,1 @@
+"""What pip, uv and conda read themselves: variables, configuration, options, requirements."""

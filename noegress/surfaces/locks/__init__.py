@@ -1,0 +1,1 @@
+"""Lock files: the address of every file they name, or its digest where they name none."""

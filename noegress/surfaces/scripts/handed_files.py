@@ -1,0 +1,45 @@
+"""Files that a script puts where an installer looks, or takes its variables from, whatever they are called."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from noegress.surfaces.installers.pip import pip_file_violations
+from noegress.surfaces.installers.uv import uv_file_violations
+from noegress.surfaces.judging.inspection import Judge
+
+_PUTS = re.compile(r"^\s*(?:\S+\s+)??(?:copy|add|cp|install|ln|mv|rsync)\s|--mount=\S*source=", re.IGNORECASE)
+_PATH = re.compile(r"[\w./@~$-]+")
+_CONFIGURES: dict[str, Judge] = {
+    "pip.conf": pip_file_violations,
+    "pip.ini": pip_file_violations,
+    "uv.toml": uv_file_violations,
+}
+_MOUNTED = re.compile(r"(?P<file>[^:\s]+):/\S*/(?P<name>pip\.conf|uv\.toml)(?::\w+)?")
+_VARIABLES: dict[str, Judge] = {"PIP_CONFIG_FILE": pip_file_violations, "UV_CONFIG_FILE": uv_file_violations}
+_ENVIRONMENT = re.compile(r"--env-file[=\s]+[\"']?(?P<option>[\w./-]+)|^\s*(?:source|\.)\s+[\"']?(?P<sourced>[\w./-]+)")
+
+
+def put_files(text: str, configured: Sequence[tuple[str, str]]) -> Iterator[tuple[str, Judge]]:
+    """The other paths of a line that copies, links or mounts one of them as an installer's configuration.
+
+    ``configured`` are the values of variables, by their names, in the whole script.
+    """
+    if not _PUTS.search(text):
+        return
+    words = _PATH.findall(text)
+    places = {path: _VARIABLES[name] for name, path in configured if name in _VARIABLES}
+    for word in words:
+        judge = places.get(word) or _CONFIGURES.get(word.rpartition("/")[2])
+        if judge is not None:
+            yield from ((other, judge) for other in words if other != word)
+
+
+def mounted_file(text: str) -> tuple[str, Judge] | None:
+    """The file that a service mounts as an installer's configuration: ``FILE:/etc/pip.conf``."""
+    found = _MOUNTED.fullmatch(text)
+    return (found["file"], _CONFIGURES[found["name"]]) if found else None
+
+
+def variable_files(text: str) -> list[str]:
+    """The files of variables that a line sources, or hands to what it starts."""
+    return [found["option"] or found["sourced"] for found in _ENVIRONMENT.finditer(text)]
