@@ -37,8 +37,11 @@ CORE_FLOORS = [
     {"export", "report", "bundle", "custody", "run", "suggest"},
     {"cli"},
 ]
-# inside the build firewall; what stands beside these rooms, the gate and its registry, imports them all
-SURFACE_FLOORS = ["syntax", "judging", "locks", "installers", "scripts", "tools"]
+# inside two rooms of the core; what stands beside these, the engine and the gate, imports them all
+INNER_FLOORS = {
+    "scan": ["facts", "hidden", "readers", "program", "scene"],
+    "surfaces": ["syntax", "judging", "locks", "installers", "scripts", "tools"],
+}
 # the one module of each member that speaks its host's language
 HOSTS = {"devpi_server": "devpi_noegress", "hatchling": "hatch_noegress", "hatch": "hatch_noegress"}
 
@@ -96,10 +99,11 @@ def test_the_modules_of_the_guard_import_each_other_in_no_circle() -> None:
     assert above == {}
 
 
-def test_the_rooms_of_the_build_firewall_are_built_in_floors() -> None:
-    surfaces = PARTS["noegress"] / "surfaces"
-    assert {path.name for path in surfaces.iterdir() if path.is_dir()} - {"__pycache__"} == set(SURFACE_FLOORS)
-    for level, room in enumerate(SURFACE_FLOORS):
-        for path in (surfaces / room).glob("*.py"):
-            reached = {name.split(".")[2] for name in imports(path) if name.startswith("noegress.surfaces.")}
-            assert reached <= set(SURFACE_FLOORS[: level + 1]), path
+@pytest.mark.parametrize("room", INNER_FLOORS)
+def test_a_room_of_many_modules_is_built_in_floors(room: str) -> None:
+    folder, floors = PARTS["noegress"] / room, INNER_FLOORS[room]
+    assert {path.name for path in folder.iterdir() if path.is_dir()} - {"__pycache__"} == set(floors)
+    for level, floor in enumerate(floors):
+        for path in (folder / floor).glob("*.py"):
+            reached = {name.split(".")[2] for name in imports(path) if name.startswith(f"noegress.{room}.")}
+            assert reached <= set(floors[: level + 1]), path

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Evidence, Scene
+from noegress.scan.scene.scene import Evidence, Scene
 
 _ASSET = re.compile(
     r"\.(js|css|mjs|woff2?|ttf)\b|/css|npm/|@\d|require|\A/?\Z|ajax|dist|icon\?|/s/|basemaps|tiles?/|/assets/|\{[xyz]\}",

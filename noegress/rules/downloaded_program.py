@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.scan.clients import CONNECTORS
-from noegress.scan.facts import Call, Expression
-from noegress.scan.program import Module, tail_of
+from noegress.scan.facts.clients import CONNECTORS
+from noegress.scan.facts.facts import Call, Expression
+from noegress.scan.program.program import Module, tail_of
+from noegress.scan.program.runnable import makes_runnable, marks_runnable
 from noegress.scan.rule import Rule
-from noegress.scan.runnable import makes_runnable, marks_runnable
-from noegress.scan.scene import Evidence, Scene
-from noegress.scan.sites import SHELLS, Site
+from noegress.scan.scene.scene import Evidence, Scene
+from noegress.scan.scene.sites import SHELLS, Site
 
 _PROGRAM = re.compile(
     r"\.(exe|sh|AppImage|msi|deb|rpm|ps1|dmg|pkg|vsix|whl|jar|so|dll|dylib)(\Z|\?)|(linux|darwin|windows|macosx?|win|osx|apple|\bmac)[-_/]?(x64|amd64|arm64|x86_64|aarch64|64|x86|32|musl|gnu|unknown)|"

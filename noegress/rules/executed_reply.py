@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Severity
-from noegress.scan.facts import Call, Expression
-from noegress.scan.program import Module
-from noegress.scan.reply import Replies
+from noegress.scan.facts.facts import Call, Expression
+from noegress.scan.program.program import Module
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Evidence, Scene
-from noegress.scan.sites import SHELLS, Site
+from noegress.scan.scene.reply import Replies
+from noegress.scan.scene.scene import Evidence, Scene
+from noegress.scan.scene.sites import SHELLS, Site
 
 _BUILT_IN = frozenset(("exec", "eval"))
 _LOADERS = frozenset(

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.scan.evaluation import dotted_of
+from noegress.scan.program.evaluation import dotted_of
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Evidence, Scene
+from noegress.scan.scene.scene import Evidence, Scene
 
 _CALLS = (
     "create",

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.scan.address import bare_address, destinations
-from noegress.scan.commands import commands
+from noegress.scan.facts.address import bare_address, destinations
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Evidence, Scene
+from noegress.scan.scene.commands import commands
+from noegress.scan.scene.scene import Evidence, Scene
 
 _NAME = re.compile(
     r"base|api|host|endpoint|server|service|domain|backend|cloud|gateway|proxy|dsn|index_url", re.IGNORECASE

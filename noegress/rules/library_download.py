@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.scan.address import addresses
-from noegress.scan.evaluation import Value
-from noegress.scan.facts import Call
-from noegress.scan.program import Module, tail_of
+from noegress.scan.facts.address import addresses
+from noegress.scan.facts.facts import Call
+from noegress.scan.program.evaluation import Value
+from noegress.scan.program.program import Module, tail_of
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Evidence, Scene
-from noegress.scan.vendors import DownloadEntry
+from noegress.scan.scene.scene import Evidence, Scene
+from noegress.scan.scene.vendors import DownloadEntry
 
 _HUBS = frozenset(
     [

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Severity
-from noegress.scan.facts import Facts, Mention
+from noegress.scan.facts.facts import Facts, Mention
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Evidence, Scene
+from noegress.scan.scene.scene import Evidence, Scene
 
 _LIBRARY = re.compile(r"\.so(\.|\Z)|\.dylib\Z|\.dll\Z|\.pyd\Z|\.a\Z|\.lib\Z|\.o\Z|\.node\Z", re.IGNORECASE)
 _RELEASE = re.compile(

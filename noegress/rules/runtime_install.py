@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Severity
-from noegress.scan.address import addresses
-from noegress.scan.commands import Command, commands
-from noegress.scan.facts import Expression
-from noegress.scan.program import Module, tail_of
+from noegress.scan.facts.address import addresses
+from noegress.scan.facts.facts import Expression
+from noegress.scan.program.program import Module, tail_of
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Evidence, Scene
+from noegress.scan.scene.commands import Command, commands
+from noegress.scan.scene.scene import Evidence, Scene
 
 INDEX = "pypi." + "org"
 _INSTALLS = re.compile(

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from noegress.finding import Category, Severity, When
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Evidence, Scene
+from noegress.scan.scene.scene import Evidence, Scene
 
 _CODE_LINE = re.compile(
     r"import[ \t]"

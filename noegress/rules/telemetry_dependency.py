@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Severity
-from noegress.scan.address import Address, addresses
-from noegress.scan.facts import Call
-from noegress.scan.program import Module, tail_of
+from noegress.scan.facts.address import Address, addresses
+from noegress.scan.facts.facts import Call
+from noegress.scan.program.program import Module, tail_of
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Evidence, Scene
+from noegress.scan.scene.scene import Evidence, Scene
 
 _SENDER = re.compile(
     r"\A_?(send|track|report|emit|capture|post)_?\w*(telemetry|usage|analytics|crash)|\A_?(log|record)_?\w*(telemetry|analytics)|telemetry_?(event|send|capture|client|logger)|\ATelemetry\w*\Z",

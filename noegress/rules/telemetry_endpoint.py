@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity, When
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Evidence, Scene
-from noegress.scan.sites import Site
+from noegress.scan.scene.scene import Evidence, Scene
+from noegress.scan.scene.sites import Site
 
 _STRONG = re.compile(
     r"telemetr|analytic|usage_?(stats|report|data|event|info|ping|tracking|logging|metric)|phone_?home|anonymous_?(usage|id|user|data|track)|send_\w*diagnostic|diagnostic_?event|"

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.scan.address import addresses
-from noegress.scan.evaluation import Value
-from noegress.scan.facts import Call
-from noegress.scan.program import Module, tail_of
+from noegress.scan.facts.address import addresses
+from noegress.scan.facts.facts import Call
+from noegress.scan.program.evaluation import Value
+from noegress.scan.program.program import Module, tail_of
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Evidence, Scene
-from noegress.scan.vendors import SdkEntry
+from noegress.scan.scene.scene import Evidence, Scene
+from noegress.scan.scene.vendors import SdkEntry
 
 _KEY = re.compile(
     r"\A(phc_\w{10,}|phx_\w+|[A-Za-z0-9_\-]{20,80}|[0-9a-f\-]{32,40}|InstrumentationKey=.*|G-[A-Z0-9]{6,12}|UA-\d+-\d+)\Z"

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.scan.program import Module, tail_of
+from noegress.scan.program.program import Module, tail_of
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Evidence, Scene
-from noegress.scan.sites import Site
+from noegress.scan.scene.scene import Evidence, Scene
+from noegress.scan.scene.sites import Site
 
 _INDEX_HOST = re.compile(r"(\A|\.)(pypi\.(python\.)?org|pypi\.io)\Z")
 _INDEX_PATH = re.compile(

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Severity
-from noegress.scan.commands import commands
-from noegress.scan.facts import Call
-from noegress.scan.program import Module, tail_of
+from noegress.scan.facts.facts import Call
+from noegress.scan.program.program import Module, tail_of
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Evidence, Scene
+from noegress.scan.scene.commands import commands
+from noegress.scan.scene.scene import Evidence, Scene
 
 INDEX = "pypi." + "org"  # where pip asks when nothing else is said
 _ASKS = re.compile(

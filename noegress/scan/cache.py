@@ -15,8 +15,8 @@ from typing import Self
 from noegress.artifact.member import Member
 from noegress.scan.cache_folder import is_outdated, make_private
 from noegress.scan.engine import rules_digest
-from noegress.scan.facts import Facts, dump_facts, load_facts
-from noegress.scan.reading import facts_key, parse_waiting, read_facts
+from noegress.scan.facts.facts import Facts, dump_facts, load_facts
+from noegress.scan.readers.reading import facts_key, parse_waiting, read_facts
 
 _MAX_BYTES = 4 << 30  # of one database; a larger one is begun anew
 _CHEAP = ("none", "type-stub", "metadata", "startup", "python")  # readers that are done before a database has answered

@@ -22,7 +22,7 @@ from noegress.artifact import Limits
 from noegress.finding import Basis, Category, Confidence, Finding, KillSwitch, Place, Severity, When
 from noegress.scan.cache_entries import Entries
 from noegress.scan.engine import Analysis, rules_digest
-from noegress.scan.facts import Facts
+from noegress.scan.facts.facts import Facts
 from noegress.scan.result import ScanResult
 from noegress.verdict import Subject
 

@@ -13,12 +13,12 @@ from noegress import rules
 from noegress.artifact.member import Member
 from noegress.finding import Basis, Category, Confidence, Finding, KillSwitch, Place, Severity, When
 from noegress.scan.evidence import findings_of, told_once
-from noegress.scan.executed_files import read_executed
-from noegress.scan.facts import CARRYING, UNSORTED, Facts
+from noegress.scan.facts.facts import CARRYING, UNSORTED, Facts
 from noegress.scan.manifest import declared
-from noegress.scan.reading import parse_waiting, read_facts, sort_waiting
+from noegress.scan.program.executed_files import read_executed
+from noegress.scan.readers.reading import parse_waiting, read_facts, sort_waiting
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Scene
+from noegress.scan.scene.scene import Scene
 from noegress.scan.unread import unread
 
 

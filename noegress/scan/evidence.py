@@ -1,9 +1,9 @@
 """Evidence → findings: merged by host and file, with what makes it happen and which switches turn it off."""
 
 from noegress.finding import Basis, Category, Confidence, Finding, KillSwitch, Place, When
-from noegress.scan.built_switches import switch_value
+from noegress.scan.program.built_switches import switch_value
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Evidence, Scene
+from noegress.scan.scene.scene import Evidence, Scene
 
 SWITCHED = frozenset(
     {

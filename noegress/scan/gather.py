@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 
 from noegress.artifact.member import Member
 from noegress.scan.cache import FactsCache
-from noegress.scan.facts import Facts
-from noegress.scan.native_reader import is_native, read_native
-from noegress.scan.reading import read_facts
+from noegress.scan.facts.facts import Facts
+from noegress.scan.readers.native_reader import is_native, read_native
+from noegress.scan.readers.reading import read_facts
 
 
 def gather_facts(members: Iterable[Member], cache: FactsCache | None = None) -> Iterator[tuple[str, Facts]]:

@@ -1,7 +1,7 @@
 """The egress manifest: every destination that a file declares."""
 
 from noegress.finding import Finding
-from noegress.scan.scene import Scene
+from noegress.scan.scene.scene import Scene
 
 _INDEX = "pypi." + "org"  # the name of the index, written so that no file of ours points there
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Severity
-from noegress.scan.scene import Evidence, Scene
+from noegress.scan.scene.scene import Evidence, Scene
 
 
 class Rule(ABC):

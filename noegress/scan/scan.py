@@ -15,7 +15,7 @@ from noegress.scan.cache import FactsCache
 from noegress.scan.cache_results import ResultCache, analysis_key
 from noegress.scan.deadline import Overdue, deadline
 from noegress.scan.gather import gather_facts
-from noegress.scan.reading import parse_waiting
+from noegress.scan.readers.reading import parse_waiting
 from noegress.scan.result import ScanResult
 from noegress.verdict import Subject
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from noegress.finding import Category, Confidence, Finding, Place, Severity, When
-from noegress.scan.carried import HIDDEN
-from noegress.scan.facts import Facts
-from noegress.scan.program import module_name
-from noegress.scan.reading import OVERFLOW, TOO_LONG, UNCHECKED
-from noegress.scan.scene import Scene
+from noegress.scan.facts.facts import Facts
+from noegress.scan.hidden.carried import HIDDEN
+from noegress.scan.program.program import module_name
+from noegress.scan.readers.reading import OVERFLOW, TOO_LONG, UNCHECKED
+from noegress.scan.scene.scene import Scene
 
 SOURCE_RULE, HIDDEN_RULE, BYTECODE_RULE = "unreadable-source", "hidden-code", "sourceless-bytecode"
 MEANINGS = {

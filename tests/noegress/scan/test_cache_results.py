@@ -16,9 +16,9 @@ from noegress.finding import Basis, Category, Confidence, Finding, KillSwitch, P
 from noegress.rules.hosted_service import HostedService
 from noegress.scan import ScanResult, engine, known_result, scan_file
 from noegress.scan.cache_results import ResultCache, analysis_key
-from noegress.scan.facts import Facts
+from noegress.scan.facts.facts import Facts
 from noegress.scan.pool import scan_files
-from noegress.scan.scene import Evidence, Scene
+from noegress.scan.scene.scene import Evidence, Scene
 from noegress.verdict import Subject
 
 Make = Callable[..., Path]

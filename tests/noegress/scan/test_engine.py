@@ -11,10 +11,10 @@ from noegress.finding import Basis, Category, Severity
 from noegress.rules import load_rules
 from noegress.scan import engine
 from noegress.scan.engine import Analysis, analyse, rules_digest
-from noegress.scan.facts import Facts, dump_facts, load_facts
-from noegress.scan.reading import facts_key, parse_waiting, read_facts
+from noegress.scan.facts.facts import Facts, dump_facts, load_facts
+from noegress.scan.readers.reading import facts_key, parse_waiting, read_facts
 from noegress.scan.rule import Rule
-from noegress.scan.scene import Evidence, Scene
+from noegress.scan.scene.scene import Evidence, Scene
 
 SENDS = b"""
 import os, platform, requests

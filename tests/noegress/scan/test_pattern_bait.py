@@ -18,7 +18,7 @@ import pytest
 import noegress.artifact
 import noegress.rules
 import noegress.scan
-from noegress.scan.hints import HINTS
+from noegress.scan.facts.hints import HINTS
 
 SHORT = (
     2000  # characters of a name, a host, a command or a constant; the square of it is done in hundredths of a second
@@ -40,7 +40,7 @@ def patterns() -> dict[str, re.Pattern[str] | re.Pattern[bytes]]:
                 for number, pattern in enumerate(held(value)):
                     found.setdefault(f"{info.name}.{name}.{number}", pattern)
     for number, hint in enumerate(HINTS):
-        found[f"noegress.scan.hints.HINTS.{number}"] = re.compile(hint.text.encode(), re.MULTILINE)
+        found[f"noegress.scan.facts.hints.HINTS.{number}"] = re.compile(hint.text.encode(), re.MULTILINE)
     return found
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noegress.scan.hints import HINTS, imported_words, matters
-from noegress.scan.pattern_search import Pattern, Search, pattern_search, with_hyperscan, with_re
+from noegress.scan.facts.hints import HINTS, imported_words, matters
+from noegress.scan.facts.pattern_search import Pattern, Search, pattern_search, with_hyperscan, with_re
 
 has_hyperscan = pytest.mark.skipif(importlib.util.find_spec("hyperscan") is None, reason="noegress[fast] is absent")
 

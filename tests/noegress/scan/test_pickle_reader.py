@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from noegress.scan.pickle_reader import UNTOLD, read_pickle
+from noegress.scan.readers.pickle_reader import UNTOLD, read_pickle
 
 
 class Calls:
@@ -100,7 +100,8 @@ def test_a_large_table_is_read_quickly() -> None:
 def test_what_is_read_is_not_loaded(tmp_path: Any) -> None:
     (tmp_path / "evil.pkl").write_bytes(pickle.dumps(Calls(os.mkdir, os.fspath(tmp_path / "loaded"))))
     script = (
-        "import sys; from noegress.scan.pickle_reader import read_pickle; read_pickle(open(sys.argv[1], 'rb').read())"
+        "import sys; from noegress.scan.readers.pickle_reader import read_pickle; "
+        "read_pickle(open(sys.argv[1], 'rb').read())"
     )
     done = subprocess.run([sys.executable, "-c", script, tmp_path / "evil.pkl"], check=False)
     assert done.returncode == 0

@@ -13,7 +13,7 @@ from noegress.finding import Category
 from noegress.scan import ScanResult, scan_file
 from noegress.scan.deadline import deadline
 from noegress.scan.pool import Unscanned, scan_files
-from noegress.scan.reading import parse_waiting, read_facts
+from noegress.scan.readers.reading import parse_waiting, read_facts
 
 Make = Callable[..., Path]
 CHECK = b"""import requests

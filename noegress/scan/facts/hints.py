@@ -1,0 +1,136 @@
+"""Which Python files are parsed at once: those that hold a word with which code calls out; the rest wait until asked for."""
+
+import re
+
+from noegress.scan.facts.clients import CONNECTORS
+from noegress.scan.facts.pattern_search import IMPORT, Pattern, pattern_search
+
+_QUOTES = "\"'"
+_COMMON = frozenset(
+    ("asyncio", "http", "logging", "multiprocessing", "sqlalchemy", "ssl")
+)  # told by a function's own name
+_SUFFIXES = "com|io|org|dev|ai|sh|net|app|cloud|co"
+
+
+def _imports(words: str) -> Pattern:
+    """An import line that names one of some modules; ``*`` stands for any part of a name."""
+    modules = words.split()
+    choice = "|".join(module.replace(".", r"\.").replace("*", r"\w*") for module in modules)
+    return Pattern(rf"{IMPORT}(?:{choice})\b", tuple(module.strip("*") for module in modules))
+
+
+def _text(pattern: str, words: str) -> Pattern:
+    return Pattern(pattern, tuple(words.split()))
+
+
+# a pattern per way out: an HTTP client or a socket, a vendor's kit, a hub, an address in quotes, a package manager, a shell
+HINTS = (
+    _imports(
+        "requests httpx urllib urllib2 urllib3 aiohttp http.client httplib httplib2 pycurl curl_cffi niquests socket websocket websockets "
+        "xmlrpc ftplib smtplib boto3 grpc pip pipmaster webdriver_manager chromedriver_autoinstaller geckodriver_autoinstaller pycloudflared jdk telnetlib "
+        "nntplib imaplib poplib dns paramiko asyncssh redis psycopg psycopg2 asyncpg pymysql pymongo motor paho zmq webbrowser logging.handlers "
+        "multiprocessing.connection"
+    ),
+    _imports(" ".join(sorted({name.partition(".")[0] for name in CONNECTORS} - _COMMON))),
+    _imports(
+        "posthog mixpanel sentry_sdk amplitude snowplow* segment analytics rudder* statsig rollbar bugsnag raven opentelemetry opencensus "
+        "outdated update_checker *telemetry* *analytics* *tracking* *_track* *usage*"
+    ),
+    _imports(
+        "huggingface_hub transformers datasets evaluate sentence_transformers diffusers tiktoken nltk spacy pooch gdown torch tensorflow keras "
+        "fastembed timm open_clip gensim easyocr stanza whisper faster_whisper torchvision"
+    ),
+    _text(r"[\"'f]https?://|url\(https?://", "http:// https://"),
+    _text(r"[\"']//[a-z]", "\"// '//"),
+    Pattern(rf"[\"'](?:[a-z0-9-]+\.)+(?:{_SUFFIXES})[\"'/:]", part=rf"\.(?:{_SUFFIXES})[\"'/:]"),
+    _text(r"[\"']aHR0c", "\"aHR0c 'aHR0c"),
+    _text(
+        r"urlopen|urlretrieve|HTTPS?Connection|open_connection\(|create_datagram_endpoint\(|create_connection\(|get_server_certificate|create_engine\(",
+        "urlopen urlretrieve HTTPConnection HTTPSConnection open_connection( create_datagram_endpoint( create_connection( "
+        "get_server_certificate create_engine(",
+    ),
+    _text(
+        r"from_pretrained|snapshot_download|hf_hub_download|load_dataset|trust_remote_code|torch\.hub|OTLP",
+        "from_pretrained snapshot_download hf_hub_download load_dataset trust_remote_code torch.hub OTLP",
+    ),
+    Pattern(
+        r"[\"'](?:pip3?|npx|npm|git|uvx?|conda)[\"']",
+        tuple(f"{quote}{tool}" for tool in ("pip", "np", "git", "uv", "conda") for quote in _QUOTES),
+    ),
+    Pattern(
+        r"[\"'](?:curl|wget|nc|ncat|socat|ssh|scp|rsync|nslookup|dig|telnet|ping6?|fping|traceroute|tracepath|mtr|whois|openssl)[ \"']|\| ?(?:nc|ncat|socat) |/dev/tcp/|Invoke-WebRequest",
+        (
+            *(
+                f"{quote}{tool}"
+                for tool in (
+                    "curl",
+                    "wget",
+                    "nc",
+                    "socat",
+                    "ssh",
+                    "scp",
+                    "rsync",
+                    "nslookup",
+                    "dig",
+                    "telnet",
+                    "ping",
+                    "fping",
+                    "traceroute",
+                    "tracepath",
+                    "mtr",
+                    "whois",
+                    "openssl",
+                )
+                for quote in _QUOTES
+            ),
+            "| nc",
+            "|nc",
+            "| socat",
+            "|socat",
+            "/dev/tcp/",
+            "Invoke-WebRequest",
+        ),
+    ),
+    Pattern(
+        r"pip3? install|\bcurl |\bwget |git clone|git fetch|uv pip",
+        (" install", "curl ", "wget ", "git clone", "git fetch", "uv pip"),
+    ),
+    _text(
+        r"embeddings?\.create|text-embedding-|check_outdated|[Uu]pdate_?[Cc]heck",
+        "embeddings.create embedding.create text-embedding- check_outdated pdatecheck pdateCheck pdate_check pdate_Check",
+    ),
+    Pattern(
+        r"def (?:\w*check_(?:for_)?(?:\w+_)?updates?|\w*latest_(?:\w+_)?version)\w*\(",
+        part=r"(?:check_(?:for_)?(?:\w+_)?update|latest_(?:\w+_)?version)",
+    ),
+    _text(r"\.chmod\(|\bchmod (?:-R )?(?:\+x|7)", ".chmod( chmod"),
+    _text(r"is_newer_version|newer_version_available", "is_newer_version newer_version_available"),
+    _text(r"\bcheck_requirements\(|\bfind_spec\(", "check_requirements( find_spec("),
+    _text(
+        r"\benv_prefix\b|BaseSettings|[_.]telemetry|TELEMETRY|[Tt]elemetry\(|track_event|\.capture\(|\.track\(",
+        "env_prefix BaseSettings _telemetry .telemetry TELEMETRY elemetry( track_event .capture( .track(",
+    ),
+)
+_search = pattern_search(HINTS)
+_IMPORT_LINE = re.compile(
+    rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^()]*\)|[^\n]*)|import[ \t]+([^\n]+))", re.MULTILINE
+)
+_NAME = re.compile(rb"[\w.]+")
+
+
+def matters(source: bytes) -> bool:
+    """Whether a Python file is parsed at once."""
+    return bool(_search(source))
+
+
+def imported_words(source: bytes) -> list[str]:
+    """The names on the import lines, and strings that look like module names where modules are loaded by name."""
+    words: set[bytes] = set()
+    if b"import" in source:
+        for match in _IMPORT_LINE.finditer(source):
+            for part in match.groups():
+                if part:
+                    words.update(_NAME.findall(part))
+    if b"import_module" in source or b"__getattr__" in source or b"lazy" in source:
+        words.update(re.findall(rb"[\"']\.?([A-Za-z_][\w.]*)[\"']", source))
+    return sorted(word.decode("ascii", "replace") for word in words)

@@ -1,0 +1,1 @@
+"""The modules of one file linked by name: what a name means, which texts an expression has, who runs what."""

@@ -1,0 +1,1 @@
+"""Member → facts: a reader for each kind of content."""

@@ -1,0 +1,360 @@
+"""What a rule sees of one file: its sites, calls, mentions and start-up lines, and the questions that can be asked about them."""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from noegress.finding import Place, When
+from noegress.scan.facts.facts import TELLING, Call, Facts, Mention
+from noegress.scan.program.arguments import ArgumentFinder
+from noegress.scan.program.callgraph import CallGraph
+from noegress.scan.program.evaluation import Evaluator
+from noegress.scan.program.opt_in import OptIn
+from noegress.scan.program.program import Module, Program, module_name, tail_of
+from noegress.scan.readers.reading import parse_waiting
+from noegress.scan.scene.sites import CLIENTS, Site, SiteFinder
+from noegress.scan.scene.switches import SwitchFinder
+from noegress.scan.scene.vendors import VendorData, vendor_data
+
+if TYPE_CHECKING:
+    from noegress.scan.scene.commands import Command
+
+# folders whose classes run only when their user picks them
+_CHOSEN = re.compile(
+    r"(\A|(?<=/))(integrations?|callbacks?|contrib|plugins?|extractors?|providers?|document_loaders|presets|adapters|loggers?|backends?|vector_?stores?|llms?|connectors?|"
+    r"embeddings|embedders?|chat_models|cross_encoders|retrievers|exporters?|instrumentations?|mcp|embedding_functions|llm_providers|tools|partners|community|hooks|readers|"
+    r"third_party|drivers|destinations|sources|toolkits?|skills|recipes|model_providers|auth_providers|rerankers?|utilities|document_compressors|graph_vectorstores|presets)(/|\Z)"
+)
+_PROVIDER = re.compile(r"(\A|_)(provider|backend|engine|type|kind|vendor|service)\Z")
+_NAMED_PROVIDER = re.compile(rb"\b(?:\w+_)?(?:provider|backend|engine)\b[^\n=]{0,40}=\s*[^\n\"']{0,40}[\"'](\w+)[\"']")
+_CONFIGURES = re.compile(r"(config|settings|factory|base|__init__)\w*\.py\Z")
+MANY = 6  # alternatives in a folder from which on one of them runs only when it is picked
+CATALOGUE = 60  # alternatives from which on a folder is a catalogue, whoever asks for one of them
+FEW = 2  # of them that one file may ask for without being their registry
+_DESCRIBED = re.compile(
+    r"(\A|/)(resources|types|models|api|services_api|generated|schemas|openapi|apis|_generated|endpoints|rest)/"
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Evidence:
+    """What a rule says about one place; the engine makes the finding of it."""
+
+    host: str
+    path: str
+    line: int
+    weight: float
+    """0 to 1: how sure the rule is that code does this."""
+    on: bool
+    """Whether it happens without its user asking for it."""
+    message: str
+    remedy: str = ""
+    """One sentence; empty where the switches that are found say it."""
+    module: Module | None = None
+    scope: int = 0
+    guard: int = -1
+    constant: Place | None = None
+    when: When | None = None
+    library: str = ""
+    """The library whose known switches apply as well."""
+    variables: tuple[str, ...] = ()
+    """Names of switches that the evidence itself carries, as native strings do."""
+
+
+@dataclass(slots=True)
+class Words:
+    """The names around a site, which say what it is for."""
+
+    function: str
+    owner: str
+    module: str
+    tail: str
+    callers: str
+
+    @property
+    def near(self) -> str:
+        return f"{self.function} {self.owner}"
+
+    @property
+    def all(self) -> str:
+        return f"{self.function} {self.owner} {self.module} {self.tail} {self.callers}"
+
+
+class Scene:
+    """One file, read."""
+
+    def __init__(
+        self,
+        files: dict[str, Facts],
+        *,
+        kind: str,
+        name: str,
+        version: str,
+        parse: Callable[[Facts], Facts] = parse_waiting,
+    ) -> None:
+        self.files = files
+        self.kind = kind
+        self.name = name
+        self.version = version
+        self.program = Program(files, name, parse)
+        self.evaluator = Evaluator(self.program)
+        self.graph = CallGraph(self.program, self.evaluator)
+        self.opt_in = OptIn(self.graph)
+        self.arguments = ArgumentFinder(self.evaluator, self.graph)
+        self.switches = SwitchFinder(self.program, self.evaluator, self.graph)
+        self.vendors: VendorData = vendor_data()
+        self._words: dict[tuple[str, int, str], Words] = {}
+        self._sending: dict[str, bool] = {}
+        self._chosen: dict[str, bool] = {}
+        self._names: dict[tuple[str, int], frozenset[str]] = {}
+        self.commands: list[Command] | None = None
+        """What ``noegress.scan.scene.commands`` found; None until it was asked."""
+
+    @cached_property
+    def sites(self) -> list[Site]:
+        return SiteFinder(self.program, self.evaluator, self.graph).find()
+
+    @cached_property
+    def finder(self) -> SiteFinder:
+        finder = SiteFinder(self.program, self.evaluator, self.graph)
+        self.__dict__["sites"] = finder.find()
+        return finder
+
+    @cached_property
+    def own_names(self) -> frozenset[str]:
+        """The project and its top packages, normalised."""
+        return frozenset(re.sub(r"[-_.]+", "-", name.lower()) for name in (self.name, *self.program.tops) if name)
+
+    def mentions(self, *readers: str) -> Iterator[tuple[str, Facts, Mention]]:
+        """Addresses in members that are no Python, by the readers that found them; tests and documentation are left out."""
+        for path, facts in self.files.items():
+            if facts.reader in readers and facts.mentions and path not in self.program.aside:
+                for mention in facts.mentions:
+                    yield path, facts, mention
+
+    def calls(self, *names: str) -> Iterator[tuple[Module, Call]]:
+        """Calls by the last name of what is called."""
+        for module in self.program.active:
+            for name in names:
+                for call in module.tails.get(name, ()):
+                    if not call.idle:
+                        yield module, call
+
+    def words(self, site: Site) -> Words:
+        key = (site.module.path, site.scope, site.tail)
+        if key not in self._words:
+            module = site.module
+            function = module.function_of(site.scope)
+            owner = module.class_of(site.scope)
+            names = (
+                {used.facts.scopes[scope].name for used, scope, _ in self.graph.chain(module, site.scope, 2)[1:12]}
+                if function
+                else set()
+            )
+            self._words[key] = Words(
+                module.facts.scopes[function].name if function else "",
+                module.facts.scopes[owner].name if owner else "",
+                module.name.partition(".")[2].rpartition(".")[2],
+                site.tail,
+                " ".join(sorted(names)),
+            )
+        return self._words[key]
+
+    def is_chosen(self, path: str) -> bool:
+        """Whether the path says that its code runs only when it is picked: one of many in a folder of alternatives."""
+        if path not in self._chosen:
+            self._chosen[path] = (
+                self._is_one_of_many(path) and not self._is_default_choice(path) and not self._is_wanted(path)
+            )
+        return self._chosen[path]
+
+    def _is_one_of_many(self, path: str) -> bool:
+        folder, _ = self._alternative(path)
+        return bool(folder) and len(self._siblings.get(folder, ())) >= MANY
+
+    def _is_wanted(self, path: str) -> bool:
+        """Whether a module outside of the folder asks for this one alone: then it is a part and no alternative."""
+        folder, name = self._alternative(path)
+        siblings = self._siblings.get(folder, set())
+        if len(siblings) > CATALOGUE:
+            return False
+        last = folder.rstrip("/").rpartition("/")[2]
+        for other in self._importers.get((last, name), ()):
+            if not other.startswith(folder):
+                asked = {word for word in siblings if other in self._importers.get((last, word), ())}
+                if len(asked) <= FEW:
+                    return True
+        return False
+
+    @cached_property
+    def _importers(self) -> dict[tuple[str, str], set[str]]:
+        """By a package and a module in it, last names: the files whose import lines name both."""
+        found: dict[tuple[str, str], set[str]] = {}
+        for path, facts in self.files.items():
+            if path in self.program.aside:
+                continue
+            words = set(facts.imports)
+            if facts.python is not None:
+                words |= {f"{row.module}.{row.name}" for row in facts.python.imports if not row.idle}
+                words |= {row.module for row in facts.python.imports if not row.idle}
+            for word in words:
+                parts = word.split(".")
+                for pair in itertools.pairwise(parts):
+                    found.setdefault(pair, set()).add(path)
+        return found
+
+    def _alternative(self, path: str) -> tuple[str, str]:
+        """The folder of alternatives that a path lies in, and the name of the alternative."""
+        match = _CHOSEN.search(path, path.find("/") + 1)
+        folder = path[: match.end(2)] + "/" if match else ""
+        return folder, path[len(folder) :].partition("/")[0].removesuffix(".py")
+
+    @cached_property
+    def _siblings(self) -> dict[str, set[str]]:
+        """Of every folder of alternatives, what lies directly in it."""
+        found: dict[str, set[str]] = {}
+        for path in self.files:
+            folder, name = self._alternative(path)
+            named = bool(name) and not name.startswith("_") and name not in ("base", "utils", "factory")
+            if folder and named and path.endswith(".py"):
+                found.setdefault(folder, set()).add(name)
+        return found
+
+    def _is_default_choice(self, path: str) -> bool:
+        """Whether a default names the module: ``provider: str = "openai"`` and ``embeddings/openai.py``."""
+        return path.rpartition("/")[2].removesuffix(".py") in self._default_names
+
+    @cached_property
+    def _default_names(self) -> set[str]:
+        names = {
+            match[1].decode("utf-8", "surrogateescape")
+            for facts in self.files.values()
+            if facts.source
+            and facts.python is None
+            and facts.waits != TELLING
+            and any(word in facts.source for word in (b"provider", b"backend", b"engine"))
+            for match in _NAMED_PROVIDER.finditer(facts.source)
+        }
+        for module in self.program.active:
+            if self._is_one_of_many(module.path) and not _CONFIGURES.search(module.path):
+                continue
+            scopes = module.facts.scopes
+            for number, scope in enumerate(scopes):
+                for param, default in scope.params:
+                    if default is not None and _PROVIDER.search(param):
+                        names |= {value.text for value in self.evaluator.values(module, default, scope.parent)}
+                if scope.kind == "class":
+                    for (owner, name), bound in module.bindings.items():
+                        if owner == number and _PROVIDER.search(name):
+                            names |= {
+                                value.text for value in self.evaluator.values(module, bound[0].value, bound[0].scope)
+                            }
+        return names
+
+    @cached_property
+    def made_defaults(self) -> list[tuple[object, str]]:
+        """The last name of what is called to make the default of a parameter, and all of it as text."""
+        return [
+            (function[-1], str(function))
+            for module in self.program.active
+            for scope in module.facts.scopes
+            for _, default in scope.params
+            if default is not None and default[0] == "c"
+            for function in (module.facts.calls[default[1]].function,)
+        ]
+
+    def is_chosen_at(self, module: Module, scope: int) -> bool:
+        """As ``is_chosen``, but not where a class or function called a default leads to the place."""
+        if not self.is_chosen(module.path):
+            return False
+        for used, outer, _ in self.graph.chain(module, scope, 4):
+            owner = used.class_of(outer)
+            names = f"{used.facts.scopes[outer].name} {used.facts.scopes[owner].name if owner else ''}"
+            if "default" in names.lower():
+                return False
+        return True
+
+    def is_vendors_alternative(self, path: str) -> bool:
+        """Whether a module is called after the kit that it uses, beside others that are called after theirs, and is no default."""
+        folder = path.rpartition("/")[0] + "/"
+        kit = self._kit_of(path)
+        if not kit or kit in self._default_names:
+            return False
+        beside = [other for other in self.files if other.startswith(folder) and other.count("/") == path.count("/")]
+        if not {self._kit_of(other) for other in beside} - {kit, ""}:
+            return False
+        dotted = module_name(path)[0]
+        return not any(
+            dotted in module.references and not module.path.startswith(folder) for module in self.program.active
+        )
+
+    def _kit_of(self, path: str) -> str:
+        """The distribution outside that a module imports and is called after."""
+        stem = path.rpartition("/")[2].removesuffix(".py").replace("_", "")
+        roots = {word.partition(".")[0] for word in self.files[path].imports} - self.program.tops
+        for root in sorted(roots):
+            if len(root) > 3 and (root.replace("_", "") in stem or stem in root.split("_")):
+                return stem if stem in root.split("_") else root
+        return ""
+
+    def is_named_elsewhere(self, function: str, module: Module) -> bool:
+        """Whether another file calls a function of that name: one that was not parsed is no caller in the graph."""
+        word = f"{function}(".encode()
+        return bool(function) and any(
+            facts.source.count(word) > facts.source.count(b"def " + word)
+            for path, facts in self.files.items()
+            if path != module.path and path not in self.program.aside
+        )
+
+    def is_own_host(self, host: str) -> bool:
+        """Whether a host carries the name of the project: the kit of a vendor calls its vendor."""
+        parts = set(re.split(r"[.-]", host))
+        own = {part for name in self.own_names for part in (name, *name.split("-")) if len(part) > 3}
+        return bool(parts & own) or any(len(part) > 5 and name.startswith(part) for part in parts for name in own)
+
+    def is_described(self, path: str) -> bool:
+        """Whether the path holds generated types and resources of an API client."""
+        return bool(_DESCRIBED.search(path))
+
+    def sends(self, module: Module) -> bool:
+        """Whether a module, one it imports, or one that imports it, uses an HTTP client."""
+        if module.path not in self._sending:
+            clients, referred = self._clients
+            self._sending[module.path] = (
+                self._uses_client(module)
+                or module.name in referred
+                or any(ref in clients or ref.rpartition(".")[0] in clients for ref in module.references)
+            )
+        return self._sending[module.path]
+
+    @cached_property
+    def _clients(self) -> tuple[set[str], set[str]]:
+        """The names of the modules that use a client, and every name that they refer to or that lies above one of those."""
+        using = [module for module in self.program.active if self._uses_client(module)]
+        referred = {
+            ".".join(parts[:cut])
+            for module in using
+            for parts in (ref.split(".") for ref in module.references)
+            for cut in range(1, len(parts) + 1)
+        }
+        return {module.name for module in using}, referred
+
+    def _uses_client(self, module: Module) -> bool:
+        return bool(module.roots & (CLIENTS - {"socket"}))
+
+    def source_names(self, module: Module, scope: int) -> frozenset[str]:
+        """The last names of everything called inside the function around a scope."""
+        key = (module.path, module.function_of(scope))
+        if key not in self._names:
+            self._names[key] = frozenset(tail_of(call.function) for call in module.calls_in(key[1]))
+        return self._names[key]
+
+    def texts_in(self, module: Module, scope: int) -> list[str]:
+        """The string constants inside the function around a scope."""
+        return module.texts_in(module.function_of(scope))
+
+
+__all__ = ["Evidence", "Scene", "Words", "field"]
