@@ -208,6 +208,11 @@ def _best(figures: list[Figure]) -> Figure:
 
 def _is_met(case: Case, mine: list[Figure], theirs: list[Figure]) -> bool:
     ours, vanilla = _best(mine), _best(theirs)
+    if not vanilla.per_second:
+        print(
+            f"{case.name:18} devpi answered nothing within a round, so there is no ratio: measure with more --seconds"
+        )
+        return False
     ratio, cpu = ours.per_second / vanilla.per_second, vanilla.cpu_us / ours.cpu_us
     is_met = ratio >= case.goal and ours.p99_ms <= vanilla.p99_ms
     print(
