@@ -9,7 +9,7 @@ from noegress.scan.facts.address import HOLE
 from noegress.scan.facts.facts import Expression
 from noegress.scan.rule import Rule
 from noegress.scan.scene.scene import Evidence, Scene
-from noegress.scan.scene.sites import Site
+from noegress.scan.scene.sites import CLIENTS, Site
 
 _FILE = re.compile(
     r"\.(zip|tar|tar\.gz|tgz|gz|bz2|xz|7z|jsonl|csv|tsv|parquet|bin|pt|pth|onnx|safetensors|npz|npy|pkl|pickle|h5|hdf5|model|vocab|bpe|tiktoken|gguf|tflite|pb|ttf|otf|mat|nc|geojson|shp|"
@@ -151,6 +151,9 @@ def _score(scene: Scene, site: Site) -> float:
         return 2 * file + bool(_FETCH.search(words.all)) + thing + home
     if len(site.text) > 400:
         return 0
+    calls_out = bool(site.module.roots & CLIENTS) or bool(_FETCH.search(words.all))
+    if not home and _TABLE.search(path) and not calls_out:
+        return 0  # nothing near it fetches: it is there for somebody else to read
     score = 1.5 * file + home + bool(_NAME.search(words.tail)) + thing
     takes = scene.sends(site.module) or any(_TAKES.search(name) for name in site.module.tails)
     return score + (0.5 if takes else -1.5)

@@ -659,3 +659,17 @@ def use(name):
 def test_what_is_listed_and_imported_is_loaded(first: str, *, told: bool) -> None:
     files = {"__init__.py": "from acme import loader\n", "loader.py": LISTED.format(first=first), "sender.py": SENDING}
     assert ("telemetry" in on(scan(files))) is told
+
+
+@pytest.mark.parametrize(
+    ("using", "name", "told"),
+    [
+        ("import requests\n", "prices.csv", True),
+        ("from acme import net\n", "prices.csv", False),
+        ("from acme import net\n", "weights.onnx", True),
+    ],
+)
+def test_a_table_that_nothing_near_it_fetches_is_no_download(using: str, name: str, *, told: bool) -> None:
+    tool = f"{using}MODEL_URL = 'https://files.vendor.dev/models/{name}'\n"
+    files = {**package(tool), "net.py": "import requests\ndef ask(url):\n    return requests.get(url)\n"}
+    assert ("model-download" in on(scan(files))) is told
