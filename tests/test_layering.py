@@ -21,7 +21,7 @@ ARROWS: dict[str, set[str]] = {
     "hatch_noegress": {"noegress"},
     "noegress_guard": set(),
 }
-# inside the core, from the ground up: a room imports only what stands above its own line
+# inside a part, from the ground up: a room imports only what stands above its own line
 CORE_FLOORS = [
     {"errors"},
     {"inventory", "toml_positions"},
@@ -42,6 +42,22 @@ INNER_FLOORS = {
     "scan": ["facts", "hidden", "readers", "program", "scene"],
     "surfaces": ["syntax", "judging", "locks", "installers", "scripts", "tools"],
 }
+MIRROR_FLOORS = [
+    {"errors", "files", "limits", "measures"},
+    {"upstream"},
+    {"state"},
+    {"http", "plugin"},
+    {"people", "advisories"},
+    {"admission"},
+    {"mirror"},
+    {"sets"},
+    {"operations"},
+    {"pages"},
+    {"doors", "replicas"},
+    {"server"},
+    {"cli"},
+]
+FLOORS = {"noegress": CORE_FLOORS, "devpi_noegress": MIRROR_FLOORS}
 # the one module of each member that speaks its host's language
 HOSTS = {"devpi_server": "devpi_noegress", "hatchling": "hatch_noegress", "hatch": "hatch_noegress"}
 
@@ -72,21 +88,23 @@ def test_a_host_is_spoken_to_by_its_own_member_only(host: str) -> None:
         assert not speakers or part == HOSTS[host], speakers
 
 
-def test_the_core_is_built_in_floors() -> None:
-    floor_of = {room: level for level, rooms in enumerate(CORE_FLOORS) for room in rooms}
-    for path in PARTS["noegress"].rglob("*.py"):
-        room = path.relative_to(PARTS["noegress"]).parts[0].removesuffix(".py")
+@pytest.mark.parametrize("part", FLOORS)
+def test_a_part_is_built_in_floors(part: str) -> None:
+    floor_of = {room: level for level, rooms in enumerate(FLOORS[part]) for room in rooms}
+    for path in PARTS[part].rglob("*.py"):
+        room = path.relative_to(PARTS[part]).parts[0].removesuffix(".py")
         if room.startswith("__"):
             continue
         for name in imports(path):
             parts = name.split(".")
-            if parts[0] == "noegress" and len(parts) > 1 and parts[1] != room and not parts[1].startswith("__"):
+            if parts[0] == part and len(parts) > 1 and parts[1] != room and not parts[1].startswith("__"):
                 assert floor_of[parts[1]] <= floor_of[room], f"{path} imports {name}, which stands above it"
 
 
-def test_every_room_of_the_core_has_a_floor() -> None:
-    rooms = {path.name.removesuffix(".py") for path in PARTS["noegress"].iterdir() if not path.name.startswith("_")}
-    assert rooms - {"py.typed"} <= set().union(*CORE_FLOORS)
+@pytest.mark.parametrize("part", FLOORS)
+def test_every_room_has_a_floor(part: str) -> None:
+    rooms = {path.name.removesuffix(".py") for path in PARTS[part].iterdir() if not path.name.startswith("_")}
+    assert rooms - {"py.typed"} <= set().union(*FLOORS[part])
 
 
 def test_the_modules_of_the_guard_import_each_other_in_no_circle() -> None:

@@ -11,14 +11,14 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from devpi_noegress.catalogue import _fingerprint
-from devpi_noegress.creation import create_folder
+from devpi_noegress.admission.catalogue import _fingerprint
+from devpi_noegress.admission.policy_in_force import PolicyHolder
 from devpi_noegress.files import IndexFile, State
-from devpi_noegress.folder import Folder
-from devpi_noegress.policy_in_force import PolicyHolder
-from devpi_noegress.stage import INDEX
-from devpi_noegress.store import Change, Store
-from devpi_noegress.upstream import Page
+from devpi_noegress.state.creation import create_folder
+from devpi_noegress.state.folder import Folder
+from devpi_noegress.state.stage import INDEX
+from devpi_noegress.state.store import Change, Store
+from devpi_noegress.upstream.index import Page
 from packaging.utils import NormalizedName
 from servers import get, noegress_serve
 

@@ -83,7 +83,7 @@ def test_each_role_may_do_what_it_is_for(served: Served, tokens: dict[str, str],
 
 def test_every_operation_from_afar_has_a_row() -> None:
     told = (
-        "import json; from devpi_noegress.operations import OPERATIONS\n"
+        "import json; from devpi_noegress.operations.table import OPERATIONS\n"
         "print(json.dumps({verb: item.role for verb, item in OPERATIONS.items() if not item.is_local}))"
     )
     assert json.loads(run(BIN / "python", "-W", "ignore", "-c", told).stdout) == LEAST

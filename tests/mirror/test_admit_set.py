@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from devpi_noegress.choice import environments
-from devpi_noegress.requirement_files import parse_requirements
+from devpi_noegress.admission.choice import environments
+from devpi_noegress.sets.requirement_files import parse_requirements
 from mirror_lab import Index, Published, Served, build_wheel, make_mirror, serving
 
 from noegress.errors import UsageError

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from devpi_noegress.advisories import Advisories, import_archive, is_affected, normalised
-from devpi_noegress.vulnerabilities import audit
+from devpi_noegress.advisories.archive import Advisories, import_archive, is_affected, normalised
+from devpi_noegress.advisories.pip_audit import audit
 from mirror_lab import BIN, Index, Served, make_mirror, run, serving
 
 from noegress.errors import UsageError
@@ -150,7 +150,7 @@ def ask_clients(served: Served, folder: Path) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"package": 5}', b'{"queries": 5}', b"[" * 5000])
 def test_a_query_that_is_none_is_refused(mirror: Served, tmp_path: Path, body: bytes) -> None:
-    from devpi_noegress.osv import osv_answer
+    from devpi_noegress.advisories.osv import osv_answer
 
     import_archive(archive(tmp_path, record()), tmp_path / "db")
     advisories = Advisories(tmp_path / "db")

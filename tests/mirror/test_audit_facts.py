@@ -5,9 +5,9 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from devpi_noegress.audit_facts import Facts, facts_objections
+from devpi_noegress.admission.audit_facts import Facts, facts_objections
 from devpi_noegress.files import IndexFile
-from devpi_noegress.provenance import provenance_problem
+from devpi_noegress.upstream.provenance import provenance_problem
 from packaging.utils import NormalizedName
 
 from noegress.policy import parse_policy

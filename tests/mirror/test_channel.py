@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from devpi_noegress.channel import tend
-from devpi_noegress.sending import Channel
+from devpi_noegress.http.channel import tend
+from devpi_noegress.http.sending import Channel
 from waitress.server import create_server
 
 PLACES = 20

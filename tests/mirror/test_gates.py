@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from devpi_noegress.admission.gates import objections, verdict_of
 from devpi_noegress.files import IndexFile, Origin
-from devpi_noegress.gates import objections, verdict_of
 from packaging.utils import NormalizedName
 
 from noegress.policy import Admission, parse_policy

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
+from devpi_noegress.admission.gates import Objection
 from devpi_noegress.files import IndexFile, Record, State
-from devpi_noegress.gates import Objection
-from devpi_noegress.listing import Listing, list_project
-from devpi_noegress.store import Project
+from devpi_noegress.pages.listing import Listing, list_project
+from devpi_noegress.state.store import Project
 from packaging.utils import NormalizedName
 
 from noegress.verdict import Verdict

@@ -1,7 +1,7 @@
 """Which form of a page a client gets (RFC 9110, PEP 691), and what it need not be sent again."""
 
 import pytest
-from devpi_noegress.negotiation import HTML, SIMPLE_HTML, SIMPLE_JSON, is_unchanged, reads_gzip, simple_kind
+from devpi_noegress.http.negotiation import HTML, SIMPLE_HTML, SIMPLE_JSON, is_unchanged, reads_gzip, simple_kind
 
 PIP = f"{SIMPLE_JSON}, {SIMPLE_HTML}; q=0.1, text/html; q=0.01"
 POETRY = f"{SIMPLE_JSON}, */*;q=0.1"

@@ -4,7 +4,7 @@ import re
 from urllib.parse import quote
 
 import pytest
-from devpi_noegress.asking import Asking
+from devpi_noegress.people.asking import Asking
 from mirror_lab import Index, Published, Served
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from devpi_noegress.access import Access, Role, token_of
-from devpi_noegress.answers import Answer
-from devpi_noegress.requester import Reception, Requester
+from devpi_noegress.http.answers import Answer
+from devpi_noegress.people.access import Access, Role, token_of
+from devpi_noegress.people.requester import Reception, Requester
 
 from noegress.errors import NoegressError, UsageError
 from noegress.policy import Admission, parse_policy

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from devpi_noegress.admission.scan_process import ScanProcesses
 from devpi_noegress.errors import ScanFailedError
 from devpi_noegress.files import IndexFile
 from devpi_noegress.limits import Limits
-from devpi_noegress.scan_process import ScanProcesses
 from mirror_lab import build_wheel
 from packaging.utils import NormalizedName
 

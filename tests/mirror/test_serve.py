@@ -141,7 +141,7 @@ def test_bytes_that_the_disk_lost_are_not_admitted_any_more(index: Index, folder
 
 def test_a_folder_with_a_mirror_index_in_devpi_is_not_served(folder: Path) -> None:
     add = (
-        "import sys; from devpi_noegress.stage import Stage; from pathlib import Path\n"
+        "import sys; from devpi_noegress.state.stage import Stage; from pathlib import Path\n"
         "stage = Stage(Path(sys.argv[1]))\n"
         "with stage._xom.keyfs.write_transaction():\n"
         "    stage._xom.model.get_user('root').create_stage('pypi', type='mirror', mirror_url='http://127.0.0.1:1/')\n"

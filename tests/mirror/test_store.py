@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from devpi_noegress.errors import FolderError
 from devpi_noegress.files import IndexFile, State
-from devpi_noegress.store import Change, Store
-from devpi_noegress.upstream_page import Page
+from devpi_noegress.state.store import Change, Store
+from devpi_noegress.upstream.page import Page
 from packaging.utils import NormalizedName
 
 DEMO = NormalizedName("demo")

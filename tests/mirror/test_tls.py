@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from certificates import Certified, make_certificate
 from devpi_noegress.errors import MirrorError
-from devpi_noegress.tls import Certificate
+from devpi_noegress.http.tls import Certificate
 from mirror_lab import BIN, Index, Published, Served, make_mirror, noegress, run, serving
 
 BIG = 5 << 20  # bytes

@@ -13,8 +13,8 @@ import pytest
 from devpi_noegress.errors import UpstreamError
 from devpi_noegress.files import IndexFile
 from devpi_noegress.limits import Limits
-from devpi_noegress.upstream import Upstream
-from devpi_noegress.upstream_page import parse_page
+from devpi_noegress.upstream.index import Upstream
+from devpi_noegress.upstream.page import parse_page
 from mirror_lab import SIMPLE_JSON, Index, build_wheel, send
 from packaging.utils import NormalizedName
 

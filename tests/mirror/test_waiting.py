@@ -10,8 +10,8 @@ from http.client import HTTPConnection
 from typing import Any
 
 import pytest
-from devpi_noegress.sending import Channel
-from devpi_noegress.waiting import waiting_of
+from devpi_noegress.http.sending import Channel
+from devpi_noegress.http.waiting import waiting_of
 from waitress.server import create_server
 
 THREADS, WAITERS = 3, 100

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from devpi_noegress.walk_ahead import environment_of
+from devpi_noegress.admission.walk_ahead import environment_of
 from mirror_lab import Index, Published, Served
 
 PIP = (

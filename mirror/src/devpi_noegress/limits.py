@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+MAX_REQUEST = 1 << 20
+"""Bytes of what a client sends: an OSV batch of a thousand packages is a tenth of it, a lock of as many fits."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:

@@ -11,27 +11,27 @@ from urllib.parse import quote
 
 from packaging.utils import NormalizedName
 
-from devpi_noegress.access import Access
-from devpi_noegress.admission import Admissions
-from devpi_noegress.advisories import Advisories, Info, import_archive
-from devpi_noegress.catalogue import CataloguePublisher
-from devpi_noegress.evidence import to_json
+from devpi_noegress.admission.catalogue import CataloguePublisher
+from devpi_noegress.admission.evidence import to_json
+from devpi_noegress.admission.flights import landed
+from devpi_noegress.admission.pipeline import Admissions
+from devpi_noegress.admission.policy_in_force import PolicyHolder, PolicyInForce
+from devpi_noegress.admission.rejudge import facts_of, rejudge, settle
+from devpi_noegress.admission.walk_ahead import WalkAhead
+from devpi_noegress.advisories.archive import Advisories, Info, import_archive
+from devpi_noegress.advisories.pip_audit import audit
 from devpi_noegress.files import IndexFile, Origin, Record
-from devpi_noegress.flights import landed
-from devpi_noegress.folder import Folder
 from devpi_noegress.limits import Limits
 from devpi_noegress.measures import Measures
-from devpi_noegress.missed import Missed
-from devpi_noegress.policy_in_force import PolicyHolder, PolicyInForce
-from devpi_noegress.provenance import provenance_problem
-from devpi_noegress.rejudge import facts_of, rejudge, settle
-from devpi_noegress.request_book import RequestBook
-from devpi_noegress.requester import Requester
-from devpi_noegress.stage import Stage
-from devpi_noegress.store import Change, Project, Store
-from devpi_noegress.upstream import Upstream
-from devpi_noegress.vulnerabilities import audit
-from devpi_noegress.walk_ahead import WalkAhead
+from devpi_noegress.people.access import Access
+from devpi_noegress.people.request_book import RequestBook
+from devpi_noegress.people.requester import Requester
+from devpi_noegress.state.folder import Folder
+from devpi_noegress.state.missed import Missed
+from devpi_noegress.state.stage import Stage
+from devpi_noegress.state.store import Change, Project, Store
+from devpi_noegress.upstream.index import Upstream
+from devpi_noegress.upstream.provenance import provenance_problem
 from noegress.policy import Policy
 from noegress.policy.model import Advisories as Required
 

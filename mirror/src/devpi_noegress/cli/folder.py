@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from devpi_noegress.cli.progress import Progress
-from devpi_noegress.control import perform
-from devpi_noegress.folder import open_folder
-from devpi_noegress.remote import perform_at
+from devpi_noegress.operations.control import perform
+from devpi_noegress.operations.remote import perform_at
+from devpi_noegress.state.folder import open_folder
 from noegress.errors import UsageError
 
 _FOLDER = "NOEGRESS_MIRROR_DIR"

@@ -11,7 +11,7 @@ from noegress.errors import UsageError
 # ruff: noqa: PLC0415
 
 if TYPE_CHECKING:
-    from devpi_noegress.listening import Listen
+    from devpi_noegress.http.listening import Listen
 
 
 def add_listening(parser: ArgumentParser, *, port: int) -> None:
@@ -35,8 +35,8 @@ def add_listening(parser: ArgumentParser, *, port: int) -> None:
 
 def listen_of(args: Namespace) -> "Listen":
     """Where to listen, as the options say."""
-    from devpi_noegress.listening import Listen
-    from devpi_noegress.tls import Certificate
+    from devpi_noegress.http.listening import Listen
+    from devpi_noegress.http.tls import Certificate
 
     if (args.tls_certificate is None) != (args.tls_key is None):
         raise UsageError("TLS needs a certificate and its key", fix="give --tls-certificate and --tls-key")

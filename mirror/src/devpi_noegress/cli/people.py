@@ -3,8 +3,8 @@
 from argparse import Namespace
 from typing import Any
 
-from devpi_noegress.access import Role
 from devpi_noegress.cli.folder import add_mirror, run_operation
+from devpi_noegress.people.access import Role
 
 
 def add_verbs(verbs: Any) -> None:

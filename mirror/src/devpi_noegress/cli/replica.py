@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from devpi_noegress.cli.folder import add_folder, folder_path
 from devpi_noegress.cli.listening import add_listening, listen_of, proxies_of
-from devpi_noegress.folder import Folder, parse_upstream
+from devpi_noegress.state.folder import Folder, parse_upstream
 from noegress.errors import UsageError
 
 # devpi takes a second to import: what needs it is imported where it is used
 # ruff: noqa: PLC0415
 
 if TYPE_CHECKING:
-    from devpi_noegress.requester import Reception
+    from devpi_noegress.people.requester import Reception
 
 
 def add_verbs(verbs: Any) -> None:
@@ -34,9 +34,9 @@ def add_verbs(verbs: Any) -> None:
 
 
 def _replica(args: Namespace) -> int:
-    from devpi_noegress.listening import configure_logs
-    from devpi_noegress.serve_replica import serve_replica
-    from devpi_noegress.stage import Replication
+    from devpi_noegress.http.listening import configure_logs
+    from devpi_noegress.replicas.serve import serve_replica
+    from devpi_noegress.state.stage import Replication
 
     path = folder_path(args)
     if (path / "mirror.toml").exists():
@@ -58,8 +58,8 @@ def _replica(args: Namespace) -> int:
 
 def _reception(args: Namespace) -> "Reception | None":
     """Who may read; None for everybody. It has to be said: a replica does not learn it from its primary."""
-    from devpi_noegress.access import CopiedAccess
-    from devpi_noegress.requester import Reception
+    from devpi_noegress.people.access import CopiedAccess
+    from devpi_noegress.people.requester import Reception
 
     if (args.access is None) == (args.readers is None):
         raise UsageError(

@@ -7,8 +7,8 @@ from typing import Any
 
 from devpi_noegress.cli.folder import add_folder, add_mirror, folder_path, run_operation
 from devpi_noegress.cli.listening import add_listening, listen_of, proxies_of
-from devpi_noegress.folder import open_folder, parse_own_url
-from devpi_noegress.outside import Outside
+from devpi_noegress.doors.outside import Outside
+from devpi_noegress.state.folder import open_folder, parse_own_url
 from noegress.errors import UsageError
 
 # devpi takes a second to import and most commands only ask a server: what needs it is imported where it is used
@@ -47,7 +47,7 @@ def add_verbs(verbs: Any) -> None:
 
 
 def _nginx(args: Namespace) -> int:
-    from devpi_noegress.nginx import nginx_configuration
+    from devpi_noegress.server.nginx import nginx_configuration
 
     folder = open_folder(folder_path(args))
     print(nginx_configuration(folder, args.server_name, certificate=args.certificate, key=args.key), end="")
@@ -55,7 +55,7 @@ def _nginx(args: Namespace) -> int:
 
 
 def _init(args: Namespace) -> int:
-    from devpi_noegress.creation import create_folder
+    from devpi_noegress.state.creation import create_folder
 
     folder = create_folder(
         folder_path(args), upstream=args.upstream, policy=args.policy, keys=args.keys, owners=args.owner
@@ -77,8 +77,8 @@ def _serve(args: Namespace) -> int:
     folder = open_folder(folder_path(args))
     url = parse_own_url(args.url) if args.url else ""
     outside = Outside(url=url, proxies=proxies_of(args), accelerated=_location(args))
-    from devpi_noegress.listening import configure_logs
-    from devpi_noegress.serve import serve
+    from devpi_noegress.http.listening import configure_logs
+    from devpi_noegress.server.serve import serve
 
     configure_logs(verbose=args.verbose)
 

@@ -1,0 +1,1 @@
+"""Known vulnerabilities inside the boundary: an imported archive, and who asks it."""

@@ -1,0 +1,1 @@
+"""What operators do with a mirror: each verb, near and from afar."""

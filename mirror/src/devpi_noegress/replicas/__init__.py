@@ -1,0 +1,1 @@
+"""Another mirror's admitted files, served also while that one is down."""

@@ -1,0 +1,1 @@
+"""Runs a mirror: its doors wired before devpi, its control socket, its upkeep, and the nginx before it."""

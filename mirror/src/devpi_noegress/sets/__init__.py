@@ -1,0 +1,1 @@
+"""Requirements read and closed over what they need, for each environment, and what stands in their way."""

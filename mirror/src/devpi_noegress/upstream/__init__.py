@@ -1,0 +1,1 @@
+"""The index that is mirrored: asked within limits, and believed in nothing that can be checked."""
