@@ -74,6 +74,10 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+def _hosts(path: Path) -> set[str]:
+    return {name.partition(".")[0] for name in imports(path)}
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_a_part_imports_only_the_parts_that_the_table_allows(part: str) -> None:
     for path in PARTS[part].rglob("*.py"):
@@ -84,8 +88,13 @@ def test_a_part_imports_only_the_parts_that_the_table_allows(part: str) -> None:
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_host_is_spoken_to_by_its_own_member_only(host: str) -> None:
     for part, folder in PARTS.items():
-        speakers = [path for path in folder.rglob("*.py") if any(n.partition(".")[0] == host for n in imports(path))]
+        speakers = [path for path in folder.rglob("*.py") if host in _hosts(path)]
         assert not speakers or part == HOSTS[host], speakers
+
+
+def test_devpi_is_spoken_to_by_two_modules() -> None:
+    speakers = {path.name for path in PARTS["devpi_noegress"].rglob("*.py") if "devpi_server" in _hosts(path)}
+    assert speakers == {"server_state.py", "stage.py"}
 
 
 @pytest.mark.parametrize("part", FLOORS)

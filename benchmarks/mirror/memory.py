@@ -16,7 +16,7 @@ from devpi_noegress.admission.policy_in_force import PolicyHolder
 from devpi_noegress.files import IndexFile, State
 from devpi_noegress.state.creation import create_folder
 from devpi_noegress.state.folder import Folder
-from devpi_noegress.state.stage import INDEX
+from devpi_noegress.state.server_state import INDEX
 from devpi_noegress.state.store import Change, Store
 from devpi_noegress.upstream.index import Page
 from packaging.utils import NormalizedName

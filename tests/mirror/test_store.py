@@ -46,7 +46,7 @@ def test_what_was_committed_is_there_after_a_restart(path: Path) -> None:
             )
         ]
     )
-    store.log(who="operator", action="admit", subject="demo")
+    store.audit.add(who="operator", action="admit", subject="demo")
     store.close()
     again = Store(path)
     record = again.files[FILE.path]
@@ -54,7 +54,7 @@ def test_what_was_committed_is_there_after_a_restart(path: Path) -> None:
     assert again.projects[DEMO].status == "archived"
     assert again.metadata("m" * 64) == b"Name: demo"
     assert again.evidence(FILE.path)["scanned"]["findings"] == []
-    assert [event.action for event in again.events(last=5)] == ["admit"]
+    assert [event.action for event in again.audit.last(5)] == ["admit"]
     again.close()
 
 

@@ -50,6 +50,7 @@ class Mirror:
         self.requests = RequestBook(folder.requests)
         self._holder = PolicyHolder(policy or settings.policy)
         self.store = Store(folder.store)
+        self.audit = self.store.audit
         self.stage = Stage(folder.devpi)
         self.measures = Measures()
         self.upstream = Upstream(upstream or settings.upstream, limits, self.measures)

@@ -36,7 +36,7 @@ def add_verbs(verbs: Any) -> None:
 def _replica(args: Namespace) -> int:
     from devpi_noegress.http.listening import configure_logs
     from devpi_noegress.replicas.serve import serve_replica
-    from devpi_noegress.state.stage import Replication
+    from devpi_noegress.state.server_state import Replication
 
     path = folder_path(args)
     if (path / "mirror.toml").exists():

@@ -16,7 +16,7 @@ from devpi_noegress.http.waiting import may_take_time
 from devpi_noegress.mirror import Mirror
 from devpi_noegress.pages.notice import noticed_project
 from devpi_noegress.people.requester import Requester
-from devpi_noegress.state.stage import INDEX
+from devpi_noegress.state.server_state import INDEX
 
 FILES = f"/{INDEX}/+f/"
 TITLE = "Blocked by noegress"

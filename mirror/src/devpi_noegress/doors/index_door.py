@@ -25,7 +25,7 @@ from devpi_noegress.pages.listing import Listing, list_project
 from devpi_noegress.pages.notice import notice_page
 from devpi_noegress.people.asking import Asking
 from devpi_noegress.people.requester import Requester
-from devpi_noegress.state.stage import INDEX
+from devpi_noegress.state.server_state import INDEX
 from devpi_noegress.state.store import Project, is_stale
 
 SIMPLE = f"/{INDEX}/+simple/"

@@ -47,7 +47,7 @@ class OperationsDoor:
     def _denied(self, requester: Requester, verb: str, role: Role) -> Answer:
         person = requester.person
         who = person.name if person is not None else ""
-        self._mirror.store.log(who=who, action=f"{verb} (denied)", subject=requester.address, detail=f"needs {role}")
+        self._mirror.audit.add(who=who, action=f"{verb} (denied)", subject=requester.address, detail=f"needs {role}")
         return problem(HTTPStatus.FORBIDDEN, f"{who} is no {role}, and {verb} is for those", title="noegress")
 
     def _lines(self, verb: str, arguments: Mapping[str, Any]) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from devpi_noegress.http.waiting import waiting_of
 from devpi_noegress.measures import Measures
-from devpi_noegress.state.stage import INDEX
+from devpi_noegress.state.server_state import INDEX
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]

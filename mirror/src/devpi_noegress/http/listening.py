@@ -18,7 +18,7 @@ from devpi_noegress.http.channel import tend
 from devpi_noegress.http.sending import Channel
 from devpi_noegress.http.tls import Certificate, tls_channel
 from devpi_noegress.limits import MAX_REQUEST
-from devpi_noegress.state import stage
+from devpi_noegress.state.server_state import quiet_logs
 from noegress.errors import UsageError
 
 _HEADER_BYTES = 1 << 15  # of one request; the longest that clients send is a tenth of it
@@ -125,4 +125,4 @@ def configure_logs(*, verbose: bool) -> None:
         stream=sys.stderr, level=logging.ERROR, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
     )
     logging.getLogger("devpi_noegress").setLevel(logging.DEBUG if verbose else logging.INFO)
-    stage.quiet_logs(logging.INFO if verbose else logging.WARNING)
+    quiet_logs(logging.INFO if verbose else logging.WARNING)

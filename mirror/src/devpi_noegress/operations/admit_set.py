@@ -38,7 +38,7 @@ def admit_set(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outco
         status = 1
     who = arguments["who"]
     subject = " ".join((*(name for name, _text in arguments["requirements"]), *arguments["targets"]))
-    mirror.store.log(who=who, action="admit", subject=subject, detail="complete" if not status else "incomplete")
+    mirror.audit.add(who=who, action="admit", subject=subject, detail="complete" if not status else "incomplete")
     lines.append("the set is complete" if not status else "the set is NOT complete")
     return Outcome(lines=tuple(dict.fromkeys(lines)), exit_status=status)
 

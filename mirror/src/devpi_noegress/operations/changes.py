@@ -76,7 +76,7 @@ def waive(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome:
     path = mirror.policy_in_force.found.path
     add_waiver(path, arguments)
     changed = mirror.reload_policy()
-    mirror.store.log(
+    mirror.audit.add(
         who=arguments["who"],
         action="waive",
         subject=f"{arguments['project']} {arguments['category']}",
@@ -99,7 +99,7 @@ def import_advisories(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell)
 
 def history(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome:
     """The audit log, the newest line last."""
-    events = mirror.store.events(last=int(arguments.get("last", 50)))
+    events = mirror.audit.last(int(arguments.get("last", 50)))
     lines = (
         plain(f"{event.at:%Y-%m-%dT%H:%M:%SZ} {event.who} {event.action} {event.subject}: {event.detail}")
         for event in events
@@ -140,4 +140,4 @@ def _change(record: Record, state: State, reason: str) -> Change:
 
 
 def _log(mirror: Mirror, action: str, arguments: Mapping[str, Any], detail: str) -> None:
-    mirror.store.log(who=arguments["who"], action=action, subject=arguments["target"], detail=detail)
+    mirror.audit.add(who=arguments["who"], action=action, subject=arguments["target"], detail=detail)

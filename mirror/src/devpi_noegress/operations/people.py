@@ -24,14 +24,14 @@ def give_access(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Ou
             f"the role or the day cannot be read: {error}", fix="see noegress mirror access add -h"
         ) from error
     token = mirror.access.add(str(arguments["name"]), role, expires=expires)
-    mirror.store.log(who=arguments["who"], action="access add", subject=arguments["name"], detail=role)
+    mirror.audit.add(who=arguments["who"], action="access add", subject=arguments["name"], detail=role)
     return Outcome(lines=(token,), exit_status=0)
 
 
 def take_access(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome:
     """Take a person's role and token away."""
     mirror.access.remove(str(arguments["name"]))
-    mirror.store.log(who=arguments["who"], action="access remove", subject=arguments["name"])
+    mirror.audit.add(who=arguments["who"], action="access remove", subject=arguments["name"])
     return Outcome(lines=(f"{arguments['name']} has no role any more",), exit_status=0)
 
 
@@ -49,7 +49,7 @@ def request(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcom
     reason = _text(arguments, "reason")
     target = str(parse_target(str(arguments["target"])))
     asked = mirror.requests.add(who=arguments["who"], target=target, reason=reason)
-    mirror.store.log(who=arguments["who"], action="request", subject=target, detail=reason)
+    mirror.audit.add(who=arguments["who"], action="request", subject=target, detail=reason)
     return Outcome(lines=(f"request {asked.id} for {target} waits for an approver",), exit_status=0)
 
 
@@ -64,7 +64,7 @@ def decline(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcom
     asked = mirror.requests.deciding(int(arguments["number"]), who=arguments["who"])
     note = _text(arguments, "reason")
     mirror.requests.decide(asked.id, RequestState.DECLINED, who=arguments["who"], note=note)
-    mirror.store.log(who=arguments["who"], action="decline", subject=asked.target, detail=f"request {asked.id}: {note}")
+    mirror.audit.add(who=arguments["who"], action="decline", subject=asked.target, detail=f"request {asked.id}: {note}")
     return Outcome(lines=(f"request {asked.id} for {asked.target} was declined",), exit_status=0)
 
 

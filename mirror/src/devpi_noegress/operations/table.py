@@ -51,7 +51,7 @@ def admit(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
     landed, found = _landed(flights, tell)
     admitted = sum(flight.exception() is None and flight.result().state is State.ADMITTED for flight in flights)
     subject, detail = " ".join((*files, *arguments["targets"])), f"{admitted} of {len(flights)} files admitted"
-    mirror.store.log(who=arguments["who"], action="admit", subject=subject, detail=detail)
+    mirror.audit.add(who=arguments["who"], action="admit", subject=subject, detail=detail)
     return Outcome(lines=tuple(sorted([*lines, *landed])), exit_status=_worst(statuses | found))
 
 
@@ -59,7 +59,7 @@ def take(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
     """Admit what a bundle brought, from the folder into which it was imported."""
     flights, bundle = carried(mirror, arguments)
     lines, statuses = _landed(flights, tell)
-    mirror.store.log(who=arguments["who"], action="take", subject=f"bundle {bundle}", detail=str(len(flights)))
+    mirror.audit.add(who=arguments["who"], action="take", subject=f"bundle {bundle}", detail=str(len(flights)))
     return Outcome(lines=tuple(sorted(lines)), exit_status=_worst(statuses))
 
 
@@ -142,7 +142,7 @@ def _status(mirror: Mirror, _arguments: Mapping[str, Any], _tell: Tell) -> Outco
 def _reload(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome:
     changed = mirror.reload_policy()
     inforce = mirror.policy_in_force
-    mirror.store.log(who=arguments["who"], action="reload", subject=str(inforce.found), detail=inforce.digest)
+    mirror.audit.add(who=arguments["who"], action="reload", subject=str(inforce.found), detail=inforce.digest)
     return Outcome(lines=(*changed, f"policy {inforce.found}: in force"), exit_status=0)
 
 
@@ -157,7 +157,7 @@ def _approve(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcom
         )
     note = str(arguments.get("reason") or "")
     mirror.requests.decide(asked.id, RequestState.APPROVED, who=arguments["who"], note=note)
-    mirror.store.log(who=arguments["who"], action="approve", subject=asked.target, detail=f"request {asked.id}")
+    mirror.audit.add(who=arguments["who"], action="approve", subject=asked.target, detail=f"request {asked.id}")
     return Outcome(lines=(*outcome.lines, f"request {asked.id} was approved"), exit_status=0)
 
 
@@ -200,7 +200,7 @@ def carry_out(mirror: Mirror, verb: str, arguments: Mapping[str, Any], tell: Tel
         return OPERATIONS[verb].run(mirror, arguments, tell)
     except NoegressError as error:
         subject = str(arguments.get("target") or arguments.get("project") or "")
-        mirror.store.log(who=arguments["who"], action=f"{verb} (failed)", subject=subject, detail=error.problem)
+        mirror.audit.add(who=arguments["who"], action=f"{verb} (failed)", subject=subject, detail=error.problem)
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(

@@ -48,7 +48,7 @@ def _lines(mirror: Mirror) -> Iterator[str]:
     yield f"<h2>Waivers</h2>{waivers(mirror, None)}"
     rows_ = (
         (f"{item.at:%Y-%m-%d %H:%M} UTC", escape(item.action), escape(item.subject))
-        for item in mirror.store.events(last=_LATEST)
+        for item in mirror.audit.last(_LATEST)
     )
     yield f"<h2>Latest changes</h2>{table(('When', 'What', 'About'), rows_)}"
 

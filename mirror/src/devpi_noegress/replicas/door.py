@@ -17,7 +17,7 @@ from devpi_noegress.pages import index as pages
 from devpi_noegress.pages.listing import Entry, Listing
 from devpi_noegress.people.requester import Reception
 from devpi_noegress.replicas.copy import Replica
-from devpi_noegress.state.stage import INDEX
+from devpi_noegress.state.server_state import INDEX
 from devpi_noegress.state.store import Project
 from devpi_noegress.upstream.index import SIMPLE_JSON
 

@@ -8,7 +8,8 @@ from devpi_noegress.people.requester import Reception
 from devpi_noegress.replicas.copy import Replica
 from devpi_noegress.replicas.door import ReplicaDoor
 from devpi_noegress.state.folder import Folder
-from devpi_noegress.state.stage import Replication, Stage, create_replica
+from devpi_noegress.state.server_state import Replication, create_replica
+from devpi_noegress.state.stage import Stage
 
 
 def serve_replica(

@@ -9,6 +9,7 @@ from pathlib import Path
 from devpi_noegress.errors import FolderError
 from devpi_noegress.state import stage
 from devpi_noegress.state.folder import SETTINGS, Folder, parse_upstream
+from devpi_noegress.state.server_state import default_upstream
 from noegress.catalogue.keys import generate_keys
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.errors import UsageError
@@ -39,7 +40,7 @@ def create_folder(
 
     Its settings are written last: an interrupted one is no mirror.
     """
-    address = parse_upstream(upstream or stage.default_upstream())
+    address = parse_upstream(upstream or default_upstream())
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise FolderError(f"{path} exists and is not an empty folder", fix="name a folder that does not exist yet")
     if keys is not None and keys.exists() and (not keys.is_dir() or any(keys.iterdir())):

@@ -1,56 +1,25 @@
-"""The one module that speaks devpi's language: its server state, the stage of admitted files, its WSGI application.
-
-Everything here is written against one minor of devpi-server; ``check_devpi`` refuses another.
-"""
+"""The stage of admitted files, as devpi keeps it, and devpi's WSGI application over it."""
 
 import hashlib
-import logging
 import os
 import secrets
 import shutil
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from devpi_server.config import MyArgumentParser, get_pluginmanager, parseoptions
 from devpi_server.filestore import Digests
-from devpi_server.main import (
-    DATABASE_VERSION,
-    Fatal,
-    _pypi_ixconfig_default,
-    init_default_indexes,
-    set_state_version,
-    xom_from_config,
-)
 from devpi_server.replica import H_REPLICA_UUID, REPLICA_AUTH_MAX_AGE, get_auth_serializer
 from itsdangerous import BadData
 
 from devpi_noegress.errors import FolderError, MirrorError
 from devpi_noegress.files import IndexFile
+from devpi_noegress.state.server_state import INDEX, Replication, create_state, open_state
 
-TESTED_MINOR = (6, 20)
-INDEX = "root/curated"
 _FILES = "+files"
-_DATABASE = ".sqlite"
-_SECRET = "secret"  # noqa: S105 - a file name; devpi signs login tokens with what is in it
-# devpi stretches its secret for five seconds at every start; ours has 384 random bits, which nobody guesses
-_PLAIN_DERIVATION = ("--argon2-memory-cost", "8", "--argon2-parallelism", "1", "--argon2-time-cost", "1")
 _REPLICA = f"HTTP_{H_REPLICA_UUID.upper().replace('-', '_')}"
 _PROBE = "noegress-self-test"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replication:
-    """Where a replica's stage comes from."""
-
-    primary: str
-    """The address of the primary mirror."""
-    secret: Path
-    """The primary's secret of devpi, by which it knows its replicas."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,39 +46,9 @@ class Deposit:
     """Kept with the release in devpi, so that an export carries them."""
 
 
-def default_upstream() -> str:
-    """The index that devpi mirrors unless told otherwise."""
-    return str(_pypi_ixconfig_default["mirror_url"])
-
-
-def check_devpi() -> None:
-    """Refuse a devpi-server of another minor than the one that was tested."""
-    found = version("devpi-server")
-    if tuple(int(part) for part in found.split(".")[:2]) != TESTED_MINOR:
-        wanted = ".".join(map(str, TESTED_MINOR))
-        raise MirrorError(
-            f"devpi-server {found} is installed; this mirror was tested with {wanted} and serves with no other",
-            fix=f"pip install 'devpi-server=={wanted}.*'",
-        )
-
-
 def create(folder: Path, *, root_password: str) -> None:
-    """Make the server state: root with this password, no mirror index, one stage without bases."""
-    check_devpi()
-    folder.mkdir()
-    secret = folder / _SECRET
-    secret.touch(mode=0o600)
-    secret.write_text(secrets.token_urlsafe(48))
-    config = parseoptions(
-        get_pluginmanager(),
-        ["devpi-init", "--serverdir", os.fspath(folder), "--no-root-pypi", f"--root-passwd={root_password}"],
-        parser=_init_parser(),
-    )
-    set_state_version(config, DATABASE_VERSION)
-    xom = xom_from_config(config, init=True)
-    init_default_indexes(xom)
-    with xom.keyfs.write_transaction():
-        xom.model.get_user("root").create_stage("curated", type="stage", bases=(), volatile=False)
+    """Make the server state with its one stage, and see that the stage keeps what it is given."""
+    create_state(folder, root_password=root_password)
     stage = Stage(folder)
     try:
         stage.probe()
@@ -117,41 +56,11 @@ def create(folder: Path, *, root_password: str) -> None:
         stage.close()
 
 
-def create_replica(folder: Path, replication: Replication) -> None:
-    """Make the server state of a replica; it fills itself from the primary once it is served."""
-    check_devpi()
-    folder.mkdir()
-    options = ["--serverdir", os.fspath(folder), "--role=replica", f"--primary-url={replication.primary}"]
-    config = parseoptions(get_pluginmanager(), ["devpi-init", *options, "--no-root-pypi"], parser=_init_parser())
-    set_state_version(config, DATABASE_VERSION)
-    xom_from_config(config, init=True)
-
-
-def _roll_back(database: Path) -> None:
-    """Undo what a crash cut short: devpi opens its database for reading first, and that cannot do it."""
-    if database.exists():
-        with closing(sqlite3.connect(database)) as opened:
-            opened.execute("select count(*) from sqlite_master").fetchone()
-
-
 class Stage:
     """devpi's stage with the admitted files, opened by one process at a time."""
 
     def __init__(self, folder: Path, *, replication: Replication | None = None) -> None:
-        check_devpi()
-        _roll_back(folder / _DATABASE)
-        try:
-            secret = folder / _SECRET if replication is None else replication.secret
-            options = ["--serverdir", os.fspath(folder), "--secretfile", os.fspath(secret)]
-            options += ["--restrict-modify", "root", *_PLAIN_DERIVATION]
-            if replication is None:  # its changes are given to those alone who know the secret
-                options += ["--offline-mode", "--role", "primary"]
-            else:
-                options += ["--primary-url", replication.primary]
-            config = parseoptions(get_pluginmanager(), ["devpi-server", *options])
-            self._xom = xom_from_config(config)
-        except Fatal as error:
-            raise FolderError(f"{folder}: {error}", fix="make a new mirror with noegress mirror init") from error
+        self._xom = open_state(folder, replication)
         self._files = folder / _FILES
         self._locations: dict[str, Path] = {}
 
@@ -336,20 +245,3 @@ def _held(project: str, version: str, release: Mapping[str, Any], link: Any) -> 
         location=Path(entry.file_os_path()) if entry.file_exists() else None,
         facts={key: value for key, value in (logs[-1] if logs else {}).items() if isinstance(value, str)},
     )
-
-
-def quiet_logs(level: int) -> None:
-    """Keep devpi's own log to what matters."""
-    for name in ("devpi_server", "devpi", "waitress"):
-        logging.getLogger(name).setLevel(level)
-
-
-def _init_parser() -> Any:
-    parser = MyArgumentParser(add_help=False, pluginmanager=get_pluginmanager())
-    parser.add_configfile_option()
-    parser.add_logging_options()
-    parser.add_role_option()
-    parser.add_primary_url_option()
-    parser.add_storage_options()
-    parser.add_init_options()
-    return parser
