@@ -6,6 +6,7 @@ is skipped with the reason. Exit status 1 where a goal is missed.
 """
 
 import argparse
+import math
 import os
 import re
 import subprocess
@@ -89,7 +90,7 @@ def measure(target: Target, address: str, headers: tuple[str, ...], *, seconds: 
     used = _cpu_seconds(target.pid) - before
     return Figure(
         per_second=float(rate.group(1)),
-        p99_ms=float(tail.group(1)) * _SECONDS[tail.group(2)],
+        p99_ms=float(tail.group(1)) * _SECONDS[tail.group(2)] or math.inf,  # 0: no answer came whole within the round
         cpu_us=used * 1e6 / max(1, int(count.group(1)) if count else 1),
     )
 
