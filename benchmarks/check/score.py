@@ -22,6 +22,8 @@ HOSTS = {
     "@PYPI@": "pypi" + ".org",
     "@FILES@": "files." + "pythonhosted" + ".org",
     "@PYTORCH@": "download." + "pytorch" + ".org",
+    "@NPM@": "registry." + "npmjs" + ".org",
+    "@CRATES@": "crates" + ".io",
 }
 
 
