@@ -62,7 +62,7 @@ build/tuf-conformance/pyproject.toml:
 
 build/front-ends/.stamp: requirements/front-ends.txt
 	$(PYTHON) -m venv build/front-ends
-	$(PIP:$(BIN)%=build/front-ends/bin%) install --require-hashes -r requirements/front-ends.txt
+	$(PIP:$(BIN)%=build/front-ends/bin%) install --no-deps --require-hashes -r requirements/front-ends.txt
 	touch $@
 
 build/backends/.stamp: requirements/backends.txt | .venv
