@@ -1,11 +1,12 @@
 """Rule ``executed-reply``."""
 
+import re
 from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Severity
 from noegress.scan.facts.facts import Call, Expression
-from noegress.scan.program.program import Module
+from noegress.scan.program.program import Module, tail_of
 from noegress.scan.rule import Rule
 from noegress.scan.scene.reply import Replies
 from noegress.scan.scene.scene import Evidence, Scene
@@ -17,7 +18,8 @@ _LOADERS = frozenset(
     for module in ("pickle", "cPickle", "_pickle", "dill", "cloudpickle", "marshal")
     for name in ("load", "loads")
 ) | {"joblib.load", "yaml.unsafe_load", "jsonpickle.decode"}
-_STARTERS = ("subprocess.", "os.", "asyncio.")
+_PICKLED = re.compile(r"\.(pkl|pickle|p|joblib)(\.\w+)?\Z")  # a file that is kept: the rule for models tells it as on
+_STARTERS = ("subprocess.", "os.", "asyncio.create_subprocess", "asyncio.subprocess.")
 _NAMES = _BUILT_IN | SHELLS | {name.rpartition(".")[2] for name in _LOADERS}
 
 
@@ -83,7 +85,7 @@ def _executed(scene: Scene, replies: Replies, module: Module, call: Call) -> Sit
     called = scene.evaluator.absolute(module, call.function).removeprefix("builtins.")
     if called in _BUILT_IN:
         found = _behind(replies, module, call.arguments[:1], call.scope)
-        return found or _beside(scene, module, call)
+        return found or (_beside(scene, module, call) if _is_taken(module, call) else None)
     if called in _LOADERS:
         return _behind(replies, module, call.arguments[:1], call.scope)
     if called.startswith(_STARTERS):
@@ -106,6 +108,15 @@ def _programs(scene: Scene, module: Module, call: Call) -> list[Expression]:
     return found
 
 
+def _is_taken(module: Module, call: Call) -> bool:
+    """Whether what a call executes is a local name: no constant, nothing that the function is handed or that an object keeps."""
+    node: Expression = call.arguments[0] if call.arguments else ("?",)
+    while node[0] in ("a", "i", "x", "u") or (node[0] == "c" and module.facts.calls[node[1]].arguments):
+        node = module.facts.calls[node[1]].arguments[0] if node[0] == "c" else node[1]
+    given = {name for name, _ in module.facts.scopes[module.function_of(call.scope)].params}
+    return node[0] not in ("s", "k") and not (node[0] == "n" and node[1] in given)
+
+
 def _beside(scene: Scene, module: Module, call: Call) -> Site | None:
     """A network call in the same function, where the flow between both is not plain."""
     function = module.function_of(call.scope)
@@ -116,7 +127,8 @@ def _beside(scene: Scene, module: Module, call: Call) -> Site | None:
 
 
 def _evidence(scene: Scene, site: Site, call: Call) -> Evidence:
-    on = bool(site.host) and not scene.is_chosen(site.module.path)
+    is_data = tail_of(call.function) == "load" and bool(_PICKLED.search(site.address.path))
+    on = bool(site.host) and not scene.is_chosen(site.module.path) and not is_data
     at = site.call or call
     return Evidence(
         host=site.host, path=site.module.path, line=at.line, weight=0.75 if on else 0.6, on=on, module=site.module, scope=at.scope,

@@ -92,7 +92,11 @@ class HostedEmbedding(Rule):
             ):
                 continue
             host = next((host for root, host in _HOSTS.items() if root in module.roots), "")
-            on = not scene.is_chosen(module.path) and not scene.is_vendors_alternative(module.path)
+            on = not (
+                scene.is_chosen(module.path)
+                or scene.is_vendors_alternative(module.path)
+                or scene.is_own_host(host)  # who takes the kit of a vendor asks for the vendor
+            )
             yield Evidence(
                 host=host, path=module.path, line=call.line, weight=0.7 if on else 0.45, on=on, module=module, scope=call.scope, guard=call.guard,
                 message=f"The package sends texts to {host or 'a hosted service'} to be turned into embeddings.",

@@ -40,6 +40,9 @@ _ROUTE = re.compile(
 )
 _TAKES = re.compile(r"\A_?(from_pretrained|load_(pretrained|weights|state_dict|url)\w*|download\w*)\Z")
 _TABLE = re.compile(r"\.(zip|csv|tsv|txt|xlsx?|dat|xml|json|gz|parquet|html?)\Z", re.IGNORECASE)
+_SCHEMA = re.compile(r"\A(\$schema|\$id|\$ref|xmlns\S*)\s|[-_./]schema(s|[-_.][\d.]+)?(\.json)?\Z", re.IGNORECASE)
+_ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.(gz|bz2|xz))\Z", re.IGNORECASE)
+_FIELD = re.compile(r"%s|%\(\w+\)s|\{\w*\}")
 _KEEPS = frozenset(
     [
         "urlretrieve",
@@ -131,8 +134,8 @@ def _score(scene: Scene, site: Site) -> float:
         or (scene.is_described(site.module.path) and not (site.kind == "call" and site.sure and _FILE.search(path)))
     ):
         return 0
-    if re.search(r"telemetr|analytics|tracking", f"{site.module.name} {site.host}"):
-        return 0  # what is fetched there says where to report to
+    if not path.strip("/") or re.search(r"telemetr|analytics|tracking", f"{site.module.name} {site.host}"):
+        return 0  # a host alone is no file; and what is fetched there says where to report to
     if site.kind == "text" and re.search(r"\s", site.text.strip()):
         return 0  # a message that tells where something is
     home = "data" in purposes
@@ -149,7 +152,7 @@ def _score(scene: Scene, site: Site) -> float:
         return 0
     if site.kind == "call":
         return 2 * file + bool(_FETCH.search(words.all)) + thing + home
-    if len(site.text) > 400:
+    if len(site.text) > 400 or _is_named_only(scene, site, path):
         return 0
     calls_out = bool(site.module.roots & CLIENTS) or bool(_FETCH.search(words.all))
     if not home and _TABLE.search(path) and not calls_out:
@@ -157,6 +160,13 @@ def _score(scene: Scene, site: Site) -> float:
     score = 1.5 * file + home + bool(_NAME.search(words.tail)) + thing
     takes = scene.sends(site.module) or any(_TAKES.search(name) for name in site.module.tails)
     return score + (0.5 if takes else -1.5)
+
+
+def _is_named_only(scene: Scene, site: Site, path: str) -> bool:
+    """Whether a constant names something and is no file to fetch: a schema, one address of a catalogue, a program."""
+    if _SCHEMA.search(f"{site.tail} {path}") or scene.is_catalogued(site):
+        return True
+    return bool(_ARCHIVE.search(path)) and "chmod" in site.module.tails  # the rule for programs judges it
 
 
 def _is_told_of(scene: Scene, site: Site) -> bool:
@@ -179,9 +189,10 @@ def _is_answer(scene: Scene, site: Site) -> bool:
 
 def _is_of_user(scene: Scene, site: Site) -> bool:
     """Whether a hub is asked for something that no part of the address names: its user does."""
-    if HOLE not in site.address.path or not scene.vendors.purposes(site.host) & {"data", "forge"}:
+    path = _FIELD.sub(HOLE, site.address.path)
+    if HOLE not in path or not scene.vendors.purposes(site.host) & {"data", "forge"}:
         return False
-    parts = [part for part in re.split(r"[/?&=#]", site.address.path) if part and not _ROUTE.match(part)]
+    parts = [part for part in re.split(r"[/?&=#]", path) if part and not _ROUTE.match(part)]
     named = [part for part in parts[:2] if re.search(r"\w", part.replace(HOLE, ""))]
     return bool(parts) and parts[0] not in named and all("." in part for part in named)  # a file of it may be named
 

@@ -100,7 +100,7 @@ class TelemetryEndpoint(Rule):
 
 
 def _judge(scene: Scene, site: Site) -> tuple[float, str]:
-    if _METADATA_SERVICE.search(site.host):
+    if _METADATA_SERVICE.search(site.host) or scene.is_catalogued(site):
         return 0, ""
     purposes = scene.vendors.purposes(site.host)
     if "telemetry" in purposes:

@@ -25,7 +25,8 @@ def findings_of(rule: Rule, scene: Scene, pieces: list[Evidence]) -> list[Findin
         if piece.on and piece.module is not None and not scene.graph.is_for_users(piece.module, piece.scope):
             piece.on = False
         if piece.on and rule.category in SWITCHED and piece.module is not None:
-            piece.on = not scene.opt_in.is_asked_for(piece.module, piece.scope, piece.guard)
+            is_named = rule.category is Category.MODEL_DOWNLOAD
+            piece.on = not scene.opt_in.is_asked_for(piece.module, piece.scope, piece.guard, is_named=is_named)
         key = (piece.host, piece.path)
         held = best.get(key)
         if held is None or (piece.on, piece.weight) > (held.on, held.weight):

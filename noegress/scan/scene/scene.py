@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 # folders whose classes run only when their user picks them
 _CHOSEN = re.compile(
     r"(\A|(?<=/))(integrations?|callbacks?|contrib|plugins?|extractors?|providers?|document_loaders|presets|adapters|loggers?|backends?|vector_?stores?|llms?|connectors?|"
-    r"embeddings|embedders?|chat_models|cross_encoders|retrievers|exporters?|instrumentations?|mcp|embedding_functions|llm_providers|tools|partners|community|hooks|readers|"
+    r"embeddings|embed|embedders?|chat_models|cross_encoders|retrievers|exporters?|instrumentations?|mcp|embedding_functions|llm_providers|tools|partners|community|hooks|readers|"
     r"third_party|drivers|destinations|sources|toolkits?|skills|recipes|model_providers|auth_providers|rerankers?|utilities|document_compressors|graph_vectorstores|presets)(/|\Z)"
 )
 _PROVIDER = re.compile(r"(\A|_)(provider|backend|engine|type|kind|vendor|service)\Z")
@@ -33,6 +34,8 @@ _NAMED_PROVIDER = re.compile(rb"\b(?:\w+_)?(?:provider|backend|engine)\b[^\n=]{0
 _CONFIGURES = re.compile(r"(config|settings|factory|base|__init__)\w*\.py\Z")
 MANY = 6  # alternatives in a folder from which on one of them runs only when it is picked
 CATALOGUE = 60  # alternatives from which on a folder is a catalogue, whoever asks for one of them
+CATALOGUE_LINES = 8  # around a constant
+CATALOGUE_HOSTS = 7  # other ones in those lines
 FEW = 2  # of them that one file may ask for without being their registry
 _DESCRIBED = re.compile(
     r"(\A|/)(resources|types|models|api|services_api|generated|schemas|openapi|apis|_generated|endpoints|rest)/"
@@ -314,6 +317,24 @@ class Scene:
         parts = set(re.split(r"[.-]", host))
         own = {part for name in self.own_names for part in (name, *name.split("-")) if len(part) > 3}
         return bool(parts & own) or any(len(part) > 5 and name.startswith(part) for part in parts for name in own)
+
+    def is_catalogued(self, site: Site) -> bool:
+        """Whether a constant is one of many addresses that stand beside one another: a catalogue says what there is, not what is asked."""
+        if site.kind != "text":
+            return False
+        rows = self._constants.get(site.module.path, ())
+        low = bisect_left(rows, (site.line - CATALOGUE_LINES, ""))
+        high = bisect_left(rows, (site.line + CATALOGUE_LINES + 1, ""))
+        return len({host for _, host in rows[low:high]}) > CATALOGUE_HOSTS
+
+    @cached_property
+    def _constants(self) -> dict[str, list[tuple[int, str]]]:
+        """By path: line and host of every constant that holds one."""
+        found: dict[str, list[tuple[int, str]]] = {}
+        for site in self.sites:
+            if site.kind == "text":
+                found.setdefault(site.module.path, []).append((site.line, site.host))
+        return {path: sorted(rows) for path, rows in found.items()}
 
     def is_described(self, path: str) -> bool:
         """Whether the path holds generated types and resources of an API client."""

@@ -673,3 +673,78 @@ def test_a_table_that_nothing_near_it_fetches_is_no_download(using: str, name: s
     tool = f"{using}MODEL_URL = 'https://files.vendor.dev/models/{name}'\n"
     files = {**package(tool), "net.py": "import requests\ndef ask(url):\n    return requests.get(url)\n"}
     assert ("model-download" in on(scan(files))) is told
+
+
+CATALOGUE = """
+import requests
+class Cloud:
+    def __init__(self, **endpoints):
+        self.endpoints = endpoints
+PUBLIC = Cloud(
+{beside}    analytics_endpoint="https://api.analytics.vendor.dev/v1",
+)
+def ask(name):
+    return requests.get(PUBLIC.endpoints[name])
+"""
+
+
+@pytest.mark.parametrize(("others", "told"), [(12, False), (1, True)])
+def test_a_catalogue_of_endpoints_sends_nothing(others: int, *, told: bool) -> None:
+    beside = "".join(f"    part{number}='https://part{number}.vendor.dev/',\n" for number in range(others))
+    assert ("telemetry" in on(scan(package(CATALOGUE.format(beside=beside))))) is told
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "told"),
+    [
+        ("MODEL_URL", "models/main/base.onnx", True),
+        ("'$schema'", "models/main/base.onnx", False),
+        ("MODEL_URL", "models/main/model-schema-2.1.json", False),
+        ("MODEL_URL", "", False),
+    ],
+)
+def test_what_only_names_something_is_no_download(name: str, path: str, *, told: bool) -> None:
+    value = f"'https://raw.githubusercontent.com/{path}'"
+    constant = f"DOC = {{{name}: {value}}}\n" if name.startswith("'") else f"{name} = {value}\n"
+    tool = f"import requests\n{constant}def load_model(url):\n    return requests.get(url)\n"
+    assert ("model-download" in on(scan(package(tool)))) is told
+
+
+RUN_LOOP = """
+import asyncio, requests
+async def ask():
+    return requests.get("https://api.vendor.dev/v1/answer").json()
+def answer():
+    return asyncio.run(asyncio.wait_for(ask(), timeout=3))
+"""
+
+
+def test_an_event_loop_runs_no_reply() -> None:
+    assert "remote-code" not in on(scan(package(RUN_LOOP)))
+    started = RUN_LOOP.replace(
+        "asyncio.run(asyncio.wait_for(ask(), timeout=3))", "asyncio.create_subprocess_shell(ask())"
+    )
+    assert "remote-code" in on(scan(package(started)))
+
+
+@pytest.mark.parametrize(("code", "told"), [("code", True), ("given", False), ("'1 + 1'", False)])
+def test_what_is_executed_beside_a_request_comes_from_it(code: str, *, told: bool) -> None:
+    tool = f"""
+import json, requests
+def work(given):
+    for code in json.loads(requests.get("https://code.vendor.dev/v").text):
+        eval({code})
+"""
+    assert ("remote-code" in on(scan(package(tool)))) is told
+
+
+@pytest.mark.parametrize(("path", "told"), [("tables/prices.pickle", False), ("run", True)])
+def test_a_pickle_that_is_kept_is_data(path: str, *, told: bool) -> None:
+    tool = f"""
+import pickle
+from urllib.request import urlretrieve
+def load_prices():
+    kept, _ = urlretrieve("https://files.vendor.dev/{path}")
+    return pickle.load(open(kept, "rb"))
+"""
+    assert ("remote-code" in on(scan(package(tool)))) is told

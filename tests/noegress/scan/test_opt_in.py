@@ -74,3 +74,51 @@ def test_one_way_that_nobody_has_to_ask_for_is_enough() -> None:
     asked = "def run(what, report=False):\n    if report:\n        send_usage(what)\n"
     assert not telemetry_is_on(asked)
     assert telemetry_is_on(f"{asked}def begin():\n    send_usage('begin')\n")
+
+
+@pytest.mark.parametrize(
+    ("condition", "on"),
+    [
+        ("os.getenv('ACME_REPORT') == '1'", False),
+        ("os.getenv('ACME_REPORT')", False),
+        ("os.environ.get('ACME_REPORT', 'false').lower() in ('1', 'true')", False),
+        ("os.environ.get('ACME_REPORT', 'true').lower() in ('1', 'true')", True),
+        ("bool(os.environ.get('ACME_REPORT', 0))", False),
+        ("os.environ.get('ACME_REPORT', '1') == '1'", True),
+        ("os.environ.get('ACME_REPORT', 'all') == 'errors'", False),
+        ("not os.getenv('ACME_NO_REPORT')", True),
+        ("os.getenv('ACME_API_KEY')", True),
+        ("os.getenv('CI')", True),
+        ("wants_report()", False),
+        ("REPORT", False),
+        ("flags.REPORT", False),
+    ],
+)
+def test_a_condition_on_a_variable_counts_with_its_default(condition: str, *, on: bool) -> None:
+    flag = "import os\nREPORT = os.getenv('ACME_REPORT') == '1'\n"
+    tool = f"""
+import os
+from acme import flags
+from acme.flags import REPORT
+def wants_report():
+    return os.getenv("ACME_REPORT") == "1"
+def run(what):
+    if {condition}:
+        send_usage(what)
+"""
+    files = {"acme/__init__.py": "from acme import tool\n", "acme/tool.py": USAGE + tool, "acme/flags.py": flag}
+    found = [finding for finding in scan_lab.scan(files).findings if finding.category == "telemetry"]
+    assert [finding.default_on for finding in found] == [on]
+
+
+@pytest.mark.parametrize(("default", "told"), [("None", True), ("False", False)])
+def test_what_waits_for_a_name_is_no_option(default: str, *, told: bool) -> None:
+    tool = f"""
+from urllib.request import urlretrieve
+class Net:
+    def __init__(self, pretrained={default}):
+        if pretrained:
+            urlretrieve("https://files.vendor.dev/models/base.onnx", pretrained)
+"""
+    found = scan_lab.scan({"acme/__init__.py": tool}).findings
+    assert [finding.default_on for finding in found if finding.category == "model-download"] == [told]
