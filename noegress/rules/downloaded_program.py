@@ -154,8 +154,7 @@ def _made_runnable(scene: Scene, site: Site) -> Iterator[Evidence]:
         return
     if _LISTING.search(site.host + site.address.path.partition("?")[0]):
         return  # it says where the program is, and another call fetches that
-    fetching = {(each.module.path, each.module.function_of(each.scope)) for each in scene.sites if each.sure}
-    if makes_runnable(scene.evaluator, module, function, fetching):
+    if makes_runnable(scene.evaluator, module, function, scene.fetching):
         on = not _is_explicit(scene, site) and not scene.is_chosen(module.path)
         where = site.host or "an address that it reads elsewhere"
         yield Evidence(
@@ -223,7 +222,9 @@ def _is_unpacked(scene: Scene) -> bool:
     """Whether the file makes something executable anywhere, or unpacks or copies what came from outside."""
     names: set[str] = set().union(*(module.tails for module in scene.program.active))
     waiting = [
-        facts.source for path, facts in scene.files.items() if facts.python is None and path not in scene.program.aside
+        facts.source
+        for path, facts in scene.files.items()
+        if path not in scene.program.active_paths and path not in scene.program.aside
     ]
     return any(
         names & wanted or any(f".{name}(".encode() in source for source in waiting for name in wanted)

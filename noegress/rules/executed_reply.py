@@ -122,8 +122,7 @@ def _beside(scene: Scene, module: Module, call: Call) -> Site | None:
     function = module.function_of(call.scope)
     if not function:
         return None
-    sites = (site for site in scene.sites if site.kind != "text" and site.sure and site.module is module and site.scope)
-    return next((site for site in sites if module.function_of(site.scope) == function), None)
+    return next((site for site in scene.sites_in(module, function) if site.kind != "text" and site.sure), None)
 
 
 def _evidence(scene: Scene, site: Site, call: Call) -> Evidence:

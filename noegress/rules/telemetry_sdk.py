@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from noegress.finding import Category, Place, Severity
 from noegress.scan.facts.address import addresses
-from noegress.scan.facts.facts import Call
+from noegress.scan.facts.facts import Call, Expression
 from noegress.scan.program.evaluation import Value
 from noegress.scan.program.program import Module, tail_of
 from noegress.scan.rule import Rule
@@ -70,24 +70,22 @@ class TelemetrySdk(Rule):
         for entry in scene.vendors.sdks:
             if {module.partition(".")[0] for module in entry.modules} & scene.program.tops:
                 continue  # the kit itself
+            beside: dict[str, _Told] = {}
             for module, call in scene.calls(*entry.starts):
                 if _is_of(scene, module, call, entry):
-                    yield from self._judge(scene, module, call, entry)
+                    if module.path not in beside:
+                        beside[module.path] = _told(scene, module, _set_beside(module, entry))
+                    yield from self._judge(scene, module, call, entry, beside[module.path])
 
-    def _judge(self, scene: Scene, module: Module, call: Call, entry: SdkEntry) -> Iterator[Evidence]:
-        values = _values(scene, module, call, entry)
-        hosts = [(address.host, value) for value in values for address in addresses(value.text)]
-        keys = [
-            value
-            for value in values
-            if _KEY.match(value.text) and not _VARIABLE.match(value.text) and re.search(r"\d", value.text)
-        ]
-        dsn = [pair for pair in hosts if "@" in pair[1].text]
+    def _judge(self, scene: Scene, module: Module, call: Call, entry: SdkEntry, beside: "_Told") -> Iterator[Evidence]:
+        nodes = (*call.arguments, *(value for _, value in call.keywords))
+        own = _told(scene, module, [(node, call.scope) for node in nodes])
+        key, found = own.key or beside.key, own.host or beside.host
         if entry.keyed and not entry.host:
-            hosts = dsn or [pair for pair in hosts if keys]
-        host, source = hosts[0] if hosts else (entry.host, keys[0] if keys else None)
+            found = own.dsn or beside.dsn or (found if key else None)
+        host, source = found or (entry.host, key)
         loaded = scene.graph.is_loaded(module)
-        if not entry.keyed or keys or hosts:
+        if not entry.keyed or key or found:
             weight, on = (0.9, loaded) if loaded else (0.3, False)
         elif _THEME.search(module.name.rpartition(".")[2]) and entry.host and _is_ours(module, call):
             weight, on = 0.6, loaded
@@ -124,11 +122,28 @@ def _is_ours(module: Module, call: Call) -> bool:
     return tail_of(call.function)[:1].isupper() and not any(node[0] == "n" and node[1] in params for node in nodes)
 
 
-def _values(scene: Scene, module: Module, call: Call, entry: SdkEntry) -> list[Value]:
-    """What the call carries, and what is set on the kit's module beside it."""
-    nodes = [(node, call.scope) for node in (*call.arguments, *(value for _, value in call.keywords))]
-    for binding in module.facts.bindings:
-        head, dot, _ = binding.name.partition(".")
-        if dot and module.imports.get(head, "").partition(".")[0] in {name.partition(".")[0] for name in entry.modules}:
-            nodes.append((binding.value, binding.scope))
-    return [value for node, scope in nodes for value in scene.evaluator.values(module, node, scope)]
+def _set_beside(module: Module, entry: SdkEntry) -> list[tuple[Expression, int]]:
+    """What a module sets on the kit, with the scopes in which it is written."""
+    roots = {name.partition(".")[0] for name in entry.modules}
+    heads = {local for local, dotted in module.imports.items() if dotted.partition(".")[0] in roots}
+    set_on = (binding for binding in module.facts.bindings if "." in binding.name)
+    return [(binding.value, binding.scope) for binding in set_on if binding.name.partition(".")[0] in heads]
+
+
+def _told(scene: Scene, module: Module, nodes: list[tuple[Expression, int]]) -> "_Told":
+    values = [value for node, scope in nodes for value in scene.evaluator.values(module, node, scope)]
+    hosts = [(address.host, value) for value in values for address in addresses(value.text)]
+    keys = (
+        value
+        for value in values
+        if _KEY.match(value.text) and not _VARIABLE.match(value.text) and re.search(r"\d", value.text)
+    )
+    return _Told(next(iter(hosts), None), next((pair for pair in hosts if "@" in pair[1].text), None), next(keys, None))
+
+
+class _Told(NamedTuple):
+    """The first host, the first one with a key before it, and the first key."""
+
+    host: tuple[str, Value] | None
+    dsn: tuple[str, Value] | None
+    key: Value | None

@@ -153,10 +153,7 @@ def _without_address(scene: Scene) -> Iterator[Evidence]:
                 continue
             within = _within(module, scope)
             called = set().union(*(scene.source_names(module, each) for each in within))
-            blind = any(
-                site.kind == "blind" and site.module is module and module.function_of(site.scope) in within
-                for site in scene.sites
-            )
+            blind = any(site.kind == "blind" for each in within for site in scene.sites_in(module, each))
             score = (
                 2.0
                 + bool(_COMPARES & called)
@@ -179,7 +176,7 @@ def _within(module: Module, scope: int) -> set[int]:
     found = {scope}
     for _ in range(2):
         names = set().union(*(_mentioned(module, each) for each in found))
-        found |= {number for qual, number in module.functions.items() if qual.rpartition(".")[2] in names}
+        found |= {number for name in names for number in module.named(name)}
         if len(found) > 20:
             break
     return found

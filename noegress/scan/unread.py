@@ -52,8 +52,7 @@ def _hidden(scene: Scene, path: str, facts: Facts) -> Iterator[Finding]:
     for mark in facts.marks:
         if mark.startswith(HIDDEN):
             line, why = mark.removeprefix(HIDDEN).split(":", 1)
-            is_active = any(module.path == path for module in scene.program.active)
-            is_run = is_active and scene.graph.is_loaded_path(path)
+            is_run = path in scene.program.active_paths and scene.graph.is_loaded_path(path)
             serious = is_run or (facts.reader == "pickle" and path not in scene.program.aside)
             message = f"{path} {why}, so what that code does is not known."
             yield _finding(HIDDEN_RULE, path, int(line), message, serious=serious)

@@ -1,6 +1,7 @@
 """Which Python files are parsed at once: those that hold a word with which code calls out; the rest wait until asked for."""
 
 import re
+from collections.abc import Iterator
 
 from noegress.scan.facts.clients import CONNECTORS
 from noegress.scan.facts.pattern_search import IMPORT, Pattern, pattern_search
@@ -124,13 +125,30 @@ def matters(source: bytes) -> bool:
 
 
 def imported_words(source: bytes) -> list[str]:
-    """The names on the import lines, and strings that look like module names where modules are loaded by name."""
+    """The names on the import lines, also behind the module that they are taken from.
+
+    And strings that look like module names, where modules are loaded by name.
+    """
     words: set[bytes] = set()
-    if b"import" in source:
-        for match in _IMPORT_LINE.finditer(source):
-            for part in match.groups():
-                if part:
-                    words.update(_NAME.findall(part))
+    for match in _import_lines(source):
+        module, taken, modules = match.groups()
+        names = _NAME.findall(modules or taken)
+        words.update(names)
+        if module:
+            words.add(module)
+            words.update(module + b"." + name for name in names)
     if b"import_module" in source or b"__getattr__" in source or b"lazy" in source:
         words.update(re.findall(rb"[\"']\.?([A-Za-z_][\w.]*)[\"']", source))
     return sorted(word.decode("ascii", "replace") for word in words)
+
+
+def _import_lines(source: bytes) -> Iterator[re.Match[bytes]]:
+    """The lines that import, with all that stands in their brackets; only lines that hold the word are looked at."""
+    end = 0
+    while (word := source.find(b"import", end)) >= 0:
+        start = source.rfind(b"\n", end, word) + 1
+        # without a line end in between, this line was looked at before
+        match = _IMPORT_LINE.match(source, start) if start or not end else None
+        if match is not None:
+            yield match
+        end = max(word + 6, match.end() if match is not None else 0)

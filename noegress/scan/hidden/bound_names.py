@@ -1,11 +1,12 @@
 """What the names of a Python module stand for, where each is bound once: imports, values, functions of one expression."""
 
 import ast
+from typing import Any
 
 MAX_DEPTH = 60
 
 
-_BINDING = frozenset((ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.AugAssign, ast.For, ast.FunctionDef, ast.Lambda))
+_BINDING = (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.AugAssign, ast.For, ast.FunctionDef, ast.Lambda)
 _LEAVES = (ast.Constant, ast.Name, ast.Global, ast.Nonlocal, ast.MatchSingleton)
 # fields that hold a name, a number or an operator, whatever the node
 _PLAIN = frozenset(
@@ -38,11 +39,23 @@ def all_nodes(tree: ast.AST) -> list[ast.AST]:
     return nodes
 
 
+class Kinds(dict[type[ast.AST], list[Any]]):
+    """The nodes of a tree by their class, each list in the order of ``all_nodes``; empty for a class that does not occur."""
+
+    def __init__(self, tree: ast.AST) -> None:
+        for node in all_nodes(tree):
+            self[node.__class__].append(node)
+
+    def __missing__(self, kind: type[ast.AST]) -> list[Any]:
+        self[kind] = []
+        return self[kind]
+
+
 class Names:
     """The names of one module, read from its tree."""
 
     def __init__(self, tree: ast.Module) -> None:
-        self.nodes = all_nodes(tree)
+        self.kinds = Kinds(tree)
         self.imports: dict[str, str] = {}
         self.values: dict[str, ast.expr] = {}
         self.functions: dict[str, tuple[list[str], ast.expr]] = {}
@@ -50,18 +63,15 @@ class Names:
         """What the functions of the module are called with, by parameter."""
         bound: set[str] = set()
         self._params: dict[str, ast.arguments] = {}
-        self.calls: list[ast.Call] = []
-        for node in self.nodes:
-            kind = node.__class__
-            if kind is ast.Call:
-                self.calls.append(node)  # type: ignore[arg-type]  # its class was asked for
-            elif kind in _BINDING:
-                for name, value in _bindings(node):
-                    self._bind(name, value, bound)
-                if isinstance(node, ast.FunctionDef):
-                    self._params[node.name] = node.args
-            elif kind is ast.Import or kind is ast.ImportFrom:
-                _note_import(node, self.imports)
+        self.calls: list[ast.Call] = self.kinds[ast.Call]
+        for node in (node for kind in _BINDING for node in self.kinds[kind]):
+            for name, value in _bindings(node):
+                self._bind(name, value, bound)
+            if isinstance(node, ast.FunctionDef):
+                self._params[node.name] = node.args
+        importing = (*self.kinds[ast.Import], *self.kinds[ast.ImportFrom])
+        for node in sorted(importing, key=lambda node: node.lineno):  # the last one counts
+            _note_import(node, self.imports)
         self._take_arguments(bound)
         docstring = ast.get_docstring(tree, clean=False)
         if docstring:

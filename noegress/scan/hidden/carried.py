@@ -56,7 +56,6 @@ _search = pattern_search([Pattern(re.escape(word.decode()), (word.decode(),)) fo
 _TAILS = frozenset(
     (*(name.rpartition(".")[2] for name in (*_EXECUTORS, *_UNMARSHALS, *_UNPICKLES)), *_LOADERS, *_SPAWNS, *_SOURCES)
 )
-_EXECUTING = frozenset((ast.Name, ast.Attribute, ast.FunctionDef))
 MAX_NESTING = 5
 MAX_NAMES = 40  # names of files of one module
 
@@ -92,18 +91,16 @@ class _Unfolder:
             for name, value in names.values.items()
             if value.__class__ in (ast.Name, ast.Attribute) and tail(value) in _TAILS
         }
-        executing = (node for node in names.nodes if node.__class__ in _EXECUTING and self._concerns(node))
-        self.lines = sorted({getattr(node, "lineno", 0) for node in executing})
+        self.lines = self._executing()
         """The lines on which data may be executed."""
         self.marks: list[str] = []
 
-    def _concerns(self, node: ast.AST) -> bool:
-        """Whether a node may execute data; cheap, since it is asked of every node."""
-        if isinstance(node, ast.Name):
-            return node.id in ("exec", "eval") or node.id in self._aliases
-        if isinstance(node, ast.Attribute):
-            return node.attr in _TAILS
-        return isinstance(node, ast.FunctionDef) and node.name in _SOURCES
+    def _executing(self) -> list[int]:
+        kinds, named = self._names.kinds, {"exec", "eval", *self._aliases}
+        lines = {getattr(node, "lineno", 0) for node in kinds[ast.Name] if node.id in named}
+        lines |= {getattr(node, "lineno", 0) for node in kinds[ast.Attribute] if node.attr in _TAILS}
+        lines |= {node.lineno for node in kinds[ast.FunctionDef] if node.name in _SOURCES}
+        return sorted(lines)
 
     def block(self, body: list[ast.stmt]) -> None:
         """Put carried code before the statements that execute it, here and in every block below."""

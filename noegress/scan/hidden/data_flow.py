@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from noegress.scan.facts.expressions import tail
-from noegress.scan.hidden.bound_names import Names, all_nodes
+from noegress.scan.hidden.bound_names import Kinds, Names, all_nodes
 
 MAX_EXPRESSIONS = 8_000  # of one question
 MAX_DEPTH = 4  # names of names
@@ -22,11 +22,11 @@ class DataFlow:
     @cached_property
     def built(self) -> dict[str, list[tuple[ast.expr, ast.expr | None]]]:
         """What loops put names together from: each piece, and what the loop goes through."""
-        return _built_in_loops(self._names.nodes)
+        return _built_in_loops(self._names.kinds)
 
     @cached_property
     def _returned(self) -> dict[str, list[ast.expr]]:
-        return _returned(self._names.nodes)
+        return _returned(self._names.kinds)
 
     def into(self, node: ast.expr) -> Iterator[ast.expr]:
         """The expression, everything below it, and what the names in it stand for, in the order of the text."""
@@ -72,14 +72,13 @@ def _directly_below(node: ast.expr) -> list[ast.expr]:
     return found
 
 
-def _built_in_loops(nodes: list[ast.AST]) -> dict[str, list[tuple[ast.expr, ast.expr | None]]]:
+def _built_in_loops(kinds: Kinds) -> dict[str, list[tuple[ast.expr, ast.expr | None]]]:
     """What loops put names together from: each piece that is added, and what the loop goes through, ``None`` where it counts."""
     found: dict[str, list[tuple[ast.expr, ast.expr | None]]] = {}
-    for loop in nodes:
-        if isinstance(loop, (ast.For, ast.While)):
-            for node in all_nodes(loop):
-                for name, piece in _added(node):
-                    found.setdefault(name, []).append((piece, loop.iter if isinstance(loop, ast.For) else None))
+    for loop in (*kinds[ast.For], *kinds[ast.While]):
+        for node in all_nodes(loop):
+            for name, piece in _added(node):
+                found.setdefault(name, []).append((piece, loop.iter if isinstance(loop, ast.For) else None))
     return found
 
 
@@ -105,11 +104,10 @@ def _adds(node: ast.Assign, target: ast.expr) -> bool:
     )
 
 
-def _returned(nodes: list[ast.AST]) -> dict[str, list[ast.expr]]:
+def _returned(kinds: Kinds) -> dict[str, list[ast.expr]]:
     """What the functions of a module return, by the name of the function."""
-    functions = [node for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
     found: dict[str, list[ast.expr]] = {}
-    for function in functions:
+    for function in (*kinds[ast.FunctionDef], *kinds[ast.AsyncFunctionDef]):
         values = [node.value for node in all_nodes(function) if isinstance(node, ast.Return)]
         found.setdefault(function.name, []).extend(value for value in values if value is not None)
     return found

@@ -29,7 +29,7 @@ def plain(dotted: str) -> str:
 
 def spell_out(tree: ast.Module, names: Names) -> bool:
     """Write the names of a module plainly, in place; false where all of them are."""
-    if not any(_is_spelled(node, names) for node in names.nodes if node.__class__ in (ast.Call, ast.Subscript)):
+    if not any(_is_spelled(node, names) for kind in (ast.Call, ast.Subscript) for node in names.kinds[kind]):
         return False
     speller = _Speller(names)
     speller.visit(tree)

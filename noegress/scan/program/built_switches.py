@@ -80,7 +80,7 @@ def _options(module: Module) -> list[tuple[str, int]]:
             found += [(node[1], call.line) for node in call.arguments if node[0] == "s" and node[1].startswith("--")]
     for number, scope in enumerate(module.facts.scopes):
         if scope.kind == "class":
-            found += [(binding.name, binding.line) for binding in module.facts.bindings if binding.owner == number]
+            found += [(name, module.bindings[number, name][0].line) for name in module.bound_in(number)]
     return [
         (option, line)
         for option, line in found
@@ -96,10 +96,10 @@ def settings_fields(program: Program, evaluator: Evaluator) -> dict[str, KillSwi
             prefix = _class_prefix(module, number, evaluator) if scope.kind == "class" else None
             if prefix is None:
                 continue
-            for (owner, field), bound in module.bindings.items():
-                if owner == number and _OPTION.match(field):
+            for field in module.bound_in(number):
+                if _OPTION.match(field):
                     name = _joined(prefix, field) if prefix else field.upper()
-                    source = f"{module.path}:{bound[0].line}"
+                    source = f"{module.path}:{module.bindings[number, field][0].line}"
                     switch = KillSwitch(name=name, value=switch_value(name), basis=Basis.INFERRED, source=source)
                     found.setdefault(field, switch)
     return found
@@ -108,10 +108,8 @@ def settings_fields(program: Program, evaluator: Evaluator) -> dict[str, KillSwi
 def _class_prefix(module: Module, number: int, evaluator: Evaluator) -> str | None:
     """The prefix of a settings class, empty where it has none; None for any other class."""
     scope = module.facts.scopes[number]
-    nested = [
-        inner for inner, each in enumerate(module.facts.scopes) if each.parent == number and each.name == "Config"
-    ]
-    for owner in (number, *nested):
+    nested = module.classes.get(f"{module.quals[number]}.Config")
+    for owner in (number,) if nested is None else (number, nested):
         for keyword in _KEYWORDS:
             for binding in module.bindings.get((owner, keyword), ())[:1]:
                 return _text(module, binding.value, binding.scope, evaluator)

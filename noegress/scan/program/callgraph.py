@@ -47,9 +47,8 @@ class CallGraph:
                         uses[node[1]].append((module, call))
                     elif tag == "a":
                         uses[node[2]].append((module, call))
-        active = {module.path for module in program.active}
         self._importers = Importers(
-            program.files, [path for path in program.files if path in active or path not in program.aside]
+            program.files, [path for path in program.files if path in program.active_paths or path not in program.aside]
         )
         self._swept = {
             module.path.rpartition("/")[0] + "/"

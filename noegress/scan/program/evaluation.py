@@ -161,11 +161,12 @@ class Evaluator(JoinedTexts):
         if self._attributes is None:
             self._attributes = {}
             for module in self.program.active:
+                methods: dict[str, set[str]] = {}
+                for qual in module.functions:
+                    owner, _, method = qual.rpartition(".")
+                    methods.setdefault(owner, set()).add(method)
                 for qual, scope in module.classes.items():
-                    prefix = f"{qual}."
-                    names = {bound for owner, bound in module.bindings if owner == scope}
-                    names |= {key[len(prefix) :] for key in module.functions if key.startswith(prefix)}
-                    for each in names:
+                    for each in methods.get(qual, set()).union(module.bound_in(scope)):
                         if _ADDRESSLIKE.search(each):
                             self._attributes.setdefault(each, []).append((module, scope))
         found: list[Value] = []

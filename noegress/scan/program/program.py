@@ -41,6 +41,8 @@ class Module:
     _calls_in: dict[int, list[Call]] | None = None
     _guards_in: dict[int, list[Guard]] | None = None
     _texts_in: dict[int, list[str]] | None = None
+    _bound_in: dict[int, list[str]] | None = None
+    _named: dict[str, list[int]] | None = None
 
     def function_of(self, scope: int) -> int:
         """The innermost function around a scope; 0 outside of functions."""
@@ -80,6 +82,22 @@ class Module:
             for text in self.facts.texts:
                 self._texts_in[self.function_of(text.scope)].append(text.text)
         return self._texts_in.get(function, [])
+
+    def bound_in(self, owner: int) -> list[str]:
+        """The names that a scope binds, in the order of their first bindings."""
+        if self._bound_in is None:
+            self._bound_in = defaultdict(list)
+            for number, name in self.bindings:
+                self._bound_in[number].append(name)
+        return self._bound_in.get(owner, [])
+
+    def named(self, name: str) -> list[int]:
+        """The functions whose last name this is."""
+        if self._named is None:
+            self._named = defaultdict(list)
+            for qual, number in self.functions.items():
+                self._named[qual.rpartition(".")[2]].append(number)
+        return self._named.get(name, [])
 
     def last_name(self, call: Call) -> str:
         """The last name of what is called, before it was imported under another one."""
@@ -129,7 +147,12 @@ class Program:
             waits = facts.python is None and facts.waits in ("", QUIET) and not _TELLING.search(dotted)
             if not waits and (path not in self.aside or runs_by_itself(path, facts)):
                 self.module(dotted)
-        self.active = [module for module in self.modules.values() if module is not None]
+        self.active: list[Module] = []
+        self.active_paths: set[str] = set()
+        """Of the modules that are judged; others are parsed only for what their names mean."""
+        for module in self.modules.values():
+            if module is not None:
+                self._activate(module)
         self._follow()
         self.started: set[str] = set()
         """The paths of modules that run as a program in a process of their own, ``python -m``."""
@@ -144,8 +167,12 @@ class Program:
                 if started is not None:
                     _runs_as_program(started.facts)
                     self.started.add(started.path)
-                    if started not in self.active:
-                        self.active.append(started)
+                    self._activate(started)
+
+    def _activate(self, module: Module) -> None:
+        if module.path not in self.active_paths:
+            self.active_paths.add(module.path)
+            self.active.append(module)
 
     def _follow(self) -> None:
         """Take in what lies among tests, examples or documentation and is loaded by what does not."""
@@ -161,8 +188,8 @@ class Program:
             wanted = module.references | {
                 absolute_name(module, text.text) for text in module.facts.texts if not text.idle
             }
-            if wanted & names and module not in self.active:
-                self.active.append(module)  # what it takes from there is called from here
+            if wanted & names:
+                self._activate(module)  # what it takes from there is called from here
             waiting += self._take_in(names & {name for each in wanted & names for name in _above(each)})
 
     def _take_in(self, names: set[str]) -> list[Module]:
@@ -172,7 +199,7 @@ class Program:
             module = self.module(name) if self.paths[name] in self.aside else None
             self.aside.take_in(self.paths[name])
             if module is not None:
-                self.active.append(module)
+                self._activate(module)
                 found.append(module)
         return found
 
@@ -310,8 +337,11 @@ def _link(path: str, facts: PythonFacts) -> Module:
             module.functions.setdefault(module.quals[number], number)
     for binding in facts.bindings:
         module.bindings[binding.owner, binding.name].append(binding)
+    tails = module.tails
     for call in facts.calls:
-        module.tails[tail_of(call.function)].append(call)
+        node = call.function
+        tag = node[0]
+        tails[node[1] if tag == "n" else node[2] if tag == "a" else ""].append(call)  # as tail_of, asked of every call
     for given in facts.returns:
         module.returns[given.scope].append(given.value)
     return module

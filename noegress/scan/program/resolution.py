@@ -9,6 +9,7 @@ class Resolver:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self._functions: dict[int, tuple[Module, int] | None] = {}
 
     def instance(self, module: Module, node: Expression, scope: int) -> Symbol | None:
         """The class of the file that an expression is an instance of, by its constructor call."""
@@ -61,7 +62,13 @@ class Resolver:
         return [(symbol.module, binding.value, binding.scope) for binding in bound[:2]]
 
     def function(self, module: Module, call: Call) -> tuple[Module, int] | None:
-        """The function of the file that a call runs; a class means its ``__init__``."""
+        """The function of the file that a call runs; a class means its ``__init__``. Answers are kept."""
+        key = id(call)
+        if key not in self._functions:
+            self._functions[key] = self._function(module, call)
+        return self._functions[key]
+
+    def _function(self, module: Module, call: Call) -> tuple[Module, int] | None:
         node = call.function
         if node[0] == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"):
             owner = module.class_of(call.scope)

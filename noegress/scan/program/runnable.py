@@ -35,7 +35,7 @@ def _has_marked(evaluator: Evaluator, module: Module, function: int, fetching: s
 def marks_runnable(module: Module, function: int, bits: int = 0o111) -> bool:
     """Whether a function itself sets a bit for execution."""
     return any(_is_chmod(module, call, bits) for call in module.calls_in(function)) or any(
-        _COMMAND.search(text.text) for text in module.facts.texts if module.function_of(text.scope) == function
+        _COMMAND.search(text) for text in module.texts_in(function)
     )
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from noegress.finding import Place, When
-from noegress.scan.facts.facts import TELLING, Call, Facts, Mention
+from noegress.scan.facts.facts import Call, Facts, Mention
 from noegress.scan.program.arguments import ArgumentFinder
 from noegress.scan.program.callgraph import CallGraph
 from noegress.scan.program.evaluation import Evaluator
@@ -120,11 +120,21 @@ class Scene:
     def sites(self) -> list[Site]:
         return SiteFinder(self.program, self.evaluator, self.graph).find()
 
+    def sites_in(self, module: Module, function: int) -> list[Site]:
+        """The sites inside a function, in their order."""
+        return self._sites_by_function.get((module.path, function), [])
+
     @cached_property
-    def finder(self) -> SiteFinder:
-        finder = SiteFinder(self.program, self.evaluator, self.graph)
-        self.__dict__["sites"] = finder.find()
-        return finder
+    def _sites_by_function(self) -> dict[tuple[str, int], list[Site]]:
+        found: dict[tuple[str, int], list[Site]] = {}
+        for site in self.sites:
+            found.setdefault((site.module.path, site.module.function_of(site.scope)), []).append(site)
+        return found
+
+    @cached_property
+    def fetching(self) -> set[tuple[str, int]]:
+        """Path and number of the functions that call the network."""
+        return {key for key, sites in self._sites_by_function.items() if any(site.sure for site in sites)}
 
     @cached_property
     def own_names(self) -> frozenset[str]:
@@ -199,13 +209,8 @@ class Scene:
         for path, facts in self.files.items():
             if path in self.program.aside:
                 continue
-            words = set(facts.imports)
-            if facts.python is not None:
-                words |= {f"{row.module}.{row.name}" for row in facts.python.imports if not row.idle}
-                words |= {row.module for row in facts.python.imports if not row.idle}
-            for word in words:
-                parts = word.split(".")
-                for pair in itertools.pairwise(parts):
+            for word in facts.imports:
+                for pair in itertools.pairwise(word.split(".")):
                     found.setdefault(pair, set()).add(path)
         return found
 
@@ -234,10 +239,10 @@ class Scene:
     def _default_names(self) -> set[str]:
         names = {
             match[1].decode("utf-8", "surrogateescape")
-            for facts in self.files.values()
+            for path, facts in self.files.items()
             if facts.source
-            and facts.python is None
-            and facts.waits != TELLING
+            and path not in self.program.active_paths
+            and path not in self.program.aside
             and any(word in facts.source for word in (b"provider", b"backend", b"engine"))
             for match in _NAMED_PROVIDER.finditer(facts.source)
         }
@@ -250,11 +255,10 @@ class Scene:
                     if default is not None and _PROVIDER.search(param):
                         names |= {value.text for value in self.evaluator.values(module, default, scope.parent)}
                 if scope.kind == "class":
-                    for (owner, name), bound in module.bindings.items():
-                        if owner == number and _PROVIDER.search(name):
-                            names |= {
-                                value.text for value in self.evaluator.values(module, bound[0].value, bound[0].scope)
-                            }
+                    for name in module.bound_in(number):
+                        if _PROVIDER.search(name):
+                            first = module.bindings[number, name][0]
+                            names |= {value.text for value in self.evaluator.values(module, first.value, first.scope)}
         return names
 
     @cached_property

@@ -217,10 +217,10 @@ class SiteFinder:
             for call in module.facts.calls
             if not call.idle and (name := tail_of(call.function)) not in SHELLS
         ]
-        reaching = VERBS | METHODS.keys() | _CONNECTED
-        reaching |= {name for module in self.program.active for name in self._aliases(module)}
-        self._find_wrappers(direct, reaching)
         every = {name for module in self.program.active for name in module.tails}
+        reaching = VERBS | METHODS.keys() | _CONNECTED
+        reaching |= {name for module in self.program.active for name in self._aliases(module, every)}
+        self._find_wrappers(direct, reaching)
         names = {name for name in every if name in self._names or _NETLIKE.search(name)} | reaching
         for module, call, name in direct:
             if name in names or (not name and self._kept(module, call)):
@@ -263,16 +263,18 @@ class SiteFinder:
             self._keeping[id(call)] = next((name for name in sorted(names) if _is_opening(name)), "")
         return self._keeping[id(call)]
 
-    def _aliases(self, module: Module) -> set[str]:
-        """Local names that stand for a client's function: imported under them, or bound to them."""
+    def _aliases(self, module: Module, called: set[str]) -> set[str]:
+        """Local names that are called somewhere and stand for a client's function: imported under them, or bound to them."""
         found = {local for local, dotted in module.imports.items() if dotted in CONNECTORS or _is_client(dotted)}
         if module.roots & (CLIENTS | _CONNECTING):
             for (_, name), bound in module.bindings.items():
-                if any(self._is_function(module, binding.value, binding.scope) for binding in bound[:3]):
+                if name in called and any(
+                    self._is_function(module, binding.value, binding.scope) for binding in bound[:3]
+                ):
                     found.add(name)
             for scope in module.facts.scopes:
                 for name, default in scope.params:
-                    if default is not None and self._is_function(module, default, scope.parent):
+                    if default is not None and name in called and self._is_function(module, default, scope.parent):
                         found.add(name)
         return found
 

@@ -96,4 +96,13 @@ def test_a_pattern_is_found_by_its_number() -> None:
 
 
 def test_the_words_of_import_lines_are_the_names_on_them() -> None:
-    assert imported_words(b"from a.b import (c,\n d)\nimport e as f\n") == ["a.b", "as", "c", "d", "e", "f"]
+    assert imported_words(b"from a.b import (c,\n d)\nimport e as f\n") == [
+        "a.b",
+        "a.b.c",
+        "a.b.d",
+        "as",
+        "c",
+        "d",
+        "e",
+        "f",
+    ]
