@@ -7,7 +7,7 @@ from typing import ClassVar
 from noegress.finding import Category, Place, Severity
 from noegress.scan.facts.clients import CONNECTORS
 from noegress.scan.facts.facts import Call, Expression
-from noegress.scan.program.program import Module, tail_of
+from noegress.scan.program.module import Module, tail_of
 from noegress.scan.program.runnable import makes_runnable, marks_runnable
 from noegress.scan.rule import Rule
 from noegress.scan.scene.scene import Evidence, Scene

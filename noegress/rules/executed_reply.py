@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from noegress.finding import Category, Severity
 from noegress.scan.facts.facts import Call, Expression
-from noegress.scan.program.program import Module, tail_of
+from noegress.scan.program.module import Module, tail_of
 from noegress.scan.rule import Rule
 from noegress.scan.scene.reply import Replies
 from noegress.scan.scene.scene import Evidence, Scene

@@ -8,7 +8,7 @@ from noegress.finding import Category, Place, Severity
 from noegress.scan.facts.address import addresses
 from noegress.scan.facts.facts import Call, Expression
 from noegress.scan.program.evaluation import Value
-from noegress.scan.program.program import Module, tail_of
+from noegress.scan.program.module import Module, tail_of
 from noegress.scan.rule import Rule
 from noegress.scan.scene.scene import Evidence, Scene
 from noegress.scan.scene.vendors import SdkEntry

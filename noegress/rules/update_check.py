@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.scan.program.program import Module, tail_of
+from noegress.scan.program.module import Module, tail_of
 from noegress.scan.rule import Rule
 from noegress.scan.scene.scene import Evidence, Scene
 from noegress.scan.scene.sites import Site

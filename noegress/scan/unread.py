@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from noegress.finding import Category, Confidence, Finding, Place, Severity, When
 from noegress.scan.facts.facts import Facts
 from noegress.scan.hidden.carried import HIDDEN
-from noegress.scan.program.program import module_name
+from noegress.scan.program.module import module_name
 from noegress.scan.readers.reading import OVERFLOW, TOO_LONG, UNCHECKED
 from noegress.scan.scene.scene import Scene
 

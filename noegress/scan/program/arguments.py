@@ -6,7 +6,7 @@ from noegress.scan.facts.expressions import UNKNOWN
 from noegress.scan.facts.facts import Call, Expression
 from noegress.scan.program.callgraph import CallGraph
 from noegress.scan.program.evaluation import Evaluator, Value
-from noegress.scan.program.program import Module, tail_of
+from noegress.scan.program.module import Module, tail_of
 
 MAX_STEPS = 3  # from callee to caller
 MAX_CALLS = 12  # of one function

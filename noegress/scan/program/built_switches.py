@@ -5,7 +5,8 @@ import re
 from noegress.finding import Basis, KillSwitch
 from noegress.scan.facts.facts import Expression
 from noegress.scan.program.evaluation import Evaluator
-from noegress.scan.program.program import Module, Program, tail_of
+from noegress.scan.program.module import Module, tail_of
+from noegress.scan.program.program import Program
 
 _OFF = re.compile(
     r"DISABLE|(^|_)NO(T)?(_|$)|OPT_?OUT|OFFLINE|DO_NOT_TRACK|SKIP|AVOID|SUPPRESS|IGNORE|WITHOUT|LOCAL_|^CI$|PREVENT|_OFF$|HIDE|QUIET|SILENT|BLOCK"

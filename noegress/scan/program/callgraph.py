@@ -9,7 +9,8 @@ from noegress.scan.facts.address import HOLE
 from noegress.scan.facts.facts import Call, Expression
 from noegress.scan.program.evaluation import Evaluator, dotted_of
 from noegress.scan.program.importers import Importers
-from noegress.scan.program.program import Module, Program, absolute_name, module_name, runs_by_itself, tail_of
+from noegress.scan.program.module import Module, absolute_name, module_name, tail_of
+from noegress.scan.program.program import Program, runs_by_itself
 
 _COMMON = {"get", "post", "run", "call", "main", "__init__", "", "open", "send", "update", "start", "close", "setup", "init", "execute", "load", "read", "write", "items", "add", "set", "pop", "append", "format", "join", "put", "request", "fetch", "process", "check", "build", "create", "invoke", "forward", "__call__"}  # fmt: skip
 _COMMAND = re.compile(

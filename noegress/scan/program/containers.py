@@ -4,7 +4,8 @@ from abc import abstractmethod
 
 from noegress.scan.facts.address import HOLE
 from noegress.scan.facts.facts import Call, Expression
-from noegress.scan.program.program import Module, Program, tail_of
+from noegress.scan.program.module import Module, tail_of
+from noegress.scan.program.program import Program
 from noegress.scan.program.resolution import Resolver
 from noegress.scan.program.text_functions import Value, in_document, split
 

@@ -5,7 +5,8 @@ import re
 from noegress.scan.facts.facts import Expression
 from noegress.scan.program.containers import MAX_DEPTH, MAX_STEPS, MAX_VALUES
 from noegress.scan.program.joined_texts import JoinedTexts
-from noegress.scan.program.program import Module, Program
+from noegress.scan.program.module import Module
+from noegress.scan.program.program import Program
 from noegress.scan.program.resolution import dotted_of
 from noegress.scan.program.text_functions import Value
 

@@ -5,7 +5,7 @@ import re
 from noegress.scan.facts.address import HOLE
 from noegress.scan.facts.facts import Call, Expression
 from noegress.scan.program.containers import MAX_VALUES, Containers
-from noegress.scan.program.program import Module, tail_of
+from noegress.scan.program.module import Module, tail_of
 from noegress.scan.program.resolution import dotted_of
 from noegress.scan.program.text_functions import (
     DECODERS,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from noegress.scan.facts.facts import Binding, Call, Expression
 from noegress.scan.program.callgraph import CallGraph
 from noegress.scan.program.evaluation import dotted_of
-from noegress.scan.program.program import Module, tail_of
+from noegress.scan.program.module import Module, tail_of
 from noegress.scan.program.variables import is_switch_name
 
 MAX_HOPS = 3  # from a place to the callers that may have asked

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from noegress.scan.facts.facts import Call, Expression
 from noegress.scan.program.evaluation import Evaluator, Value
-from noegress.scan.program.program import Module, tail_of
+from noegress.scan.program.module import Module, tail_of
 
 MAX_HOPS = 6  # from a name to what made it
 MAX_MAKERS = 6  # of one object

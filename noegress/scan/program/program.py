@@ -1,117 +1,20 @@
 """The modules of one file, linked by name: what a dotted name means, who imports whom, which modules nothing ever loads."""
 
 import re
-from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 
-from noegress.scan.facts.facts import QUIET, Binding, Call, Expression, Facts, Guard, Import, PythonFacts, Text
-from noegress.scan.program.aside import Aside, short_path
+from noegress.scan.facts.facts import QUIET, Call, Facts
+from noegress.scan.program.aside import Aside
 from noegress.scan.program.entry_points import entry_points
 from noegress.scan.program.executed_files import EXECUTED
+from noegress.scan.program.module import Module, absolute_name, link, module_name, runs_as_program
 from noegress.scan.readers.reading import parse_waiting
 
 _STARTING = frozenset(("subprocess", "os", "asyncio", "multiprocessing", "pexpect"))
 # modules that are parsed for their names: what they do, they may have others do
 _TELLING = re.compile(r"telemetry|analytics|usage_?(stats|report|log)|(update|version)_?check(er)?\Z|phone_?home")
-
-
-@dataclass(slots=True, eq=False)
-class Module:
-    """A module that was parsed, with indexes over its facts."""
-
-    path: str
-    name: str
-    package: bool
-    facts: PythonFacts
-    imports: dict[str, str] = field(default_factory=dict)
-    stars: list[str] = field(default_factory=list)
-    references: set[str] = field(default_factory=set)
-    functions: dict[str, int] = field(default_factory=dict)
-    classes: dict[str, int] = field(default_factory=dict)
-    bindings: dict[tuple[int, str], list[Binding]] = field(default_factory=lambda: defaultdict(list))
-    tails: dict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
-    quals: list[str] = field(default_factory=list)
-    returns: dict[int, list[Expression]] = field(default_factory=lambda: defaultdict(list))
-    roots: frozenset[str] = frozenset()
-    """The top names that are imported."""
-    around: list[int] = field(default_factory=list)
-    """By scope, the innermost function around it; 0 outside of functions."""
-    _calls_in: dict[int, list[Call]] | None = None
-    _guards_in: dict[int, list[Guard]] | None = None
-    _texts_in: dict[int, list[str]] | None = None
-    _bound_in: dict[int, list[str]] | None = None
-    _named: dict[str, list[int]] | None = None
-
-    def function_of(self, scope: int) -> int:
-        """The innermost function around a scope; 0 outside of functions."""
-        return self.around[scope] if scope > 0 else 0
-
-    def bound(self, node: Expression, scope: int) -> list[Binding]:
-        """What a name is bound to in the nearest scope that binds it, or an attribute of ``self`` in its class."""
-        if is_own(node):
-            return self.bindings.get((self.class_of(scope), node[2]), [])
-        while node[0] == "n" and scope >= 0:
-            found = self.bindings.get((scope, node[1]))
-            if found:
-                return found
-            scope = self.facts.scopes[scope].parent
-        return []
-
-    def calls_in(self, function: int) -> list[Call]:
-        """The calls whose innermost function is this one, in their order."""
-        if self._calls_in is None:
-            self._calls_in = defaultdict(list)
-            for call in self.facts.calls:
-                self._calls_in[self.function_of(call.scope)].append(call)
-        return self._calls_in.get(function, [])
-
-    def guards_in(self, function: int) -> list[Guard]:
-        """The conditions inside a function."""
-        if self._guards_in is None:
-            self._guards_in = defaultdict(list)
-            for row in self.facts.guards:
-                self._guards_in[self.function_of(row.scope)].append(row)
-        return self._guards_in.get(function, [])
-
-    def texts_in(self, function: int) -> list[str]:
-        """The string constants inside a function."""
-        if self._texts_in is None:
-            self._texts_in = defaultdict(list)
-            for text in self.facts.texts:
-                self._texts_in[self.function_of(text.scope)].append(text.text)
-        return self._texts_in.get(function, [])
-
-    def bound_in(self, owner: int) -> list[str]:
-        """The names that a scope binds, in the order of their first bindings."""
-        if self._bound_in is None:
-            self._bound_in = defaultdict(list)
-            for number, name in self.bindings:
-                self._bound_in[number].append(name)
-        return self._bound_in.get(owner, [])
-
-    def named(self, name: str) -> list[int]:
-        """The functions whose last name this is."""
-        if self._named is None:
-            self._named = defaultdict(list)
-            for qual, number in self.functions.items():
-                self._named[qual.rpartition(".")[2]].append(number)
-        return self._named.get(name, [])
-
-    def last_name(self, call: Call) -> str:
-        """The last name of what is called, before it was imported under another one."""
-        node = call.function
-        if node[0] == "n" and node[1] in self.imports:
-            return self.imports[node[1]].rpartition(".")[2]
-        return tail_of(node)
-
-    def class_of(self, scope: int) -> int:
-        """The innermost class around a scope; 0 outside of classes."""
-        scopes = self.facts.scopes
-        while scope > 0 and scopes[scope].kind != "class":
-            scope = scopes[scope].parent
-        return max(scope, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +68,7 @@ class Program:
             for name in {name for call in module.facts.calls for name in _started_by(call)} & set(self.paths):
                 started = self.module(name)
                 if started is not None:
-                    _runs_as_program(started.facts)
+                    runs_as_program(started.facts)
                     self.started.add(started.path)
                     self._activate(started)
 
@@ -233,7 +136,7 @@ class Program:
             parsed.marks += facts.marks
             facts = self.files[path] = parsed
         if facts.python is not None:
-            self.modules[name] = _link(path, facts.python)
+            self.modules[name] = link(path, facts.python)
         return self.modules[name]
 
     def lookup(self, dotted: str, depth: int = 0) -> Symbol | None:
@@ -277,35 +180,15 @@ class Program:
         return None
 
 
-def module_name(path: str) -> tuple[str, bool]:
-    """The dotted name of a member and whether it is a package."""
-    stem = short_path(path).removesuffix(".pyw").removesuffix(".py")
-    package = stem.endswith("/__init__") or stem == "__init__"
-    return stem.removesuffix("__init__").rstrip("/").replace("/", "."), package
-
-
 def _above(name: str) -> list[str]:
     """A module and the packages that are loaded before it."""
     parts = name.split(".")
     return [".".join(parts[:cut]) for cut in range(1, len(parts) + 1)]
 
 
-def absolute_name(module: Module, text: str) -> str:
-    """A text as the name of a module; one that begins with a dot is meant from the package of who says it."""
-    package = module.name if module.package else module.name.rpartition(".")[0]
-    return package + text if text[:1] == "." else text
-
-
 def runs_by_itself(path: str, facts: Facts) -> bool:
     """Start-up files, scripts, and files that other code executes by their path."""
     return facts.reader == "startup" or ".data/scripts/" in path or path.startswith("../") or EXECUTED in facts.marks
-
-
-def _runs_as_program(facts: PythonFacts) -> None:
-    """What only a program does is what this one does."""
-    rows: list[Call | Text | Import] = [*facts.calls, *facts.texts, *facts.imports]
-    for row in rows:
-        row.idle = False
 
 
 def _started_by(call: Call) -> list[str]:
@@ -317,62 +200,3 @@ def _started_by(call: Call) -> list[str]:
             name[1] for flag, name in pairwise(words) if flag[0] == name[0] == "s" and flag[1] == "-m" and not call.idle
         ]
     return found
-
-
-def _link(path: str, facts: PythonFacts) -> Module:
-    name, package = module_name(path)
-    module = Module(path, name, package, facts)
-    if name.rpartition(".")[2] == "__main__":
-        _runs_as_program(facts)
-    for row in facts.imports:
-        _link_import(module, row)
-    module.roots = frozenset(name.partition(".")[0] for name in module.references)
-    for number, scope in enumerate(facts.scopes):
-        module.around.append(number if scope.kind == "function" else module.function_of(scope.parent))
-        parent = module.quals[scope.parent] if scope.parent >= 0 else ""
-        module.quals.append(f"{parent}.{scope.name}" if parent else scope.name)
-        if scope.kind == "class":
-            module.classes.setdefault(module.quals[number], number)
-        elif scope.kind == "function":
-            module.functions.setdefault(module.quals[number], number)
-    for binding in facts.bindings:
-        module.bindings[binding.owner, binding.name].append(binding)
-    tails = module.tails
-    for call in facts.calls:
-        node = call.function
-        tag = node[0]
-        tails[node[1] if tag == "n" else node[2] if tag == "a" else ""].append(call)  # as tail_of, asked of every call
-    for given in facts.returns:
-        module.returns[given.scope].append(given.value)
-    return module
-
-
-def _link_import(module: Module, row: Import) -> None:
-    base = row.module
-    if row.level:
-        parts = module.name.split(".")
-        if not module.package:
-            parts = parts[:-1]
-        parts = parts[: len(parts) - (row.level - 1)]
-        base = ".".join([*parts, row.module] if row.module else parts)
-    if row.idle:
-        module.imports.setdefault(row.local, f"{base}.{row.name}" if row.name else base)
-        return
-    module.references.add(base)
-    if row.name == "*":
-        module.stars.append(base)
-    elif row.name:
-        module.references.add(f"{base}.{row.name}")
-        module.imports.setdefault(row.local, f"{base}.{row.name}")
-    elif row.local:
-        module.imports.setdefault(row.local, base)
-
-
-def is_own(node: Expression) -> bool:
-    """Whether an expression is an attribute of ``self`` or of ``cls``."""
-    return bool(node[0] == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"))
-
-
-def tail_of(expression: Expression) -> str:
-    """The last name of a dotted expression; empty where it has none."""
-    return expression[1] if expression[0] == "n" else expression[2] if expression[0] == "a" else ""

@@ -1,7 +1,8 @@
 """What the names of a program stand for: functions, classes and values, across the modules of a file."""
 
 from noegress.scan.facts.facts import Call, Expression
-from noegress.scan.program.program import Module, Program, Symbol, is_own
+from noegress.scan.program.module import Module, is_own
+from noegress.scan.program.program import Program, Symbol
 
 
 class Resolver:

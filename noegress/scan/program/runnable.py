@@ -4,7 +4,7 @@ import re
 
 from noegress.scan.facts.facts import Call, Expression
 from noegress.scan.program.evaluation import Evaluator
-from noegress.scan.program.program import Module, tail_of
+from noegress.scan.program.module import Module, tail_of
 
 _OWNER, _OTHERS = 0o100, 0o111  # bits of a mode; with the second, not 0700, which folders for secrets have
 MAX_HOPS = 3  # to the functions that a function calls

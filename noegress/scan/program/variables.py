@@ -8,7 +8,8 @@ from noegress.finding import Basis, KillSwitch
 from noegress.scan.facts.facts import Call
 from noegress.scan.program.built_switches import switch_value
 from noegress.scan.program.evaluation import Evaluator, dotted_of
-from noegress.scan.program.program import Module, Program, tail_of
+from noegress.scan.program.module import Module, tail_of
+from noegress.scan.program.program import Program
 
 MAX_NAME = 200  # characters; the patterns below take the square of a text
 _NAME = re.compile(r"\A_?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+\Z|\A(CI|OFFLINE|TELEMETRY)\Z")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from noegress.scan.facts.address import HOLE
 from noegress.scan.facts.expressions import telling_parts
 from noegress.scan.facts.facts import Call, Expression
-from noegress.scan.program.program import Module, tail_of
+from noegress.scan.program.module import Module, tail_of
 from noegress.scan.scene.scene import Scene
 from noegress.scan.scene.sites import SHELLS
 

@@ -1,7 +1,7 @@
 """Where a value comes from a reply: followed back from its use to the network call, through names, methods and functions of the file."""
 
 from noegress.scan.facts.facts import Call, Expression
-from noegress.scan.program.program import Module, is_own
+from noegress.scan.program.module import Module, is_own
 from noegress.scan.scene.scene import Scene
 from noegress.scan.scene.sites import Site
 

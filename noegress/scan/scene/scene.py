@@ -13,8 +13,9 @@ from noegress.scan.facts.facts import Call, Facts, Mention
 from noegress.scan.program.arguments import ArgumentFinder
 from noegress.scan.program.callgraph import CallGraph
 from noegress.scan.program.evaluation import Evaluator
+from noegress.scan.program.module import Module, module_name, tail_of
 from noegress.scan.program.opt_in import OptIn
-from noegress.scan.program.program import Module, Program, module_name, tail_of
+from noegress.scan.program.program import Program
 from noegress.scan.readers.reading import parse_waiting
 from noegress.scan.scene.sites import CLIENTS, Site, SiteFinder
 from noegress.scan.scene.switches import SwitchFinder

@@ -17,8 +17,9 @@ from noegress.scan.facts.clients import CONNECTORS, METHODS, is_connector
 from noegress.scan.facts.facts import Call, Expression
 from noegress.scan.program.callgraph import CallGraph
 from noegress.scan.program.evaluation import Evaluator, Value, dotted_of
+from noegress.scan.program.module import Module, tail_of
 from noegress.scan.program.origins import Origins
-from noegress.scan.program.program import Module, Program, tail_of
+from noegress.scan.program.program import Program
 
 CLIENTS = frozenset(
     [

@@ -8,7 +8,8 @@ from noegress.scan.facts.facts import Binding, Expression, Guard
 from noegress.scan.program.built_switches import built_switches, settings_fields, switch_value
 from noegress.scan.program.callgraph import CallGraph
 from noegress.scan.program.evaluation import Evaluator
-from noegress.scan.program.program import Module, Program, is_own, tail_of
+from noegress.scan.program.module import Module, is_own, tail_of
+from noegress.scan.program.program import Program
 from noegress.scan.program.variables import VariableReader, is_switch_name
 
 THEMES = {
