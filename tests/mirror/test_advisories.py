@@ -2,13 +2,16 @@
 
 import json
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from devpi_noegress.advisories.archive import Advisories, import_archive, is_affected, normalised
+from devpi_noegress.advisories.lookups import Lookups
 from devpi_noegress.advisories.pip_audit import audit
+from devpi_noegress.errors import MirrorError
 from mirror_lab import BIN, Index, Served, make_mirror, run, serving
 
 from noegress.errors import UsageError
@@ -105,6 +108,25 @@ def test_pip_audit_answers_for_every_release(tmp_path: Path) -> None:
         ("vulnerable", "2.0"): (),
         ("other", "1.0"): (),
     }
+
+
+def test_many_releases_at_once_are_few_runs_and_one_that_fails_holds_up_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    import_archive(archive(tmp_path, record()), tmp_path / "db")
+    lookups = Lookups(Advisories(tmp_path / "db"))
+    wanted = [("vulnerable", "1.0"), ("vulnerable", "2.0"), *((f"other-{number}", "1.0") for number in range(8))]
+    with caplog.at_level("INFO"), ThreadPoolExecutor(12) as asking:
+        bad = asking.submit(lookups.about, ("no name at all", "1.0"))
+        found = dict(zip(wanted, asking.map(lookups.about, wanted), strict=True))
+    assert found == dict.fromkeys(wanted, ()) | {wanted[0]: (("PYSEC-2026-1", "CVE-2026-1"),)}
+    with pytest.raises(MirrorError, match="pip-audit gave no result"):
+        bad.result()
+    assert len([line for line in caplog.messages if line.startswith("looking up")]) <= 3
+    lookups.close()
+    with pytest.raises(MirrorError, match="ended"):
+        lookups.about(wanted[0])
+    lookups.advisories.close()
 
 
 def test_without_data_a_required_lookup_is_undecided_and_with_data_it_decides(index: Index, tmp_path: Path) -> None:

@@ -15,8 +15,7 @@ from devpi_noegress.admission.policy_in_force import PolicyInForce
 from devpi_noegress.admission.rejudge import facts_of
 from devpi_noegress.admission.scan_process import ScanProcesses
 from devpi_noegress.admission.trail import Trail
-from devpi_noegress.advisories.archive import Advisories
-from devpi_noegress.advisories.pip_audit import audit
+from devpi_noegress.advisories.lookups import Lookups
 from devpi_noegress.errors import ScanFailedError, UpstreamError
 from devpi_noegress.files import IndexFile, Origin, State
 from devpi_noegress.state.store import Change
@@ -45,7 +44,12 @@ class Deciding:
 
     scans: ScanProcesses
     upstream: Upstream
-    advisories: Advisories
+    lookups: Lookups
+
+    def prepare(self, file: IndexFile, admission: Admission) -> None:
+        """Begin what takes its time and needs no bytes: many that are prepared together are looked up together."""
+        if self._is_looked_up(file, admission):
+            self.lookups.begin((file.project, file.version))
 
     def decide(
         self,
@@ -102,10 +106,9 @@ class Deciding:
         provenance = self._provenance(file, admission)
         if file.origin is Origin.UPSTREAM and wants_provenance(file, admission):
             problem = provenance_problem(provenance, file)
-        info = self.advisories.info
-        if file.origin is Origin.UPSTREAM and admission.advisories is Required.REQUIRED and info is not None:
-            release = (file.project, file.version)
-            vulnerabilities, date = audit(self.advisories, [release])[release], info.newest
+        info = self.lookups.advisories.info
+        if self._is_looked_up(file, admission) and info is not None:
+            vulnerabilities, date = self.lookups.about((file.project, file.version)), info.newest
         facts = Facts(
             metadata_problem=seen.metadata_problem,
             licence_expression=seen.licence_expression,
@@ -118,6 +121,10 @@ class Deciding:
             steps["provenance"] = {"document": provenance.decode()}
         trail.step(State.AUDITED, steps)
         return facts
+
+    def _is_looked_up(self, file: IndexFile, admission: Admission) -> bool:
+        is_wanted = file.origin is Origin.UPSTREAM and admission.advisories is Required.REQUIRED
+        return is_wanted and self.lookups.advisories.info is not None
 
     def _provenance(self, file: IndexFile, admission: Admission) -> bytes | None:
         """Its provenance file: where the policy wants it, and where nobody waits, to be passed on (PEP 740)."""
@@ -137,7 +144,7 @@ class Deciding:
         if told.get("policy") != inforce.digest:
             return None
         facts = facts_of(trail.earlier)
-        info = self.advisories.info
+        info = self.lookups.advisories.info
         return facts if facts.advisories_date in (None, info.newest if info is not None else None) else None
 
 

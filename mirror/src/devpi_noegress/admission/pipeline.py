@@ -24,6 +24,7 @@ from devpi_noegress.admission.policy_in_force import PolicyHolder
 from devpi_noegress.admission.scan_process import ScanProcesses
 from devpi_noegress.admission.trail import Trail
 from devpi_noegress.advisories.archive import Advisories
+from devpi_noegress.advisories.lookups import Lookups
 from devpi_noegress.errors import MirrorError, ObstacleError, UpstreamError
 from devpi_noegress.files import BEGUN, ON_THE_WAY, IndexFile, Record, State
 from devpi_noegress.limits import Limits
@@ -65,7 +66,8 @@ class Admissions:
         self._incoming, self._limits = Incoming(incoming), limits
         self._files: Flights[Record] = Flights(retry_seconds=limits.retry_seconds)
         self._pages: Flights[Project | None] = Flights(retry_seconds=limits.retry_seconds)
-        self._deciding = Deciding(scans=ScanProcesses(limits, measures), upstream=upstream, advisories=advisories)
+        self._lookups = Lookups(advisories)
+        self._deciding = Deciding(scans=ScanProcesses(limits, measures), upstream=upstream, lookups=self._lookups)
         self._fetchers = ThreadPoolExecutor(_FETCHERS, "noegress-admission")
         self._readers = ThreadPoolExecutor(_PAGE_READERS, "noegress-page")
         self._committer = Committer(store, stage, catalogue, policy, self._files, self._incoming, measures)
@@ -83,6 +85,7 @@ class Admissions:
         """Write what is decided and drop the rest."""
         self._readers.shutdown(wait=False, cancel_futures=True)
         self._fetchers.shutdown(wait=False, cancel_futures=True)
+        self._lookups.close()
         self._committer.close()
 
     @property
@@ -138,6 +141,7 @@ class Admissions:
         record = self._store.files[path]
         if record.state not in ON_THE_WAY:
             return landed(record)
+        self._deciding.prepare(record.file, self._policy.current.policy.admission)
         return self._files.join(path, lambda flight: self._submit(self._fetchers, self._admit, record, obtain, flight))
 
     def _resume(self, record: Record) -> None:
