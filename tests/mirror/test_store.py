@@ -137,3 +137,21 @@ def test_a_store_of_another_format_is_refused(path: Path) -> None:
     database.close()
     with pytest.raises(FolderError, match="format 99"):
         Store(path)
+
+
+def test_a_store_of_the_first_format_is_taken_over(path: Path) -> None:
+    store = Store(path)
+    store.update_project(page(FILE), fetched=5.0)
+    store.apply([Change(path=FILE.path, state=State.REFUSED, reason="no")])
+    before = dict(store.files)
+    store.close()
+    with sqlite3.connect(path) as database:
+        database.executescript(
+            "create table old as select * from file; drop table file; alter table old rename to file;"
+            "create index file_of_project on file(project); pragma user_version=1"
+        )
+    database.close()
+    for _opening in range(2):
+        store = Store(path)
+        assert store.files == before
+        store.close()

@@ -88,8 +88,7 @@ class IndexFile:
         """The same for two files that only spell one file of a release differently."""
         plain, version = self.filename.lower(), _canonical(self.version)
         if plain.endswith(".whl"):
-            parts = plain.removesuffix(".whl").split("-")[2:]
-            return (version, ".whl", *[".".join(sorted(part.split("."))) if "." in part else part for part in parts])
+            return version, *_tags_key(plain.split("-", 2)[2])
         return version, next((ending for ending in _SDIST_ENDINGS if plain.endswith(ending)), "")
 
     @property
@@ -119,7 +118,14 @@ class Record:
         return self.state is State.REFUSED and self.reason == REPLACED
 
 
-_canonical = lru_cache(maxsize=1024)(canonicalize_version)  # a release has many files
+_canonical = lru_cache(maxsize=1024)(canonicalize_version)  # a release has many files, and they share their tags
+
+
+@lru_cache(maxsize=4096)
+def _tags_key(ending: str) -> tuple[str, ...]:
+    """Of what follows the version of a wheel: its build and tags, the parts of each in their order."""
+    parts = ending.removesuffix(".whl").split("-")
+    return (".whl", *[".".join(sorted(part.split("."))) if "." in part else part for part in parts])
 
 
 def parse_filename(filename: str) -> tuple[NormalizedName, Version]:
@@ -130,11 +136,24 @@ def parse_filename(filename: str) -> tuple[NormalizedName, Version]:
         raise ValueError(f"{filename!r} is no file name")
     try:
         if filename.endswith(".whl"):
-            name, version, _build, _tags = parse_wheel_filename(filename)
-            return name, version
+            return _parse_wheel(filename)
         return parse_sdist_filename(filename)
     except (InvalidWheelFilename, InvalidSdistFilename, InvalidVersion) as error:
         raise ValueError(str(error)) from error
+
+
+def _parse_wheel(filename: str) -> tuple[NormalizedName, Version]:
+    """Release and tags are read apart: a page has fifty thousand wheels, of few releases and with few tags."""
+    name, _, rest = filename.partition("-")
+    version, _, tags = rest.partition("-")
+    _read_wheel(f"any-0-{tags}")
+    return _read_wheel(f"{name}-{version}-py3-none-any.whl")
+
+
+@lru_cache(maxsize=4096)
+def _read_wheel(filename: str) -> tuple[NormalizedName, Version]:
+    name, version, _build, _tags = parse_wheel_filename(filename)
+    return name, version
 
 
 def version_key(text: str) -> tuple[bool, Version]:

@@ -4,6 +4,7 @@ The upstream's metadata files serve for choosing; what is chosen is then judged 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +48,7 @@ def resolve(
     """
     provider = _Provider(mirror, environment, excluded)
     wanted = [item for item in requirements if provider.applies(item, frozenset({""}))]
-    provider.pinned = frozenset(canonicalize_name(item.name) for item in wanted if is_pinned(item.specifier))
+    provider.begin([item for item in wanted if is_pinned(item.specifier)])
     try:
         result = Resolver(provider, BaseReporter()).resolve(wanted, max_rounds=_ROUNDS)
     except ResolutionImpossible as error:
@@ -68,9 +69,17 @@ class _Provider(AbstractProvider[Requirement, Choice, Identifier]):
         self._mirror, self._environment, self._excluded = mirror, environment, excluded
         self._releases: dict[NormalizedName, dict[Version, list[Record]]] = {}
         self._best: dict[tuple[NormalizedName, Version], Record | None] = {}
-        self.pinned: frozenset[NormalizedName] = frozenset()
-        """What the operator asked for by its version: judged from when it is found, beside the resolution."""
         self._dependencies: dict[str, tuple[Requirement, ...]] = {}
+
+    def begin(self, pinned: Iterable[Requirement]) -> None:
+        """Have what was asked for by its version judged from when its page arrives, beside the resolution."""
+        pages = {self._mirror.ask(canonicalize_name(item.name)): item for item in pinned}
+        for page in as_completed(pages):
+            if page.exception() is not None:  # told by the resolution, with what stands in the way
+                continue
+            found = self._releases_in(canonicalize_name(pages[page].name), pages[page].specifier)
+            if len(found) == 1:
+                self._mirror.admissions.want(next(iter(found.values())).file.path)
 
     def applies(self, requirement: Requirement, extras: frozenset[str]) -> bool:
         """Whether its marker holds here, for any of the extras."""
@@ -110,14 +119,11 @@ class _Provider(AbstractProvider[Requirement, Choice, Identifier]):
         barred = {choice.version for choice in incompatibilities[identifier]}
         releases = self._releases_in(name, specifier)
         allowed = set(specifier.filter(releases))
-        found = [
+        return [
             Choice(name=name, version=version, extras=extras, record=record)
             for version, record in releases.items()
             if version in allowed and version not in barred
         ]
-        if name in self.pinned and len(found) == 1:
-            self._mirror.admissions.want(found[0].record.file.path)
-        return found
 
     def is_satisfied_by(self, requirement: Requirement, candidate: Choice) -> bool:
         return requirement.specifier.contains(candidate.version, prereleases=True)

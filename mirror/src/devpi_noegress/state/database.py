@@ -12,7 +12,7 @@ from typing import Any
 from devpi_noegress.errors import FolderError
 from devpi_noegress.files import IndexFile, Origin, Record, State
 
-FORMAT = 1
+FORMAT = 2
 _CACHE_KIB = -16_384  # negative: that many KiB; addresses are random, so an insert may touch any page
 _LOG_PAGES = 8_000  # of 4 KiB; a set of a hundred projects is fifty thousand rows, copied into the database at once
 _SCHEMA = """
@@ -20,11 +20,11 @@ create table if not exists project(
     name text primary key, fetched real not null, etag text not null, status text not null,
     status_reason text not null) without rowid;
 create table if not exists file(
-    path text primary key, project text not null, version text not null, filename text not null,
+    path text not null, project text not null, version text not null, filename text not null,
     sha256 text not null, url text not null, size integer, upload_time text, requires_python text, yanked text,
     core_metadata text, provenance text, origin text not null, state text not null, reason text not null,
-    metadata_sha256 text, kill_switches text not null, policy_digest text not null) without rowid;
-create index if not exists file_of_project on file(project);
+    metadata_sha256 text, kill_switches text not null, policy_digest text not null,
+    primary key (project, path)) without rowid;
 create table if not exists evidence(
     path text not null, step text not null, at text not null, detail text not null, primary key (path, step))
     without rowid;
@@ -38,6 +38,16 @@ _FILE = (
     "path, project, version, filename, sha256, url, size, upload_time, requires_python, yanked, core_metadata, "
     "provenance, origin, state, reason, metadata_sha256, kill_switches, policy_digest"
 )
+_FROM_FORMAT_1 = f"""
+begin immediate;
+drop index file_of_project;
+alter table file rename to file_1;
+{_SCHEMA}
+insert into file({_FILE}) select {_FILE} from file_1;
+drop table file_1;
+pragma user_version=2;
+commit;
+"""  # noqa: S608 - constants; rows of a project lie together since, so that its page writes few of the database's pages
 
 
 class Database:
@@ -52,10 +62,10 @@ class Database:
         self._connection.execute(f"pragma cache_size={_CACHE_KIB}")
         self._connection.execute(f"pragma wal_autocheckpoint={_LOG_PAGES}")
         (found,) = self._connection.execute("pragma user_version").fetchone()
-        if found not in (0, FORMAT):
+        if found not in (0, 1, FORMAT):
             self._connection.close()
             raise FolderError(f"{path} has format {found}, not {FORMAT}", fix="use the noegress that wrote it")
-        self._connection.executescript(_SCHEMA)
+        self._connection.executescript(_FROM_FORMAT_1 if found == 1 else _SCHEMA)
         self._connection.execute(f"pragma user_version={FORMAT}")
 
     def close(self) -> None:
