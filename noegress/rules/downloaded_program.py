@@ -10,8 +10,9 @@ from noegress.scan.facts.facts import Call, Expression
 from noegress.scan.program.module import Module, tail_of
 from noegress.scan.program.runnable import makes_runnable, marks_runnable
 from noegress.scan.rule import Rule
+from noegress.scan.scene.commands import SHELLS
 from noegress.scan.scene.scene import Evidence, Scene
-from noegress.scan.scene.sites import SHELLS, Site
+from noegress.scan.scene.sites import Site
 
 _PROGRAM = re.compile(
     r"\.(exe|sh|AppImage|msi|deb|rpm|ps1|dmg|pkg|vsix|whl|jar|so|dll|dylib)(\Z|\?)|(linux|darwin|windows|macosx?|win|osx|apple|\bmac)[-_/]?(x64|amd64|arm64|x86_64|aarch64|64|x86|32|musl|gnu|unknown)|"

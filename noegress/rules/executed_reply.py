@@ -8,9 +8,10 @@ from noegress.finding import Category, Severity
 from noegress.scan.facts.facts import Call, Expression
 from noegress.scan.program.module import Module, tail_of
 from noegress.scan.rule import Rule
+from noegress.scan.scene.commands import SHELLS
 from noegress.scan.scene.reply import Replies
 from noegress.scan.scene.scene import Evidence, Scene
-from noegress.scan.scene.sites import SHELLS, Site
+from noegress.scan.scene.sites import Site
 
 _BUILT_IN = frozenset(("exec", "eval"))
 _LOADERS = frozenset(

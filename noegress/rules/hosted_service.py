@@ -7,7 +7,6 @@ from typing import ClassVar
 from noegress.finding import Category, Place, Severity
 from noegress.scan.facts.address import bare_address, destinations
 from noegress.scan.rule import Rule
-from noegress.scan.scene.commands import commands
 from noegress.scan.scene.scene import Evidence, Scene
 
 _NAME = re.compile(
@@ -127,7 +126,7 @@ def _lists_of_links(scene: Scene) -> set[str]:
 
 def _by_command(scene: Scene) -> Iterator[Evidence]:
     """Programs that are started with a host among their words."""
-    for command in commands(scene):
+    for command in scene.commands:
         module, call = command.module, command.call
         hosts = _named_hosts(command.line)
         started = scene.evaluator.absolute(module, call.function)

@@ -6,10 +6,11 @@ from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
 from noegress.scan.facts.address import HOLE
+from noegress.scan.facts.clients import CLIENTS
 from noegress.scan.facts.facts import Expression
 from noegress.scan.rule import Rule
 from noegress.scan.scene.scene import Evidence, Scene
-from noegress.scan.scene.sites import CLIENTS, Site
+from noegress.scan.scene.sites import Site
 
 _FILE = re.compile(
     r"\.(zip|tar|tar\.gz|tgz|gz|bz2|xz|7z|jsonl|csv|tsv|parquet|bin|pt|pth|onnx|safetensors|npz|npy|pkl|pickle|h5|hdf5|model|vocab|bpe|tiktoken|gguf|tflite|pb|ttf|otf|mat|nc|geojson|shp|"

@@ -9,7 +9,6 @@ from noegress.scan.facts.address import addresses
 from noegress.scan.facts.facts import Call, Expression
 from noegress.scan.program.module import Module, tail_of
 from noegress.scan.rule import Rule
-from noegress.scan.scene.commands import commands
 from noegress.scan.scene.scene import Evidence, Scene
 
 NPM = "npmjs." + "org"
@@ -81,7 +80,7 @@ class RemoteExecution(Rule):
 
 
 def _by_command(scene: Scene) -> Iterator[Evidence]:
-    for command in commands(scene):
+    for command in scene.commands:
         line = command.line
         found = addresses(line)
         host = found[0].host if found else ""

@@ -9,7 +9,7 @@ from noegress.scan.facts.address import addresses
 from noegress.scan.facts.facts import Expression
 from noegress.scan.program.module import Module, tail_of
 from noegress.scan.rule import Rule
-from noegress.scan.scene.commands import Command, commands
+from noegress.scan.scene.commands import Command
 from noegress.scan.scene.scene import Evidence, Scene
 
 INDEX = "pypi." + "org"
@@ -128,7 +128,7 @@ class RuntimeInstall(Rule):
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
         yield from _by_library(scene)
-        for command in commands(scene):
+        for command in scene.commands:
             yield from _detached(scene, command)
             if _INSTALLS.search(command.line) and scene.graph.is_loaded(command.module) and _is_run(command):
                 weight, on = _judge(scene, command)

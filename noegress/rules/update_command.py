@@ -8,7 +8,6 @@ from noegress.finding import Category, Severity
 from noegress.scan.facts.facts import Call
 from noegress.scan.program.module import Module, tail_of
 from noegress.scan.rule import Rule
-from noegress.scan.scene.commands import commands
 from noegress.scan.scene.scene import Evidence, Scene
 
 INDEX = "pypi." + "org"  # where pip asks when nothing else is said
@@ -85,7 +84,7 @@ class UpdateCommand(Rule):
     since: ClassVar[str] = "0.1.0"
 
     def check(self, scene: Scene) -> Iterator[Evidence]:
-        for command in commands(scene):
+        for command in scene.commands:
             if _ASKS.search(command.line) and scene.graph.is_loaded(command.module):
                 forge = bool(_FORGE.search(command.line))
                 names = f"{command.module.name.rpartition('.')[2]} {command.module.quals[command.call.scope]}"

@@ -112,6 +112,93 @@ METHODS = {
 """Methods of objects whose class no line tells, by the libraries of which the module must use one."""
 
 
+CLIENTS = frozenset(
+    [
+        "requests",
+        "httpx",
+        "urllib",
+        "urllib3",
+        "urllib2",
+        "aiohttp",
+        "http",
+        "httplib",
+        "httplib2",
+        "socket",
+        "niquests",
+        "curl_cffi",
+        "pycurl",
+        "treq",
+        "tornado",
+        "websockets",
+        "websocket",
+        "grpc",
+        "xmlrpc",
+        "ftplib",
+        "smtplib",
+        "cloudscraper",
+        "primp",
+        "requests_cache",
+        "requests_toolbelt",
+        "aiohttp_retry",
+        "http3",
+        "uplink",
+        "wget",
+        "pyodide",
+        "socks",
+    ]
+)
+"""Packages that are HTTP clients, or sockets."""
+
+VERBS = frozenset(
+    [
+        "get",
+        "post",
+        "put",
+        "patch",
+        "delete",
+        "head",
+        "request",
+        "urlopen",
+        "urlretrieve",
+        "Request",
+        "retrieve",
+        "fetch",
+        "open",
+        "stream",
+        "send",
+        "ws_connect",
+        "connect",
+        "HTTPSConnection",
+        "HTTPConnection",
+        "create_connection",
+        "sendto",
+        "getaddrinfo",
+        "gethostbyname",
+        "ServerProxy",
+        "download",
+        "getresponse",
+        "SSE",
+        "json_request",
+    ]
+)
+"""Functions of clients, by their last names."""
+
+CONNECTING = frozenset(name.partition(".")[0] for name in CONNECTORS)
+CONNECTED = frozenset(name.rpartition(".")[2] for name in CONNECTORS)
+"""The packages and the last names of ``CONNECTORS``."""
+
+
 def is_connector(target: str, name: str, roots: frozenset[str]) -> bool:
     """Whether the absolute name, or the last name in a module that uses some libraries, opens a connection."""
     return target in CONNECTORS or (name in METHODS and not roots.isdisjoint(METHODS[name].split()))
+
+
+def is_opening(target: str) -> bool:
+    """Whether an absolute name is a function of a client, or opens a connection."""
+    return target in CONNECTORS or is_client(target)
+
+
+def is_client(target: str) -> bool:
+    """Whether an absolute name is a function of a client."""
+    root, _, rest = target.partition(".")
+    return root in CLIENTS and rest.rpartition(".")[2] in VERBS

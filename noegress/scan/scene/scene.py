@@ -6,9 +6,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from noegress.finding import Place, When
+from noegress.scan.facts.clients import CLIENTS
 from noegress.scan.facts.facts import Call, Facts, Mention
 from noegress.scan.program.arguments import ArgumentFinder
 from noegress.scan.program.callgraph import CallGraph
@@ -17,12 +17,10 @@ from noegress.scan.program.module import Module, module_name, tail_of
 from noegress.scan.program.opt_in import OptIn
 from noegress.scan.program.program import Program
 from noegress.scan.readers.reading import parse_waiting
-from noegress.scan.scene.sites import CLIENTS, Site, SiteFinder
+from noegress.scan.scene.commands import Command, find_commands
+from noegress.scan.scene.sites import Site, SiteFinder
 from noegress.scan.scene.switches import SwitchFinder
 from noegress.scan.scene.vendors import VendorData, vendor_data
-
-if TYPE_CHECKING:
-    from noegress.scan.scene.commands import Command
 
 # folders whose classes run only when their user picks them
 _CHOSEN = re.compile(
@@ -114,8 +112,11 @@ class Scene:
         self._sending: dict[str, bool] = {}
         self._chosen: dict[str, bool] = {}
         self._names: dict[tuple[str, int], frozenset[str]] = {}
-        self.commands: list[Command] | None = None
-        """What ``noegress.scan.scene.commands`` found; None until it was asked."""
+
+    @cached_property
+    def commands(self) -> list[Command]:
+        """The calls that run a command, with its words."""
+        return list(find_commands(self.evaluator))
 
     @cached_property
     def sites(self) -> list[Site]:
