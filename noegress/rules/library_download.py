@@ -186,7 +186,7 @@ def _is_default(scene: Scene, module: Module, call: Call) -> bool:
     if not owner:
         return False
     name = module.facts.scopes[owner].name
-    if any(tail == name or name in written for tail, written in scene.made_defaults):
+    if any(tail == name or name in written for tail, written in scene.alternatives.made_defaults):
         return True
     return "default" in name.lower()
 

@@ -1,0 +1,164 @@
+"""Code of which its user picks one: a provider, a backend, a plugin among others in a folder of them, and which one is the default."""
+
+import itertools
+import re
+from functools import cached_property
+
+from noegress.scan.program.callgraph import CallGraph
+from noegress.scan.program.module import Module, module_name
+
+# folders whose classes run only when their user picks them
+_CHOSEN = re.compile(
+    r"(\A|(?<=/))(integrations?|callbacks?|contrib|plugins?|extractors?|providers?|document_loaders|presets|adapters|loggers?|backends?|vector_?stores?|llms?|connectors?|"
+    r"embeddings|embed|embedders?|chat_models|cross_encoders|retrievers|exporters?|instrumentations?|mcp|embedding_functions|llm_providers|tools|partners|community|hooks|readers|"
+    r"third_party|drivers|destinations|sources|toolkits?|skills|recipes|model_providers|auth_providers|rerankers?|utilities|document_compressors|graph_vectorstores|presets)(/|\Z)"
+)
+_PROVIDER = re.compile(r"(\A|_)(provider|backend|engine|type|kind|vendor|service)\Z")
+_NAMED_PROVIDER = re.compile(rb"\b(?:\w+_)?(?:provider|backend|engine)\b[^\n=]{0,40}=\s*[^\n\"']{0,40}[\"'](\w+)[\"']")
+_CONFIGURES = re.compile(r"(config|settings|factory|base|__init__)\w*\.py\Z")
+MANY = 6  # alternatives in a folder from which on one of them runs only when it is picked
+CATALOGUE = 60  # alternatives from which on a folder is a catalogue, whoever asks for one of them
+FEW = 2  # of them that one file may ask for without being their registry
+
+
+class Alternatives:
+    """Answers which files are one of many, by their folders, by who imports them and by what defaults name."""
+
+    def __init__(self, graph: CallGraph) -> None:
+        self.graph = graph
+        self.program = graph.program
+        self.evaluator = graph.evaluator
+        self._chosen: dict[str, bool] = {}
+
+    def is_chosen(self, path: str) -> bool:
+        """Whether the path says that its code runs only when it is picked: one of many in a folder of alternatives."""
+        if path not in self._chosen:
+            self._chosen[path] = (
+                self._is_one_of_many(path) and not self._is_default_choice(path) and not self._is_wanted(path)
+            )
+        return self._chosen[path]
+
+    def _is_one_of_many(self, path: str) -> bool:
+        folder, _ = self._alternative(path)
+        return bool(folder) and len(self._siblings.get(folder, ())) >= MANY
+
+    def _is_wanted(self, path: str) -> bool:
+        """Whether a module outside of the folder asks for this one alone: then it is a part and no alternative."""
+        folder, name = self._alternative(path)
+        siblings = self._siblings.get(folder, set())
+        if len(siblings) > CATALOGUE:
+            return False
+        last = folder.rstrip("/").rpartition("/")[2]
+        for other in self._importers.get((last, name), ()):
+            if not other.startswith(folder):
+                asked = {word for word in siblings if other in self._importers.get((last, word), ())}
+                if len(asked) <= FEW:
+                    return True
+        return False
+
+    @cached_property
+    def _importers(self) -> dict[tuple[str, str], set[str]]:
+        """By a package and a module in it, last names: the files whose import lines name both."""
+        found: dict[tuple[str, str], set[str]] = {}
+        for path, facts in self.program.files.items():
+            if path in self.program.aside:
+                continue
+            for word in facts.imports:
+                for pair in itertools.pairwise(word.split(".")):
+                    found.setdefault(pair, set()).add(path)
+        return found
+
+    def _alternative(self, path: str) -> tuple[str, str]:
+        """The folder of alternatives that a path lies in, and the name of the alternative."""
+        match = _CHOSEN.search(path, path.find("/") + 1)
+        folder = path[: match.end(2)] + "/" if match else ""
+        return folder, path[len(folder) :].partition("/")[0].removesuffix(".py")
+
+    @cached_property
+    def _siblings(self) -> dict[str, set[str]]:
+        """Of every folder of alternatives, what lies directly in it."""
+        found: dict[str, set[str]] = {}
+        for path in self.program.files:
+            folder, name = self._alternative(path)
+            named = bool(name) and not name.startswith("_") and name not in ("base", "utils", "factory")
+            if folder and named and path.endswith(".py"):
+                found.setdefault(folder, set()).add(name)
+        return found
+
+    def _is_default_choice(self, path: str) -> bool:
+        """Whether a default names the module: ``provider: str = "openai"`` and ``embeddings/openai.py``."""
+        return path.rpartition("/")[2].removesuffix(".py") in self._default_names
+
+    @cached_property
+    def _default_names(self) -> set[str]:
+        names = {
+            match[1].decode("utf-8", "surrogateescape")
+            for path, facts in self.program.files.items()
+            if facts.source
+            and path not in self.program.active_paths
+            and path not in self.program.aside
+            and any(word in facts.source for word in (b"provider", b"backend", b"engine"))
+            for match in _NAMED_PROVIDER.finditer(facts.source)
+        }
+        for module in self.program.active:
+            if self._is_one_of_many(module.path) and not _CONFIGURES.search(module.path):
+                continue
+            scopes = module.facts.scopes
+            for number, scope in enumerate(scopes):
+                for param, default in scope.params:
+                    if default is not None and _PROVIDER.search(param):
+                        names |= {value.text for value in self.evaluator.values(module, default, scope.parent)}
+                if scope.kind == "class":
+                    for name in module.bound_in(number):
+                        if _PROVIDER.search(name):
+                            first = module.bindings[number, name][0]
+                            names |= {value.text for value in self.evaluator.values(module, first.value, first.scope)}
+        return names
+
+    @cached_property
+    def made_defaults(self) -> list[tuple[object, str]]:
+        """The last name of what is called to make the default of a parameter, and all of it as text."""
+        return [
+            (function[-1], str(function))
+            for module in self.program.active
+            for scope in module.facts.scopes
+            for _, default in scope.params
+            if default is not None and default[0] == "c"
+            for function in (module.facts.calls[default[1]].function,)
+        ]
+
+    def is_chosen_at(self, module: Module, scope: int) -> bool:
+        """As ``is_chosen``, but not where a class or function called a default leads to the place."""
+        if not self.is_chosen(module.path):
+            return False
+        for used, outer, _ in self.graph.chain(module, scope, 4):
+            owner = used.class_of(outer)
+            names = f"{used.facts.scopes[outer].name} {used.facts.scopes[owner].name if owner else ''}"
+            if "default" in names.lower():
+                return False
+        return True
+
+    def is_vendors_alternative(self, path: str) -> bool:
+        """Whether a module is called after the kit that it uses, beside others that are called after theirs, and is no default."""
+        folder = path.rpartition("/")[0] + "/"
+        kit = self._kit_of(path)
+        if not kit or kit in self._default_names:
+            return False
+        beside = [
+            other for other in self.program.files if other.startswith(folder) and other.count("/") == path.count("/")
+        ]
+        if not {self._kit_of(other) for other in beside} - {kit, ""}:
+            return False
+        dotted = module_name(path)[0]
+        return not any(
+            dotted in module.references and not module.path.startswith(folder) for module in self.program.active
+        )
+
+    def _kit_of(self, path: str) -> str:
+        """The distribution outside that a module imports and is called after."""
+        stem = path.rpartition("/")[2].removesuffix(".py").replace("_", "")
+        roots = {word.partition(".")[0] for word in self.program.files[path].imports} - self.program.tops
+        for root in sorted(roots):
+            if len(root) > 3 and (root.replace("_", "") in stem or stem in root.split("_")):
+                return stem if stem in root.split("_") else root
+        return ""
