@@ -1,7 +1,7 @@
 """The structure of a zip archive, byte for byte: every entry read from both its headers, every byte accounted for.
 
-Longer than a module of ours should be, being a parser. ``zipfile`` hides what matters here: bytes between entries,
-overlaps, headers that contradict each other, all of which other readers resolve otherwise (APPNOTE 6.3.10).
+``zipfile`` hides what matters here: bytes between entries, overlaps, headers that contradict each other, all of which
+other readers resolve otherwise (APPNOTE 6.3.10).
 """
 
 import struct
@@ -11,13 +11,10 @@ from typing import BinaryIO
 
 from noegress.artifact.limits import Limits
 from noegress.artifact.problem import Notes, Unreadable
+from noegress.artifact.zip_end import MAX16, MAX32, exactly, find_directory
 
-_END = struct.Struct("<4s4H2LH")  # 4.3.16 end of central directory record
-_END64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14 zip64 end of central directory record
-_LOCATOR = struct.Struct("<4sLQL")  # 4.3.15 zip64 end of central directory locator
 _CENTRAL = struct.Struct("<4s6H3L5H2L")  # 4.3.12 central directory header
 _LOCAL = struct.Struct("<4s5H3L2H")  # 4.3.7 local file header
-_MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
 _ENCRYPTED, _DESCRIPTOR, _STRONG, _UTF8, _MASKED = 1, 1 << 3, 1 << 6, 1 << 11, 1 << 13  # 4.4.4
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075  # 4.5.3, 4.6.9
 STORED, DEFLATED = 0, 8
@@ -58,101 +55,14 @@ def read_directory(stream: BinaryIO, size: int, limits: Limits, notes: Notes) ->
 
     Raises ``Unreadable`` where the structure does not hold; what can be read regardless is noted.
     """
-    start, length, count = _find_directory(stream, size, notes)
+    start, length, count = find_directory(stream, size, notes)
     if count > limits.entries or length > limits.directory_bytes:
         raise Unreadable("limit-exceeded", f"holds {count} entries, more than are read")
     stream.seek(start)
-    entries = _read_central(_exactly(stream, length), notes)
+    entries = _read_central(exactly(stream, length), notes)
     if len(entries) != count:
         raise Unreadable("header-mismatch", f"says it holds {count} entries, its directory {len(entries)}")
     return _locate(stream, entries, start)
-
-
-def _exactly(stream: BinaryIO, length: int) -> bytes:
-    content = stream.read(length)
-    if len(content) != length:
-        raise Unreadable("unreadable", "ends in the middle of a header")
-    return content
-
-
-def _find_directory(stream: BinaryIO, size: int, notes: Notes) -> tuple[int, int, int]:
-    """Offset and length of the central directory, and the number of its entries."""
-    position, record = _find_end(stream, size)
-    _, disk, first_disk, here, count, length, start, comment = record
-    if comment:
-        notes.add("archive-comment", f"carries a comment of {comment} bytes")
-    if disk not in (0, _MAX16) or first_disk not in (0, _MAX16) or here != count:
-        raise Unreadable("unreadable", "is one part of an archive in several parts")
-    end = position
-    wide = _read_end64(stream, position)
-    if wide is not None:
-        end, wide_count, wide_length, wide_start = wide
-        agree = count in (_MAX16, wide_count) and length in (_MAX32, wide_length) and start in (_MAX32, wide_start)
-        if not agree:
-            raise Unreadable("header-mismatch", "has two end records that contradict each other")
-        if wide_count < _MAX16 and wide_length < _MAX32 and wide_start < _MAX32:
-            notes.add("zip64-needless", "ends in 64-bit records that its size does not need")
-        count, length, start = wide_count, wide_length, wide_start
-    elif _MAX32 in (length, start):
-        raise Unreadable("unreadable", "lacks the 64-bit end record that it refers to")
-    if start + length > end:
-        raise Unreadable("unreadable", "has a directory that lies outside the file")
-    if start + length < end:
-        raise Unreadable("hidden-data", f"has {end - start - length} bytes before the archive or behind its directory")
-    return start, length, count
-
-
-def _find_end(stream: BinaryIO, size: int) -> tuple[int, tuple[int, ...]]:
-    """The one end record whose comment ends with the file; readers that look for another one see another archive."""
-    window = min(size, _END.size + _MAX16)
-    stream.seek(size - window)
-    tail = _exactly(stream, window)
-    fits, strays, at = [], 0, tail.find(b"PK\x05\x06")
-    while at >= 0:
-        if at + _END.size <= window:
-            record = _END.unpack_from(tail, at)
-            if at + _END.size + record[-1] == window:
-                fits.append((size - window + at, record))
-            else:
-                strays += 1
-        at = tail.find(b"PK\x05\x06", at + 1)
-    if len(fits) > 1:
-        raise Unreadable("header-mismatch", "has more than one end record")
-    if fits:
-        return fits[0]
-    if strays and _has_directory_before(stream, size, tail):
-        raise Unreadable("hidden-data", "has bytes behind the end of the archive")
-    raise Unreadable("unreadable", "is no zip archive, or ends too early")
-
-
-def _has_directory_before(stream: BinaryIO, size: int, tail: bytes) -> bool:
-    """Whether the last stray end record belongs to an archive: the signature of a directory stands where it says."""
-    at = tail.rfind(b"PK\x05\x06")
-    if at + _END.size > len(tail):
-        return False
-    length, start = _END.unpack_from(tail, at)[5:7]
-    position = size - len(tail) + at
-    if length == 0 or start + length > position:
-        return False
-    stream.seek(position - length)
-    return stream.read(4) == b"PK\x01\x02"
-
-
-def _read_end64(stream: BinaryIO, end: int) -> tuple[int, int, int, int] | None:
-    """Offset of the zip64 end record, count, length and start of the directory; None without a locator."""
-    if end < _LOCATOR.size:
-        return None
-    stream.seek(end - _LOCATOR.size)
-    signature, disk, position, disks = _LOCATOR.unpack(_exactly(stream, _LOCATOR.size))
-    if signature != b"PK\x06\x07":
-        return None
-    if disk != 0 or disks not in (0, 1) or position + _END64.size > end - _LOCATOR.size:
-        raise Unreadable("unreadable", "has a 64-bit end record that lies outside the file")
-    stream.seek(position)
-    record = _END64.unpack(_exactly(stream, _END64.size))
-    if record[0] != b"PK\x06\x06" or position + 12 + record[1] != end - _LOCATOR.size or record[6] != record[7]:
-        raise Unreadable("header-mismatch", "has a 64-bit end record that is not where it should be")
-    return position, record[7], record[8], record[9]
 
 
 def _read_central(content: bytes, notes: Notes) -> list[Entry]:
@@ -180,10 +90,10 @@ def _central_entry(fields: tuple[int, ...], raw_name: bytes, extra: bytes, notes
     blocks = _extra_blocks(extra, name)
     sizes = {"size": fields[9], "packed": fields[8], "header": fields[16]}
     is_zip64 = _widen(sizes, blocks.get(_ZIP64), name)
-    if is_zip64 and max(sizes.values()) < _MAX32:
+    if is_zip64 and max(sizes.values()) < MAX32:
         notes.add("zip64-needless", "has 64-bit fields that its size does not need", file=name)
     _check_unicode_path(blocks.get(_UNICODE_PATH), raw_name, name, notes)
-    if fields[13] not in (0, _MAX16):
+    if fields[13] not in (0, MAX16):
         raise Unreadable("unreadable", "is one part of an archive in several parts")
     is_unix = made_by >> 8 == 3  # 4.4.2.2
     return Entry(
@@ -233,7 +143,7 @@ def _widen(sizes: dict[str, int], block: bytes | None, name: str) -> bool:
         return True  # Bazel writes both widths, with the same values
     at = 0
     for key, value in sizes.items():
-        if value == _MAX32:
+        if value == MAX32:
             if at + 8 > len(block):
                 raise Unreadable("header-mismatch", f"has a 64-bit field that is too short at {name!r}")
             (sizes[key],) = struct.unpack_from("<Q", block, at)
@@ -272,12 +182,12 @@ def _locate(stream: BinaryIO, entries: list[Entry], directory: int) -> list[Entr
 def _read_local(stream: BinaryIO, entry: Entry) -> tuple[int, int]:
     """Where the content begins and ends; raises ``Unreadable`` if the local header says anything else."""
     stream.seek(entry.header)
-    fields = _LOCAL.unpack(_exactly(stream, _LOCAL.size))
+    fields = _LOCAL.unpack(exactly(stream, _LOCAL.size))
     signature, _version, flags, method, _time, _date, crc, packed, size, name_length, extra_length = fields
     if signature != b"PK\x03\x04":
         raise Unreadable("header-mismatch", f"has no local header at {entry.name!r}")
-    raw_name = _exactly(stream, name_length)
-    blocks = _extra_blocks(_exactly(stream, extra_length), entry.name) if extra_length else {}
+    raw_name = exactly(stream, name_length)
+    blocks = _extra_blocks(exactly(stream, extra_length), entry.name) if extra_length else {}
     sizes = {"size": size, "packed": packed}
     if _ZIP64 in blocks:
         _widen(sizes, blocks[_ZIP64], entry.name)
@@ -297,7 +207,7 @@ def _descriptor_length(stream: BinaryIO, entry: Entry, end: int, directory: int)
         return 0
     stream.seek(end)
     content = stream.read(min(24, directory - end))
-    narrow, wide = min(entry.packed, _MAX32), min(entry.size, _MAX32)
+    narrow, wide = min(entry.packed, MAX32), min(entry.size, MAX32)
     forms = [struct.pack("<3L", entry.crc, narrow, wide), struct.pack("<LQQ", entry.crc, entry.packed, entry.size)]
     for form in forms[::-1] if entry.is_zip64 else forms:
         for candidate in (b"PK\x07\x08" + form, form):
