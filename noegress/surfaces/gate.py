@@ -153,6 +153,8 @@ def _project(inspection: Inspection) -> Iterator[Violation]:
     except TooManyFilesError as error:
         problem = f"{inspection.directory} holds more than {MAX_FILES} files"
         raise UsageError(problem, fix="name the project's own directory") from error
-    for judge, path in dict.fromkeys(inspection.mentioned):
-        if (judge, Path(os.path.normpath(path))) not in judged:
+    for judge, path in inspection.mentioned:  # what is judged here may name further ones
+        normal = Path(os.path.normpath(path))
+        if (judge, normal) not in judged:
+            judged.add((judge, normal))
             yield from judge(inspection, path)

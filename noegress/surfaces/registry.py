@@ -15,10 +15,13 @@ from noegress.surfaces.locks.pylock import pylock_violations
 from noegress.surfaces.locks.uv_lock import uv_lock_violations
 from noegress.surfaces.scripts.build_code import build_code_violations, is_build_code
 from noegress.surfaces.scripts.manifests import is_manifest, manifest_violations
+from noegress.surfaces.scripts.notebook import is_notebook, notebook_violations
 from noegress.surfaces.scripts.pipelines import is_pipeline, pipeline_violations
 from noegress.surfaces.scripts.python_calls import is_task_file, python_violations
+from noegress.surfaces.scripts.script_text import is_template, template_violations
 from noegress.surfaces.scripts.scripts import is_script, script_violations
 from noegress.surfaces.scripts.starlark import build_file_violations, is_build_file
+from noegress.surfaces.tools.apptainer import is_container_definition
 from noegress.surfaces.tools.buildout import buildout_violations, is_buildout_file
 from noegress.surfaces.tools.cmake import cmake_violations, is_cmake_file
 from noegress.surfaces.tools.hatch import hatch_file_violations
@@ -35,6 +38,7 @@ from noegress.surfaces.tools.task_tables import FILES as TASK_FILES
 from noegress.surfaces.tools.task_tables import task_file_violations
 from noegress.surfaces.tools.tox import tox_ini_violations, tox_toml_violations
 
+_SCRIPT_FOLDERS = ("scripts", "tools", "ci", ".ci", "bin", "dev", "hack", "build_tools", "devtools", ".github")
 _SCRIPT_LOCK = re.compile(r".*\.py\.lock")
 _BY_NAME: dict[str, Judge] = {
     "pyproject.toml": pyproject_violations,
@@ -77,6 +81,8 @@ ONLY_CHECKED: tuple[Judge, ...] = (
     cmake_violations,
     meson_violations,
     build_code_violations,
+    notebook_violations,
+    template_violations,
 )
 """What a build of the project reads none of."""
 
@@ -118,7 +124,7 @@ def _of_python(path: Path, directory: Path) -> tuple[Judge, ...]:
     found: list[Judge] = [script_metadata_violations]
     if path.name == "setup.py":
         found.append(setup_py_violations)
-    if is_task_file(path) and _is_at_the_top(path, directory):
+    if (is_task_file(path) and _is_at_the_top(path, directory)) or _is_a_developers(path):
         found.append(python_violations)
     if is_build_code(path, directory):
         found.append(build_code_violations)
@@ -138,9 +144,18 @@ def _of_text(path: Path, directory: Path) -> tuple[Judge, ...]:
         return (buildout_violations,)
     if is_cmake_file(path, directory):
         return (script_violations, cmake_violations)
-    if is_script(path):
+    if is_notebook(path):
+        return (notebook_violations,)
+    if is_template(path):
+        return (template_violations,)
+    if is_script(path) or is_container_definition(path):
         return (script_violations,)
     return (script_metadata_violations,) if not path.suffix and is_python_script(path) else ()
+
+
+def _is_a_developers(path: Path) -> bool:
+    """Whether a Python file lies among the scripts that people and pipelines start, and is no module of a package."""
+    return path.parent.name.lower() in _SCRIPT_FOLDERS and not (path.parent / "__init__.py").is_file()
 
 
 def _is_at_the_top(path: Path, directory: Path) -> bool:

@@ -16,7 +16,15 @@ _CONFIGURES: dict[str, Judge] = {
 }
 _MOUNTED = re.compile(r"(?P<file>[^:\s]+):/\S*/(?P<name>pip\.conf|uv\.toml)(?::\w+)?")
 _VARIABLES: dict[str, Judge] = {"PIP_CONFIG_FILE": pip_file_violations, "UV_CONFIG_FILE": uv_file_violations}
-_ENVIRONMENT = re.compile(r"--env-file[=\s]+[\"']?(?P<option>[\w./-]+)|^\s*(?:source|\.)\s+[\"']?(?P<sourced>[\w./-]+)")
+_ENVIRONMENT = re.compile(
+    r"--env-file[=\s]+[\"']?(?P<option>[\w./-]+)"
+    r"|(?:^|[;&|])\s*(?:source|\.|[-s]?include)\s+[\"']?(?P<sourced>[\w./-]+)"
+)
+_STARTED = re.compile(
+    r"\b(?:python[\d.]*|py|uv run|pipx run|(?:ba|da|z|k)?sh)\b[\"']?(?:\s+-[\w-]+)*\s+[\"']?"
+    r"(?P<file>[\w./-]*[\w-])(?![\w./-])"
+    r"|(?:^|[;&|]|\$\(\w+\))\s*[\"']?(?P<path>[\w.-]*/[\w./-]*[\w-])(?![\w./-])"
+)
 
 
 def put_files(text: str, configured: Sequence[tuple[str, str]]) -> Iterator[tuple[str, Judge]]:
@@ -43,3 +51,8 @@ def mounted_file(text: str) -> tuple[str, Judge] | None:
 def variable_files(text: str) -> list[str]:
     """The files of variables that a line sources, or hands to what it starts."""
     return [found["option"] or found["sourced"] for found in _ENVIRONMENT.finditer(text)]
+
+
+def started_files(text: str) -> list[str]:
+    """The files that a line hands to Python or to a shell, or starts by their paths."""
+    return [found["file"] or found["path"] for found in _STARTED.finditer(text)]

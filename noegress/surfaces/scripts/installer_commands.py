@@ -234,9 +234,15 @@ def _settings(
 
 
 def mention(inspection: Inspection, name: str, origin: Origin, judge: Judge) -> None:
-    """Leave a file of the project that a command names, from its root or from the script's folder, to the gate."""
-    folders = [inspection.directory, *([origin.file.parent] if isinstance(origin.file, Path) else [])]
-    if name and "://" not in name and "\0" not in name:
-        found = next((path for folder in folders if (path := folder / name).is_file() and inspection.holds(path)), None)
-        if found is not None:
-            inspection.mentioned.append((judge, found))
+    """Leave a file of the project that a command names to the gate."""
+    found = own_file(inspection, name, origin.file)
+    if found is not None:
+        inspection.mentioned.append((judge, found))
+
+
+def own_file(inspection: Inspection, name: str, script: Path | str) -> Path | None:
+    """The file of the project that a script names, from the project's root or from the script's own folder."""
+    if not name or "://" in name or "\0" in name:
+        return None
+    folders = [inspection.directory, *([script.parent] if isinstance(script, Path) else [])]
+    return next((path for folder in folders if (path := folder / name).is_file() and inspection.holds(path)), None)

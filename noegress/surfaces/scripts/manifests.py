@@ -13,7 +13,7 @@ from noegress.surfaces.judging.inspection import Inspection, Origin
 from noegress.surfaces.judging.places import PIP, Place, place_violations
 from noegress.surfaces.judging.violation import Violation, Weight
 from noegress.surfaces.scripts.built_folders import without_built
-from noegress.surfaces.scripts.commands import options_violations, text_violations
+from noegress.surfaces.scripts.commands import options_violations
 from noegress.surfaces.scripts.pipelines import (
     NAMES_OF_VARIABLES,
     SURFACE,
@@ -23,13 +23,15 @@ from noegress.surfaces.scripts.pipelines import (
     sequences,
     variables,
 )
+from noegress.surfaces.scripts.script_text import held_violations, line_violations
+from noegress.surfaces.scripts.scripts import mention_started
 from noegress.surfaces.syntax.script_variables import Literals
 from noegress.surfaces.syntax.shell_words import is_unknown, split_words
 from noegress.surfaces.syntax.yaml_document import Path as KeyPath
 from noegress.surfaces.syntax.yaml_document import Scalar
 
 _COMMAND = re.compile(
-    r"(.*[._-])?(run|runcmd|bootcmd|script|shell|commands?|cmd|args)|(build|install|start|pre|post)Command"
+    r"(.*[._-])?(run|runcmd|bootcmd|script|shell|commands?|cmd|args|sh|bash)|(build|install|start|pre|post)Command"
 )
 _OPTION = re.compile(r"--(extra-index-url|index-url|find-links|default-index)[=\s]+\S*://")
 _LISTS = (
@@ -45,6 +47,8 @@ _LISTS = (
 _REMOTE = re.compile(r"[\w.-]+\s*(\[[^]]*\])?\s*@\s*\S+://|(git|hg|svn|bzr)\+|\S+://\S+\.whl", re.IGNORECASE)
 _SAID = frozenset({"summary", "description", "title", "help", "label", "text", "comment", "usage", "notes"})
 """Keys of sentences for people."""
+_MAY_BE_AN_ADDRESS = re.compile(r"://|\$|\{\{")
+_MAX_DEFAULTS = 50  # files of variables that are read for one file of tasks
 _MODULE = re.compile(r"(ansible\.builtin\.)?pip")
 
 
@@ -56,7 +60,21 @@ def is_manifest(path: Path) -> bool:
 def manifest_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
     """What some YAML file hands to an installer; what else stands in it is nobody's command."""
     scalars, literals = read_document(path)
+    for file in _defaults(inspection, path):
+        for scalar in read_document(file)[0]:
+            literals.note(scalar.key, scalar.value)
     yield from without_built(inspection, flat_text(scalars), _manifest(inspection, path, scalars, literals))
+
+
+def _defaults(inspection: Inspection, path: Path) -> Iterator[Path]:
+    """Where Ansible keeps the values of a role's variables: its own folders, and those of the inventory."""
+    if path.parent.name in ("tasks", "handlers", "playbooks") or path.parent == inspection.directory:
+        folders = [path.parent.parent / name for name in ("defaults", "vars") if path.parent.name != "playbooks"]
+        folders += [inspection.directory / name for name in ("group_vars", "host_vars", "vars")]
+        for folder in folders:
+            if folder.is_dir() and inspection.holds(folder):
+                files = sorted(file for file in folder.rglob("*.y*ml") if file.is_file() and inspection.holds(file))
+                yield from files[:_MAX_DEFAULTS]
 
 
 def _manifest(inspection: Inspection, path: Path, scalars: list[Scalar], literals: Literals) -> Iterator[Violation]:
@@ -67,15 +85,17 @@ def _manifest(inspection: Inspection, path: Path, scalars: list[Scalar], literal
         for depth, step in enumerate(scalar.path):
             mappings.setdefault(scalar.path[:depth], set()).add(str(step))
     for scalar in scalars:
-        for reading in literals.readings(scalar.value) if "://" in scalar.value or "$" in scalar.value else ():
+        for reading in literals.readings(scalar.value) if _MAY_BE_AN_ADDRESS.search(scalar.value) else ():
             yield from _handed(inspection, path, scalar, reading, mappings)
-        if _COMMAND.fullmatch(scalar.key):
-            for number, text in command_lines(scalar):
-                origin = Origin(file=path, line=number, weight=Weight.WARNING)
-                for reading in literals.readings(text):
-                    yield from text_violations(inspection, reading.strip(), origin, surface=SURFACE)
+        if _COMMAND.fullmatch(scalar.key) or scalar.value.lstrip().startswith("#!"):
+            for line in command_lines(scalar):
+                origin = Origin(file=path, line=line.number, weight=Weight.WARNING)
+                mention_started(inspection, line.text, origin)
+                for reading in literals.readings(line.text):
+                    yield from line_violations(inspection, line, reading, origin, surface=SURFACE)
     commands = [scalar for scalar in scalars if _COMMAND.fullmatch(scalar.key)]
     yield from sequences(inspection, path, commands, are_options=False)
+    yield from held_violations(inspection, path, scalars, surface=SURFACE)
 
 
 def _handed(

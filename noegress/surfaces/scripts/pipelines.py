@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from noegress.surfaces.installers.requirements import line_violations, requirements_violations
+from noegress.surfaces.installers.requirements import line_violations as requirement_violations
+from noegress.surfaces.installers.requirements import requirements_violations
 from noegress.surfaces.judging.inspection import Inspection, Origin
 from noegress.surfaces.judging.places import place_of_variable
 from noegress.surfaces.judging.violation import Violation, Weight
@@ -13,16 +15,16 @@ from noegress.surfaces.scripts.commands import (
     build_argument_violations,
     is_index_option,
     options_violations,
-    text_violations,
     value_violations,
     words_violations,
 )
 from noegress.surfaces.scripts.handed_files import mounted_file
 from noegress.surfaces.scripts.index_logins import step_violations
 from noegress.surfaces.scripts.installer_commands import installer_of, mention
-from noegress.surfaces.scripts.scripts import script_violations
+from noegress.surfaces.scripts.script_text import held_violations, line_violations
+from noegress.surfaces.scripts.scripts import mention_started, script_violations
 from noegress.surfaces.syntax.document import UnreadableError, read_text
-from noegress.surfaces.syntax.script_lines import logical_lines
+from noegress.surfaces.syntax.script_lines import Line, logical_lines
 from noegress.surfaces.syntax.script_variables import Literals
 from noegress.surfaces.syntax.shell_words import assignment, split_words
 from noegress.surfaces.syntax.yaml_document import Path as KeyPath
@@ -72,12 +74,14 @@ def pipeline_violations(inspection: Inspection, path: Path) -> Iterator[Violatio
 def _pipeline(inspection: Inspection, path: Path, scalars: list[Scalar], literals: Literals) -> Iterator[Violation]:
     for scalar in scalars:
         if scalar.key.lower() not in _PROSE:
-            for number, text in command_lines(scalar):
-                origin = Origin(file=path, line=number, weight=Weight.WARNING)
-                for reading in literals.readings(text):
-                    yield from _command(inspection, scalar, reading, origin)
+            for line in command_lines(scalar):
+                origin = Origin(file=path, line=line.number, weight=Weight.WARNING)
+                mention_started(inspection, line.text, origin)
+                for reading in literals.readings(line.text):
+                    yield from _command(inspection, scalar, replace(line, text=reading), origin)
     yield from variables(inspection, path, scalars, literals)
     yield from sequences(inspection, path, scalars)
+    yield from held_violations(inspection, path, scalars, surface=SURFACE)
     yield from step_violations(inspection, path, scalars, surface=SURFACE)
 
 
@@ -93,28 +97,28 @@ def read_document(path: Path) -> tuple[list[Scalar], Literals]:
     except UnreadableError:
         scalars = []  # no tool of ours reads it: a pipeline in another encoding is no statement about an index
     literals = Literals()
+    names = {scalar.path[:-1]: scalar.value for scalar in scalars if scalar.key.lower() in NAMES_OF_VARIABLES}
     for scalar in scalars:
         is_nested = scalar.key.lower() in _VALUES and len(scalar.path) > 1
-        literals.note(str(scalar.path[-2]) if is_nested else scalar.key, scalar.value)
+        literals.note(names.get(scalar.path[:-1], str(scalar.path[-2])) if is_nested else scalar.key, scalar.value)
     return scalars, literals
 
 
-def command_lines(scalar: Scalar) -> list[tuple[int, str]]:
-    """The logical lines of a scalar, each with its line in the file."""
-    if len(scalar.lines) == 1:
-        number, text = scalar.lines[0]
-        return [(number, line.text) for line in logical_lines(text) if not line.is_configuration]
-    start = scalar.line
+def command_lines(scalar: Scalar) -> list[Line]:
+    """The logical lines of a scalar, numbered as in the file."""
     text = "\n".join(text for _, text in scalar.lines)
     numbers = [number for number, _ in scalar.lines]
-    return [(numbers[min(line.number, len(numbers)) - 1] or start, line.text) for line in logical_lines(text)]
+    return [
+        replace(line, number=numbers[min(line.number, len(numbers)) - 1] or scalar.line) for line in logical_lines(text)
+    ]
 
 
-def _command(inspection: Inspection, scalar: Scalar, text: str, origin: Origin) -> Iterator[Violation]:
+def _command(inspection: Inspection, scalar: Scalar, line: Line, origin: Origin) -> Iterator[Violation]:
+    text = line.text
     if mounted := mounted_file(text):
         mention(inspection, mounted[0], origin, mounted[1])
     if _REQUIREMENTS in scalar.path:
-        yield from line_violations(inspection, text, origin, base=inspection.directory, surface=SURFACE)
+        yield from requirement_violations(inspection, text, origin, base=inspection.directory, surface=SURFACE)
     elif is_index_option(text):
         yield from options_violations(inspection, split_words(text), origin, surface=SURFACE)
     elif scalar.key.lower() in _ENVIRONMENT_FILES or (scalar.key == "path" and _ENVIRONMENT_FILES & set(scalar.path)):
@@ -124,7 +128,7 @@ def _command(inspection: Inspection, scalar: Scalar, text: str, origin: Origin) 
         if "\0" not in text and file.is_file() and inspection.holds(file):
             inspection.mentioned.append((requirements_violations, file))
     else:
-        yield from text_violations(inspection, text.strip(), origin, surface=SURFACE)
+        yield from line_violations(inspection, line, text, origin, surface=SURFACE)
 
 
 def variables(inspection: Inspection, path: Path, scalars: list[Scalar], literals: Literals) -> Iterator[Violation]:

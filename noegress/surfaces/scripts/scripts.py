@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from itertools import takewhile
 from pathlib import Path
 
 from noegress.surfaces.judging.inspection import Inspection, Origin
@@ -10,12 +9,13 @@ from noegress.surfaces.judging.places import place_of_variable
 from noegress.surfaces.judging.violation import Violation, Weight
 from noegress.surfaces.scripts.built_folders import without_built
 from noegress.surfaces.scripts.commands import text_violations, value_violations
-from noegress.surfaces.scripts.handed_files import put_files, variable_files
-from noegress.surfaces.scripts.installer_commands import mention
+from noegress.surfaces.scripts.handed_files import put_files, started_files, variable_files
+from noegress.surfaces.scripts.installer_commands import mention, own_file
+from noegress.surfaces.scripts.python_calls import python_violations
+from noegress.surfaces.scripts.script_text import line_violations
 from noegress.surfaces.syntax.document import UnreadableError, read_text
-from noegress.surfaces.syntax.script_lines import CONFIGURATION, Line, is_talk, logical_lines, without_comments
+from noegress.surfaces.syntax.script_lines import Line, is_talk, logical_lines, without_comments
 from noegress.surfaces.syntax.script_variables import Literals
-from noegress.surfaces.syntax.shell_words import is_unknown, simple_commands
 
 SURFACE = "script"
 _NAMES = re.compile(
@@ -42,9 +42,6 @@ _CALLED = re.compile(
     r"(?P<quote>'''|\"\"\"|'|\")(?P<text>.+?)(?P=quote)"
 )
 _PAIR = re.compile(r"[\"']([A-Za-z_]\w*)=([^\"']+)[\"']")
-_SETTING = re.compile(
-    r"(?:(?<![\w-])|(?<=\\n))((?:extra[-_])?index[-_]url|find[-_]links|url)\s*[=:]\s*[\"']?(?P<value>[^\s\"'\\]+)"
-)
 _HOST_LANGUAGES = (".groovy", ".jenkinsfile", ".hcl", ".tf", ".kts")
 
 
@@ -69,7 +66,7 @@ def _script(inspection: Inspection, path: Path, text: str) -> Iterator[Violation
     lines = list(logical_lines(without_comments(text) if is_hosted else text, continuation=_continuation(path)))
     literals = Literals()
     assigned = [pair for line in lines for pair in _assigned(line.text)]
-    for name, value in assigned:
+    for name, value in [*assigned, *_sourced(inspection, path, lines)]:
         literals.note(name, value)
     for line in lines:
         origin = Origin(file=path, line=line.number, weight=Weight.WARNING)
@@ -79,8 +76,37 @@ def _script(inspection: Inspection, path: Path, text: str) -> Iterator[Violation
             mention(inspection, file, origin, judge)
         for file in variable_files(line.text):
             mention(inspection, file, origin, script_violations)
+        mention_started(inspection, line.text, origin)
         for reading in literals.readings(line.text):
-            yield from _line(inspection, line, reading, origin, is_hosted=is_hosted)
+            yield from line_violations(inspection, line, reading, origin, surface=SURFACE)
+            if is_hosted and not line.is_configuration:
+                yield from _hosted(inspection, reading, origin)
+
+
+def mention_started(inspection: Inspection, text: str, origin: Origin) -> None:
+    """Leave the Python files and the shell scripts that a line starts to the gate."""
+    for name in started_files(text):
+        file = own_file(inspection, name, origin.file)
+        if file is not None and file.suffix == ".py":
+            inspection.mentioned.append((python_violations, file))
+        elif file is not None and not file.suffix:
+            inspection.mentioned.append((script_violations, file))
+
+
+def _sourced(inspection: Inspection, path: Path, lines: list[Line]) -> Iterator[tuple[str, str]]:
+    """The variables of the files that a script sources, or a Makefile includes."""
+    for name in (name for line in lines for name in variable_files(line.text)):
+        file = own_file(inspection, name, path)
+        if file is not None and file != path:
+            yield from _pairs(file)
+
+
+def _pairs(path: Path) -> list[tuple[str, str]]:
+    try:
+        lines = list(logical_lines(read_text(path), continuation=_continuation(path)))
+    except UnreadableError:
+        return []
+    return [pair for line in lines for pair in _assigned(line.text)]
 
 
 def _assigned(text: str) -> list[tuple[str, str]]:
@@ -106,49 +132,12 @@ def _assignments(line: Line, literals: Literals) -> Iterator[tuple[str, str]]:
         yield name, value.strip("\"'")
 
 
-def _line(inspection: Inspection, line: Line, text: str, origin: Origin, *, is_hosted: bool) -> Iterator[Violation]:
-    if line.is_configuration or (CONFIGURATION.search(text) and re.search(r">|\btee\b", text)):
-        yield from _configuration(inspection, text, origin)
-    if line.is_configuration:
-        return
-    if is_hosted:
-        yield from _hosted(inspection, text, origin)
-    yield from text_violations(inspection, text.strip(), origin, surface=SURFACE)
-
-
 def _hosted(inspection: Inspection, text: str, origin: Origin) -> Iterator[Violation]:
     """Commands and variables in the strings of another language: a Jenkinsfile, a Vagrantfile."""
     for called in _CALLED.finditer(text):
         yield from text_violations(inspection, called["text"], origin, surface=SURFACE)
     for name, value in _PAIR.findall(text):
         yield from value_violations(inspection, name, value, origin, surface=SURFACE)
-
-
-def _configuration(inspection: Inspection, text: str, origin: Origin) -> Iterator[Violation]:
-    """A line of pip.conf or uv.toml that a script writes."""
-    for found in _SETTING.finditer(_printed(text)):
-        if not is_unknown(found["value"]):
-            fix = f"write {inspection.mirror.url} there"
-            yield from inspection.index(SURFACE, origin, url=found["value"], text=found[0], fix=fix)
-
-
-def _printed(text: str) -> str:
-    """What a ``printf`` of the line prints, its words put in; the line itself where it prints nothing so."""
-    for words in simple_commands(text) if "printf" in text and "%s" in text else ():
-        form, *values = words[words.index("printf") + 1 :] if "printf" in words else [""]
-        holes = form.count("%s")
-        values = list(takewhile(lambda value: ">" not in value, values))
-        # it begins anew as long as there are words
-        rounds = [values[start : start + holes] for start in range(0, len(values), holes)] if holes else []
-        if rounds:
-            return "\n".join(_filled(form, each) for each in rounds)
-    return text
-
-
-def _filled(form: str, values: list[str]) -> str:
-    for value in values:
-        form = form.replace("%s", value, 1)
-    return form.replace("%s", "$")
 
 
 def _continuation(path: Path) -> str:
