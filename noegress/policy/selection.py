@@ -34,9 +34,13 @@ class Selection:
 
     def matches(self, project: str, version: Version | None) -> bool:
         """Whether it selects a version; one that cannot be parsed is selected by no specifier."""
-        if not fnmatch.fnmatchcase(canonicalize_name(project), self.pattern):
+        if not self.names(project):
             return False
         return not self.versions or (version is not None and self.versions.contains(version, prereleases=True))
+
+    def names(self, project: str) -> bool:
+        """Whether it is about a project, be it all of its versions or some."""
+        return fnmatch.fnmatchcase(canonicalize_name(project), self.pattern)
 
     def __str__(self) -> str:
         return f"{self.pattern}{self.versions}"

@@ -40,7 +40,7 @@ def upstream() -> Iterator[Index]:
 
 @pytest.fixture(scope="module")
 def served(upstream: Index, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    policy = '[admission]\ndeny = ["reason-denied"]\nprivate = ["acme-*"]\n'
+    policy = '[admission]\ndeny = ["reason-denied", "never-*", "some-times<2"]\nprivate = ["acme-*"]\n'
     with serving(make_mirror(tmp_path_factory.mktemp("reasons") / "dir", upstream.url, policy)) as served:
         yield served
 
@@ -74,8 +74,21 @@ def test_a_version_that_does_not_exist_names_the_newest(served: Served) -> None:
 
 
 def test_what_is_unknown_or_private_says_how_it_gets_in(served: Served) -> None:
-    assert "noegress mirror admit never-heard-of" in served.command("explain", "never-heard-of").stdout
+    assert "noegress mirror admit not-heard-of" in served.command("explain", "not-heard-of").stdout
     assert "private and never comes from upstream" in served.command("explain", "acme-tool").stdout
+
+
+def test_a_name_that_the_policy_denies_says_so_before_anybody_asked_for_it(served: Served) -> None:
+    assert "never-asked: the policy denies never-*" in served.command("explain", "never-asked").stdout
+    assert "the policy denies never-*" in served.notice("never-asked").reason
+    assert "noegress mirror admit some-times" in served.command("explain", "some-times").stdout
+
+
+def test_a_name_that_an_allow_list_leaves_out_says_so(upstream: Index, tmp_path: Path) -> None:
+    folder = make_mirror(tmp_path / "dir", upstream.url, '[admission]\nallow = ["reason-*", "some-times<2"]\n')
+    with serving(folder) as served:
+        assert "allow list does not name other" in served.command("explain", "other").stdout
+        assert "allow list" not in served.command("explain", "some-times").stdout
 
 
 def test_a_refusal_by_category_and_a_revocation_tell_the_command_that_undoes_them(

@@ -15,6 +15,7 @@ from packaging.utils import NormalizedName
 from devpi_noegress.admission.catalogue import CataloguePublisher
 from devpi_noegress.admission.evidence import to_json
 from devpi_noegress.admission.flights import landed
+from devpi_noegress.admission.gates import against_name
 from devpi_noegress.admission.pipeline import Admissions
 from devpi_noegress.admission.policy_in_force import PolicyHolder, PolicyInForce
 from devpi_noegress.admission.rejudge import facts_of, rejudge, settle
@@ -102,6 +103,8 @@ class Mirror:
             return (
                 f"{name} is private and never comes from upstream; it is admitted with noegress mirror admit FILE.whl"
             )
+        if reason := against_name(name, self.policy.admission):
+            return f"{name}: {reason}; nothing of it is admitted unless the mirror's operator changes that"
         return f"{name} was not admitted; ask the mirror's operator for noegress mirror admit {name}"
 
     def provenance(self, file: IndexFile, *, may_ask: bool) -> bytes | None:

@@ -44,6 +44,18 @@ def objections(
     return tuple(found)
 
 
+def against_name(project: str, admission: Admission) -> str:
+    """What the policy has against every release of a project, known here or not; empty where it has nothing."""
+    if admission.is_private(project):
+        return ""
+    denied = next((each for each in admission.deny if not each.versions and each.matches(project, None)), None)
+    if denied is not None:
+        return f"the policy denies {denied}"
+    if admission.allow and not any(each.names(project) for each in admission.allow):
+        return f"the policy's allow list does not name {project}"
+    return ""
+
+
 def verdict_of(found: tuple[Objection, ...]) -> Verdict:
     """Refused before undecided before admitted."""
     verdicts = {objection.verdict for objection in found}
