@@ -44,7 +44,17 @@ def test_a_candidate_is_listed_with_the_fields_of_its_specifications(clean: Publ
     assert file["size"] == len(clean.content)
     assert file["upload-time"] == "2020-01-01T00:00:00.000000Z"
     assert file["yanked"] is False
-    assert "core-metadata" in file
+    assert "core-metadata" not in file
+
+
+def test_a_candidate_has_metadata_where_a_digest_tells_it_from_a_refusal(mirror: Served, shared_index: Index) -> None:
+    """pdm takes the text of a refusal for metadata where none is told, and locks the release without dependencies."""
+    published = shared_index.publish("front-digest", "1.0", told={"core-metadata": {"sha256": "a" * 64}})
+    (file,) = mirror.page("front-digest")["files"]
+    assert file["core-metadata"] == {"sha256": "a" * 64}
+    assert mirror.get(mirror.file_path(published.content, published.filename)).status == 200
+    (file,) = mirror.page("front-digest")["files"]
+    assert file["core-metadata"]["sha256"] not in (None, "a" * 64)
 
 
 def test_an_admitted_file_tells_the_true_digest_of_its_metadata(admitted: str, mirror: Served) -> None:
@@ -184,6 +194,7 @@ def test_a_refused_version_stays_listed_as_yanked_with_the_reason(refused: Publi
     yanked = {file["filename"]: file["yanked"] for file in mirror.page("front-refused")["files"]}
     assert yanked["front_refused-1.0-py3-none-any.whl"] is False
     assert str(yanked[refused.filename]).startswith("Blocked by noegress: ")
+    assert not [file for file in mirror.page("front-refused")["files"] if file["yanked"] and "core-metadata" in file]
 
 
 def test_a_file_that_is_not_known_is_refused(mirror: Served) -> None:

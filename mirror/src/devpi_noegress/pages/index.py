@@ -81,7 +81,7 @@ def _file(entry: Entry, files: str) -> dict[str, Any]:
         told["size"] = file.size
     if file.upload_time is not None:
         told["upload-time"] = f"{file.upload_time:%Y-%m-%dT%H:%M:%S.%fZ}"
-    if file.filename.endswith(".whl"):
+    if _has_metadata(entry):
         digest = _metadata_digest(entry.record)
         # PEP 714: the old key ends pip 22.3 to 23.0 where it stands in JSON; in HTML it is harmless
         told["core-metadata"] = {"sha256": digest} if digest else True
@@ -97,7 +97,7 @@ def _anchor(entry: Entry, files: str) -> str:
         attributes.append(f'data-requires-python="{escape(file.requires_python)}"')
     if entry.yanked is not None:
         attributes.append(f'data-yanked="{escape(entry.yanked)}"')
-    if file.filename.endswith(".whl"):
+    if _has_metadata(entry):
         digest = _metadata_digest(entry.record)
         told = f"sha256={digest}" if digest else "true"
         attributes += [f'data-core-metadata="{told}"', f'data-dist-info-metadata="{told}"']
@@ -106,9 +106,19 @@ def _anchor(entry: Entry, files: str) -> str:
     return f"<a {' '.join(attributes)}>{escape(file.filename)}</a><br>"
 
 
+def _has_metadata(entry: Entry) -> bool:
+    """Whether a metadata file stands beside it, and of a candidate, which digest tells it from a refusal.
+
+    pdm takes whatever comes for metadata unless a digest was told, and locks a refused release without dependencies.
+    """
+    record = entry.record
+    is_told = record.state is State.ADMITTED or record.file.core_metadata is not None
+    return record.file.filename.endswith(".whl") and is_told and not entry.is_refused
+
+
 def _metadata_digest(record: Record) -> str | None:
-    """Of what we serve; what the upstream tells is no promise of ours."""
-    return record.metadata_sha256 if record.state is State.ADMITTED else None
+    """Of what we serve; of a candidate what its upstream tells, by which a refusal is known from a metadata file."""
+    return record.metadata_sha256 if record.state is State.ADMITTED else record.file.core_metadata
 
 
 def _provenance(record: Record, files: str) -> str | None:

@@ -1,7 +1,7 @@
 """What a project page lists (contract 2): admitted files, candidates on demand, refusals that explain themselves."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from devpi_noegress.admission.gates import Objection
@@ -19,6 +19,8 @@ class Entry:
     record: Record
     yanked: str | None
     """The reason, the index's own or ours; None where it is not yanked (PEP 592)."""
+    is_refused: bool = False
+    """Whether it stands there to explain itself: no byte of it, nor of its metadata, is to be had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ def list_project(
     """
 
     def refused(record: Record, reason: str) -> Entry:
-        return Entry(record=record, yanked=f"{BLOCKED}{reason}; see {page_of(record.file)}")
+        return Entry(record=record, yanked=f"{BLOCKED}{reason}; see {page_of(record.file)}", is_refused=True)
 
     entries: list[Entry] = []
     blocked: list[Entry] = []
@@ -76,7 +78,7 @@ def _explaining(blocked: list[Entry]) -> list[Entry]:
         return []
     newest = max(blocked, key=lambda entry: (entry.record.file.filename.endswith(".whl"), *_newness(entry)))
     rest = [entry for entry in blocked if entry is not newest]
-    return [Entry(record=newest.record, yanked=None), *rest]
+    return [replace(newest, yanked=None), *rest]
 
 
 def _newness(entry: Entry) -> tuple[object, ...]:

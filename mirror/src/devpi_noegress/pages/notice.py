@@ -21,7 +21,9 @@ def notice_page(name: NormalizedName) -> tuple[Project, Listing]:
     filename = f"{name.replace('-', '_')}{_ENDING}"
     file = IndexFile(project=name, version=VERSION, filename=filename, sha256=_NOTHING, url="")
     record = Record(file=file, state=State.KNOWN)
-    return Project(name=name, files={file.path: record}), Listing(entries=(Entry(record=record, yanked=None),))
+    return Project(name=name, files={file.path: record}), Listing(
+        entries=(Entry(record=record, yanked=None, is_refused=True),)
+    )
 
 
 def noticed_project(path: str) -> NormalizedName | None:
