@@ -152,8 +152,8 @@ def _program(inspection: Inspection, rest: list[str], origin: Origin, surface: s
             yield from command_violations(inspection, called, origin, surface=surface)
         elif " " in word and (re.fullmatch(r"-\w*c", previous) or program in _NESTING):
             yield from text_violations(inspection, word, origin, surface=surface)  # sh -c "…"
-    for position in range(len(rest)):
-        command = installer_of(rest[position:])
+    for position, word in enumerate(rest):
+        command = None if word.startswith("--") else installer_of(rest[position:])
         if command is not None:
             yield from command_violations(inspection, command, origin, surface=surface)
             return

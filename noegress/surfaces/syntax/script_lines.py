@@ -9,7 +9,10 @@ _BLOCK_COMMENT = re.compile(r"^[ \t]*/\*.*?\*/", re.DOTALL | re.MULTILINE)
 _HERE = re.compile(r"(?<!<)<<[-~]?\s*[\"']?([A-Za-z_]\w*)[\"']?")
 _SHELL = re.compile(r"\b(ba|da|z|k|a)?sh\b|^\s*run\s+<<|^\s*(su|ssh)\b", re.IGNORECASE)
 _WRITES = re.compile(r"\b(cat|tee)\b|^\s*copy\s", re.IGNORECASE)
-_TO_SHELL = re.compile(r"\|\s*(sudo\s+)?(ba|da|z)?sh\b|>\s*\S+\.(sh|bash|env)\b|>\s*\S*[Dd]ockerfile")
+_TO_SHELL = re.compile(
+    r"\|\s*(sudo\s+)?(ba|da|z)?sh\b|>\s*\S+\.(sh|bash|env)\b|>\s*\S*[Dd]ockerfile"
+    r"|\b(docker|podman|nerdctl|buildah)\b[^|]*\b(build|bud)\b"
+)
 CONFIGURATION = re.compile(
     r"\b(pip\.(conf|ini)|uv\.toml|pdm\.toml|condarc|pydistutils\.cfg)\b|\bpdm/config\.toml|requirements\S*\.txt"
 )

@@ -39,19 +39,41 @@ def cmake_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
         text = read_text(path)
     except UnreadableError:
         return  # CMake reads no such file either
-    text = _COMMENT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
+    if path.suffix == ".cmake" and _is_aside(inspection.directory / "CMakeLists.txt", path.stem):
+        return
     variables: dict[str, str] = {}
-    conditions: list[str] = []
-    for name, words in _calls(text):
+    for name, words, is_aside in _judged(text):
         plain = [word for _, word in words]
+        if name == "set" and len(plain) > 1:
+            variables[plain[0]] = plain[1]
+        elif not is_aside:
+            yield from _call(inspection, path, name, words, variables)
+
+
+def _judged(text: str) -> Iterator[tuple[str, list[tuple[int, str]], bool]]:
+    """Every command with its words, and whether it stands under a condition on tests, examples or documents."""
+    conditions: list[str] = []
+    for name, words in _calls(_COMMENT.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)):
         if name == "if":
-            conditions.append(" ".join(plain))
+            conditions.append(" ".join(word for _, word in words))
         elif name == "endif" and conditions:
             conditions.pop()
-        elif name == "set" and len(plain) > 1:
-            variables[plain[0]] = plain[1]
-        elif not any(_ASIDE.search(condition) for condition in conditions):
-            yield from _call(inspection, path, name, words, variables)
+        else:
+            yield name, words, any(_ASIDE.search(condition) for condition in conditions)
+
+
+def _is_aside(root: Path, module: str) -> bool:
+    """Whether the project's own CMakeLists.txt includes a module, and only for its tests and the like."""
+    try:
+        text = read_text(root)
+    except UnreadableError:
+        return False
+    included = [
+        is_aside
+        for name, words, is_aside in _judged(text)
+        if name == "include" and words and Path(words[0][1]).stem == module
+    ]
+    return bool(included) and all(included)
 
 
 def _calls(text: str) -> Iterator[tuple[str, list[tuple[int, str]]]]:
