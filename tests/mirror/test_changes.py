@@ -82,6 +82,15 @@ def test_what_is_not_known_cannot_be_revoked(own: Served) -> None:
     assert 'deny = ["never-heard-of-it"]' in done.stderr
 
 
+def test_a_version_that_is_not_known_cannot_be_revoked(own: Served, shared_index: Index) -> None:
+    path = admitted(own, shared_index, "change-versions")
+    done = own.command("revoke", "change-versions==9", "--reason", "mistyped")
+    assert (done.returncode, "no file of change-versions ==9 is known" in done.stderr) == (2, True)
+    assert 'deny = ["change-versions==9"]' in done.stderr
+    assert own.get(path).status == 200
+    assert own.command("rescan", "change-versoins").returncode == 2
+
+
 def test_a_rescan_tells_what_it_judged(own: Served, shared_index: Index) -> None:
     path = admitted(own, shared_index, "change-rescanned")
     done = own.command("rescan", "change-rescanned")

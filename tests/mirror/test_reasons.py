@@ -98,6 +98,7 @@ def test_a_refusal_by_category_and_a_revocation_tell_the_command_that_undoes_the
     upstream.publish("reason-good", "1.0")
     refused = served.command("admit", "reason-calls")
     assert refused.returncode == 1, refused.stdout
+    assert refused.stdout.splitlines()[-1] == "what can be done: noegress mirror explain reason-calls==1.0"
     told = served.command("explain", "reason-calls").stdout
     assert "fix: noegress mirror waive reason-calls --versions '==1.0' --category telemetry" in told
     day = (datetime.now(UTC) + timedelta(days=9)).date()
@@ -107,6 +108,8 @@ def test_a_refusal_by_category_and_a_revocation_tell_the_command_that_undoes_the
     assert served.command("admit", "reason-calls").returncode == 0
     assert served.command("admit", "reason-good").returncode == 0
     assert served.command("revoke", "reason-good", "--reason", "a stolen key").returncode == 0
+    again = served.command("admit", "reason-good")
+    assert "reason_good-1.0-py3-none-any.whl: revoked: a stolen key\n" in again.stdout
     told = served.command("explain", "reason-good").stdout
     assert "reason_good-1.0-py3-none-any.whl: revoked: a stolen key" in told
     assert "fix: noegress mirror restore reason-good==1.0 --reason" in told

@@ -98,7 +98,8 @@ def parse_target(text: str) -> Requirement:
         requirement = Requirement(text)
     except InvalidRequirement as error:
         raise UsageError(
-            f"{text!r} is no project: {error}", fix="write NAME or NAME==VERSION, or a file that exists"
+            f"{text!r} is no project: {str(error).splitlines()[0]}",
+            fix="write NAME or NAME==VERSION, or a file that exists",
         ) from error
     if requirement.url is not None:
         raise UsageError(f"{text!r} names a URL; a mirror admits from its upstream", fix=f"write {requirement.name}")

@@ -58,7 +58,8 @@ def _read(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", fix="name a requirements or lock file") from error
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"{path} cannot be read: {why}", fix="name a requirements or lock file") from error
 
 
 def _is_path(target: str) -> bool:

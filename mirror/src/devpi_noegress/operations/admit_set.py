@@ -11,7 +11,7 @@ from devpi_noegress.errors import MirrorError
 from devpi_noegress.files import Record, State
 from devpi_noegress.mirror import Mirror
 from devpi_noegress.operations.outcome import Outcome, Tell, without_decision
-from devpi_noegress.sets.obstacles import obstacle
+from devpi_noegress.sets.obstacles import obstacle, verdict_of
 from devpi_noegress.sets.requirement_files import RequirementSet, Wanted, parse_requirements
 from devpi_noegress.sets.resolution import resolve
 
@@ -99,7 +99,7 @@ def _resolved(
         bad = {path: record for path, record in now.items() if record.state is not State.ADMITTED}
         if not bad:
             return [*refused.values(), *lines], status
-        refused |= {path: f"{record.file.filename}: {record.state}: {record.reason}" for path, record in bad.items()}
+        refused |= {path: f"{record.file.filename}: {verdict_of(record)}" for path, record in bad.items()}
         tries = Counter(mirror.store.files[path].file.project for path in refused)
         hopeless = sorted(name for name, count in tries.items() if count >= _VERSIONS)
         if hopeless:
@@ -116,9 +116,9 @@ def _admit(mirror: Mirror, records: list[Record], tell: Tell) -> tuple[list[str]
         filename = flights[flight].file.filename
         try:
             record = flight.result()
-            line, found = f"{filename}: {record.state}", 0
+            line, found = f"{filename}: {verdict_of(record)}", 0
             if record.state is not State.ADMITTED:
-                line, found = f"{line}: {record.reason}", 3 if record.state is State.UNDECIDED else 1
+                found = 3 if record.state is State.UNDECIDED else 1
         except MirrorError as error:
             line, found = without_decision(filename, error)
         tell(f"[{done}/{len(flights)}] {line}")

@@ -29,7 +29,7 @@ def revoke(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome
     changes = [_change(record, State.REVOKED, reason) for record in chosen if record.state is not State.REVOKED]
     mirror.settle(changes)
     _log(mirror, "revoke", arguments, reason)
-    return Outcome(lines=_named(mirror, changes, "revoked") or ("nothing to revoke",), exit_status=0)
+    return Outcome(lines=_named(mirror, changes, "revoked") or ("it was revoked before",), exit_status=0)
 
 
 def restore(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcome:
@@ -44,6 +44,8 @@ def restore(mirror: Mirror, arguments: Mapping[str, Any], _tell: Tell) -> Outcom
 def rescan(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
     """Judge decided files anew from their bytes, after new rules; tells what changes its verdict."""
     names = {canonicalize_name(name) for name in arguments.get("names", ())}
+    if unknown := sorted(names - mirror.store.projects.keys()):
+        raise UsageError(f"{', '.join(unknown)}: not known to this mirror", fix="look at the spelling")
     decided = [
         record
         for record in list(mirror.store.files.values())
@@ -65,7 +67,7 @@ def rescan(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
         if after.state is not before.state:
             why = f": {after.reason}" if after.reason else ""
             changed.append(f"{before.file.filename}: {before.state} → {after.state}{why}")
-    _log(mirror, "rescan", {"target": " ".join(sorted(names)), **arguments}, f"{len(flights)} files")
+    _log(mirror, "rescan", {"target": " ".join(sorted(names)) or "everything", **arguments}, f"{len(flights)} files")
     return Outcome(
         lines=(*sorted(changed), f"{len(flights)} files judged anew, {len(changed)} to look at"), exit_status=0
     )
@@ -120,12 +122,18 @@ def _chosen(mirror: Mirror, target: Requirement) -> list[Record]:
             f"{name} is not known to this mirror",
             fix=f'to keep it out for good, write deny = ["{name}"] into the policy',
         )
-    return [
+    chosen = [
         record
         for record in project.files.values()
         if not record.is_replacement
         and (not target.specifier or target.specifier.contains(record.file.version, prereleases=True))
     ]
+    if not chosen:
+        raise UsageError(
+            f"no file of {name} {target.specifier} is known to this mirror",
+            fix=f'see noegress mirror explain {name}; to keep it out, write deny = ["{target}"] into the policy',
+        )
+    return chosen
 
 
 def _named(mirror: Mirror, changes: list[Change], state: str) -> tuple[str, ...]:

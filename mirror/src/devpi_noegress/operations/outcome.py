@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from devpi_noegress.errors import MirrorError, ObstacleError
+from devpi_noegress.files import Record, State
 
 Tell = Callable[[str], None]
 """Progress, one line; goes to the standard error of whoever asked."""
@@ -24,6 +26,13 @@ def without_decision(filename: str, error: MirrorError) -> tuple[str, int]:
     return (
         (f"{filename}: refused: {error.problem}", 1) if is_refused else (f"{filename}: undecided: {error.problem}", 3)
     )
+
+
+def explaining(flights: Iterable[Future[Record]]) -> list[str]:
+    """Where to read what can be done about what was not admitted: a command for each release."""
+    records = [flight.result() for flight in flights if flight.exception() is None]
+    refused = {f"{each.file.project}=={each.file.version}" for each in records if each.state is not State.ADMITTED}
+    return [f"what can be done: noegress mirror explain {release}" for release in sorted(refused)]
 
 
 def read_outcome(stream: Iterable[bytes], tell: Tell) -> Outcome | None:

@@ -16,7 +16,7 @@ from devpi_noegress.operations.carried import carried
 from devpi_noegress.operations.changes import history, import_advisories, rescan, restore, revoke, waive
 from devpi_noegress.operations.explain import explain
 from devpi_noegress.operations.local_file import local_file
-from devpi_noegress.operations.outcome import Outcome, Tell, without_decision
+from devpi_noegress.operations.outcome import Outcome, Tell, explaining, without_decision
 from devpi_noegress.operations.people import (
     decline,
     give_access,
@@ -28,7 +28,7 @@ from devpi_noegress.operations.people import (
 from devpi_noegress.operations.status import status
 from devpi_noegress.people.access import Role
 from devpi_noegress.people.request_book import RequestState
-from devpi_noegress.sets.obstacles import obstacle
+from devpi_noegress.sets.obstacles import obstacle, verdict_of
 from noegress.errors import NoegressError, UsageError
 
 
@@ -52,7 +52,8 @@ def admit(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
     admitted = sum(flight.exception() is None and flight.result().state is State.ADMITTED for flight in flights)
     subject, detail = " ".join((*files, *arguments["targets"])), f"{admitted} of {len(flights)} files admitted"
     mirror.audit.add(who=arguments["who"], action="admit", subject=subject, detail=detail)
-    return Outcome(lines=tuple(sorted([*lines, *landed])), exit_status=_worst(statuses | found))
+    lines = sorted([*lines, *landed])
+    return Outcome(lines=(*lines, *explaining(flights)), exit_status=_worst(statuses | found))
 
 
 def take(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
@@ -122,7 +123,7 @@ def _result(filename: str, flight: Future[Record]) -> tuple[str, int]:
     if record.state is State.ADMITTED:
         switches = f" with {record.kill_switches}" if record.kill_switches else ""
         return f"{filename}: admitted{switches}", 0
-    return f"{filename}: {record.state}: {record.reason}", 3 if record.state is State.UNDECIDED else 1
+    return f"{filename}: {verdict_of(record)}", 3 if record.state is State.UNDECIDED else 1
 
 
 def _worst(statuses: set[int]) -> int:
