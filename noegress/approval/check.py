@@ -12,6 +12,7 @@ from noegress.catalogue._tuf import Key, Root, Targets
 from noegress.catalogue.entry import CatalogueEntry
 from noegress.catalogue.keys import RoleKeys
 from noegress.catalogue.roles import APPROVER, REQUESTER
+from noegress.catalogue.signed_json import read_object
 
 _ANEW = "noegress approve request (without names: all of them), evidence, sign and file, then noegress bundle release"
 
@@ -114,9 +115,9 @@ def check_trail(content: bytes | None, released: Mapping[str, str], people: Peop
     approved: tuple[Approved, ...] = ()
     if content is not None:
         try:
-            documents = json.loads(content)["dossiers"]
+            documents = read_object(content)["dossiers"]
             approved = tuple(check_dossier(parse_dossier(document), people) for document in documents)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise ApprovalError(f"the trail of the release is broken: {error}", fix="propose it anew") from error
     known = frozenset[str]().union(*(item.summaries for item in approved))
     lost = sorted(set(released) - known)

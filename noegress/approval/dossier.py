@@ -21,6 +21,7 @@ from noegress.approval.statement import (
 )
 from noegress.catalogue._tuf import Signer
 from noegress.catalogue.entry import write_time
+from noegress.catalogue.signed_json import read_json
 from noegress.errors import UsageError
 
 FORMAT = 1
@@ -78,17 +79,17 @@ def request_files(subjects: Sequence[Subject], signer: Signer, *, reason: str, n
     return Dossier(request=sign_statement(subjects, REQUEST, predicate, signer))
 
 
-def parse_dossier(document: Mapping[str, object]) -> Dossier:
+def parse_dossier(document: object) -> Dossier:
     """The dossier of its document; ``ApprovalError`` for anything else."""
     known = document.get("format") if isinstance(document, Mapping) else None
-    if known != FORMAT or isinstance(known, bool):
+    if not isinstance(document, Mapping) or known != FORMAT or isinstance(known, bool):
         raise ApprovalError(f"is no dossier of format {FORMAT}", fix="name a file of noegress approve request")
     try:
         evidence, approvals = document["evidence"], document["approvals"]
         return Dossier(
             request=read_statement(document["request"], REQUEST),
-            evidence=tuple(read_statement(item, SUMMARY) for item in evidence),  # type: ignore[attr-defined]
-            approvals=tuple(read_statement(item, APPROVAL) for item in approvals),  # type: ignore[attr-defined]
+            evidence=tuple(read_statement(item, SUMMARY) for item in evidence),
+            approvals=tuple(read_statement(item, APPROVAL) for item in approvals),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ApprovalError(f"is no dossier: {error}", fix="name a file of noegress approve request") from error
@@ -99,11 +100,11 @@ def read_dossier(path: Path) -> Dossier:
     try:
         if path.stat().st_size > _BYTES:
             raise ApprovalError(f"{path} is longer than {_BYTES} bytes", fix="ask for fewer files at once")
-        document = json.loads(path.read_bytes())
+        document = read_json(path.read_bytes())
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error.strerror}", fix="name a file of noegress approve request"
         ) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ApprovalError(f"{path} is no dossier: {error}", fix="name a file of noegress approve request") from error
     return parse_dossier(document)

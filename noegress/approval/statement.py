@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from noegress.approval.error import ApprovalError
 from noegress.catalogue._tuf import Envelope, Key, Signer
+from noegress.catalogue.envelope import parse_envelope
 from noegress.catalogue.keys import signing_owners
+from noegress.catalogue.signed_json import read_object
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -75,13 +77,13 @@ def sign_statement(
 def read_statement(document: object, kind: str) -> Statement:
     """The statement of an envelope; ``ApprovalError`` for one of another kind or that cannot be used."""
     try:
-        envelope = Envelope.from_dict(dict(document))  # type: ignore[call-overload]
-        payload = json.loads(envelope.payload)
+        envelope = parse_envelope(document)
+        payload = read_object(envelope.payload)
         if (envelope.payload_type, payload["_type"], payload["predicateType"]) != (PAYLOAD_TYPE, STATEMENT, kind):
             raise ApprovalError(f"a statement is not of the kind {kind}", fix=_FIX)
         subjects = tuple(_subject(item) for item in payload["subject"])
         predicate = payload["predicate"]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ApprovalError(f"is no signed statement: {error}", fix=_FIX) from error
     if not subjects or not isinstance(predicate, dict):
         raise ApprovalError("a statement has no subject or no predicate", fix=_FIX)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from noegress.approval.check import check_entries, check_trail, people_of
 from noegress.bundle.manifest import BundleError, Manifest
-from noegress.bundle.volumes import check_index
+from noegress.bundle.volumes import Index, check_index
 from noegress.catalogue._tuf import Envelope, Metadata, Root, Targets, exceptions
 from noegress.catalogue.entry import CatalogueEntry
 from noegress.catalogue.keys import signing_owners
 from noegress.catalogue.roles import RELEASE, TRAIL
 from noegress.ceremony.ceremony import delegated_role
 from noegress.ceremony.install import check_signed
-from noegress.custody.checkpoint import Checkpoint, check_log, read_envelope, signers_of, verify_checkpoint
+from noegress.custody.checkpoint import Checkpoint, check_log, read_signed, signers_of, verify_checkpoint
 from noegress.custody.log import CustodyError, CustodyLog
 
 _EXPORT = "have it exported again"
@@ -36,7 +36,7 @@ class Authority:
         self._keys = keys
         self._holders = [keys[keyid] for keyid in self._role.keyids if keyid in keys]
 
-    def check_mirror(self, signed: Envelope, index: Envelope | None, manifest: Manifest) -> None:
+    def check_mirror(self, signed: Envelope, index: Index | None, manifest: Manifest) -> None:
         """Manifest and index are those of the mirror of this root."""
         online = [self._root.keys[keyid] for keyid in self._root.roles["timestamp"].keyids]
         if not signers_of(signed, online):
@@ -71,7 +71,7 @@ class Authority:
             check_log(log, Checkpoint(origin="", size=size, root=root))
         signed = self._state / "custody" / "checkpoint.json"
         before = previous / "custody" / "checkpoint.json" if previous is not None else None
-        known = Checkpoint.read(read_envelope(before.read_bytes()).payload) if before and before.is_file() else None
+        known = read_signed(before.read_bytes())[0] if before is not None and before.is_file() else None
         if not signed.is_file():
             if known is not None:
                 raise CustodyError("it carries no checkpoint of its log, and the one before did", fix=_CHECKPOINT)

@@ -11,11 +11,12 @@ from typing import BinaryIO
 
 from noegress.bundle.manifest import PAYLOAD_TYPE, BundleError, Manifest, Part, read_manifest
 from noegress.bundle.media import read_file
+from noegress.bundle.opened import opened_bundle
 from noegress.bundle.sbom import SBOM, bill_of_materials
-from noegress.bundle.stream import BundleStream, read_head
-from noegress.bundle.volumes import VolumeReader, read_index
+from noegress.bundle.stream import BundleStream
 from noegress.catalogue._tuf import Envelope, Metadata, Signer, Targets
 from noegress.catalogue.entry import CatalogueEntry
+from noegress.catalogue.envelope import read_envelope
 from noegress.catalogue.keys import signing_owners
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import ADMITTED, RELEASE, after
@@ -143,8 +144,8 @@ def _resumed(repository: CatalogueRepository, kept: Path, signer: Signer, files:
     """
     content = read_file(kept, limit=_PLAN_BYTES)
     try:
-        envelope = Envelope.from_dict(json.loads(content))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        envelope = read_envelope(content)
+    except ValueError as error:
         raise BundleError(f"{kept} is broken: {error}", fix=_OTHER) from error
     is_ours = signing_owners(envelope.signatures, [signer.public_key], envelope.pae())
     if envelope.payload_type != PAYLOAD_TYPE or not is_ours:
@@ -162,10 +163,8 @@ def _resumed(repository: CatalogueRepository, kept: Path, signer: Signer, files:
 
 def manifest_of(bundle: Path) -> Manifest:
     """The manifest of a bundle's folder, not verified: for ``--since``, where it only saves what need not be sent."""
-    _, volumes = read_index(bundle)
-    with VolumeReader(bundle, volumes) as reader:
-        envelope = read_head(reader)  # type: ignore[arg-type]
-    return read_manifest(Envelope.from_dict(json.loads(envelope)).payload)
+    with opened_bundle(bundle) as opened:
+        return opened.manifest
 
 
 def _metadata(
@@ -197,7 +196,7 @@ def _documents(state: CatalogueState, targets: Targets) -> Iterator[tuple[str, b
     for path, target in sorted(targets.targets.items()):
         if not path.startswith("files/"):
             file = state.target_file(target)
-            yield f"targets/{path.rpartition('/')[0]}/{file.name}", file.read_bytes()
+            yield f"targets/{path.rpartition('/')[0]}/{file.name}", state.document(target)
 
 
 def _sha256(path: Path) -> str:

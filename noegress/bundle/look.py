@@ -17,6 +17,7 @@ from noegress.bundle.store import ImportedStore
 from noegress.catalogue._tuf import Metadata, Root, Targets, Timestamp, exceptions
 from noegress.catalogue.entry import read_publication, write_time
 from noegress.catalogue.keys import signing_owners
+from noegress.catalogue.released import read_released
 from noegress.catalogue.roles import RELEASE, RELEASED_FILES, TRAIL
 from noegress.ceremony.ceremony import delegated_role
 
@@ -150,8 +151,8 @@ def _approvers(small: dict[str, bytes], targets: Targets, release: Targets) -> t
         path: small.get(f"targets/release/{target.hashes['sha256']}.{path.rpartition('/')[2]}")
         for path, target in release.targets.items()
     }
-    files = dict(json.loads(documents.get(RELEASED_FILES) or b'{"files": {}}')["files"])
-    approved = check_trail(documents.get(TRAIL), files, people)
+    listed = documents.get(RELEASED_FILES)
+    approved = check_trail(documents.get(TRAIL), read_released(listed) if listed is not None else {}, people)
     return tuple(sorted({owner for item in approved for owner in item.approvers}))
 
 

@@ -71,13 +71,13 @@ class Manifest:
 def read_manifest(content: bytes) -> Manifest:
     """The manifest of its document; ``BundleError`` for one that cannot be used."""
     try:
-        document = json.loads(content)
-        return _manifest(document)
+        manifest = _manifest(json.loads(content), content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BundleError(f"the manifest of the bundle is broken: {error}", fix="send the bundle again") from error
+    return manifest
 
 
-def _manifest(document: Mapping[str, object]) -> Manifest:
+def _manifest(document: Mapping[str, object], content: bytes) -> Manifest:
     if document["format"] != FORMAT or isinstance(document["format"], bool):
         raise ValueError(f"format {document['format']!r}; this noegress knows {FORMAT}")
     rows = document["parts"]
@@ -92,7 +92,10 @@ def _manifest(document: Mapping[str, object]) -> Manifest:
     base = str(document["base"])
     if base and not _SHA256.fullmatch(base):
         raise ValueError(f"base {base!r}")
-    return Manifest(created=read_time(str(document["created"])), base=base, parts=parts)
+    manifest = Manifest(created=read_time(str(document["created"])), base=base, parts=parts)
+    if manifest.to_bytes() != content:
+        raise ValueError("it is not written as noegress writes it")  # two readers could read two things
+    return manifest
 
 
 def _part(row: object) -> Part:

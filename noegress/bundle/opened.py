@@ -1,7 +1,6 @@
 """A bundle that was opened: a folder of volumes, an OCI layout, one file, or a stream that can only be read forward."""
 
 import io
-import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -13,8 +12,8 @@ from noegress.bundle import oci
 from noegress.bundle.manifest import PAYLOAD_TYPE, BundleError, read_manifest
 from noegress.bundle.media import open_file
 from noegress.bundle.stream import CHUNK, END, Extent, head_length, layout, padded, read_head
-from noegress.bundle.volumes import Volume, VolumeReader, read_index
-from noegress.catalogue._tuf import Envelope
+from noegress.bundle.volumes import Index, VolumeReader, read_index
+from noegress.catalogue.envelope import read_envelope
 from noegress.errors import UsageError
 
 SEND = "send it again"
@@ -23,7 +22,7 @@ SEND = "send it again"
 class Bundle(ABC):
     """A bundle that was opened; nothing of it is believed yet."""
 
-    index: Envelope | None = None
+    index: Index | None = None
     """The signed list of volumes, where it lies in a folder of them."""
     can_skip = True
     """Whether parts can be left out that are there already."""
@@ -31,8 +30,8 @@ class Bundle(ABC):
     def __init__(self, envelope: bytes) -> None:
         self.envelope = envelope
         try:
-            self.signed = Envelope.from_dict(json.loads(self.envelope))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            self.signed = read_envelope(self.envelope)
+        except ValueError as error:
             raise BundleError(f"the manifest of the bundle is broken: {error}", fix="send it again") from error
         if self.signed.payload_type != PAYLOAD_TYPE:
             raise BundleError("is no bundle: its manifest is signed as something else", fix="name a bundle")
@@ -74,7 +73,7 @@ class Bundle(ABC):
 class StreamBundle(Bundle):
     """A folder of volumes, one file, or a stream."""
 
-    def __init__(self, stream: BinaryIO, index: Envelope | None, volumes: VolumeReader | None) -> None:
+    def __init__(self, stream: BinaryIO, index: Index | None, volumes: VolumeReader | None) -> None:
         self._stream = stream
         self._volumes = volumes
         self.index = index
@@ -160,9 +159,9 @@ def opened_bundle(source: Path | BinaryIO) -> Iterator[Bundle]:
     elif oci.is_layout(source):
         yield LayoutBundle(source)
     elif source.is_dir():
-        index, volumes = read_index(source)
-        with VolumeReader(source, volumes) as reader:
-            yield _opened(index, reader, volumes)
+        index = read_index(source)
+        with VolumeReader(source, index.volumes) as reader:
+            yield _opened(index, reader)
     else:
         try:
             file = source.open("rb")
@@ -172,16 +171,16 @@ def opened_bundle(source: Path | BinaryIO) -> Iterator[Bundle]:
             yield StreamBundle(file, None, None)
 
 
-def _opened(index: Envelope, reader: VolumeReader, volumes: tuple[Volume, ...]) -> Bundle:
+def _opened(index: Index, reader: VolumeReader) -> Bundle:
     """A bundle of volumes; where its manifest is not the one of the index the damaged volumes are named."""
     problem, bundle = "the manifest is not the one of the index", None
     try:
         bundle = StreamBundle(io.BufferedReader(reader, CHUNK), index, reader)
-        if json.loads(index.payload).get("bundle") == bundle.manifest.id:
+        if index.bundle == bundle.manifest.id:
             return bundle
     except BundleError as error:
         problem = error.problem
-    names = ", ".join(volume.name for volume in volumes if not reader.is_whole(volume))
+    names = ", ".join(volume.name for volume in index.volumes if not reader.is_whole(volume))
     if bundle is None or names:
         raise BundleError(f"{problem}: damaged are {names}" if names else problem, fix=f"send {names or 'it'} again")
     return bundle

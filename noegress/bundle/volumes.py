@@ -15,7 +15,9 @@ from noegress.bundle.manifest import BundleError
 from noegress.bundle.media import open_file, read_file
 from noegress.bundle.stream import BundleStream
 from noegress.catalogue._tuf import Envelope, Key, Signer
+from noegress.catalogue.envelope import read_envelope
 from noegress.catalogue.keys import signing_owners
+from noegress.catalogue.signed_json import read_object
 from noegress.catalogue.storage import write_whole
 from noegress.errors import UsageError
 
@@ -34,6 +36,16 @@ class Volume:
     name: str
     length: int
     sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """The signed list of the volumes of one bundle."""
+
+    envelope: Envelope
+    bundle: str
+    """The id of its manifest."""
+    volumes: tuple[Volume, ...]
 
 
 def parse_size(text: str) -> int:
@@ -90,28 +102,29 @@ def write_index(folder: Path, volumes: tuple[Volume, ...], bundle: str, signer: 
     write_whole(folder / INDEX, json.dumps(envelope.to_dict()).encode())
 
 
-def read_index(folder: Path) -> tuple[Envelope, tuple[Volume, ...]]:
+def read_index(folder: Path) -> Index:
     """The index of a folder, not verified yet."""
     path = folder / INDEX
     try:
-        envelope = Envelope.from_dict(json.loads(read_file(path, limit=_INDEX_BYTES)))
-        document = json.loads(envelope.payload)
+        envelope = read_envelope(read_file(path, limit=_INDEX_BYTES))
+        document = read_object(envelope.payload)
         volumes = tuple(_volume(row, number) for number, row in enumerate(document["volumes"]))
+        bundle = str(document["bundle"])
     except OSError as error:
         raise BundleError(
             f"{folder} holds no complete bundle: {error}", fix="wait for the export, or name its folder"
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"{path} is broken: {error}", fix="send it again") from error
-    return envelope, volumes
+    return Index(envelope=envelope, bundle=bundle, volumes=volumes)
 
 
-def check_index(envelope: Envelope, bundle: str, key: Key) -> None:
+def check_index(index: Index, bundle: str, key: Key) -> None:
     """See that the index was signed by the mirror's key and is about this bundle."""
-    fix = "have the bundle exported again; somebody may have changed it on its way"
+    fix, envelope = "have the bundle exported again; somebody may have changed it on its way", index.envelope
     if envelope.payload_type != INDEX_TYPE or not signing_owners(envelope.signatures, [key], envelope.pae()):
         raise BundleError("the index of the volumes is not signed by the mirror", fix=fix)
-    if json.loads(envelope.payload).get("bundle") != bundle:
+    if index.bundle != bundle:
         raise BundleError("the index of the volumes is that of another bundle", fix=fix)
 
 
@@ -189,7 +202,7 @@ def _volume(row: object, number: int) -> Volume:
     if not isinstance(row, list):
         raise TypeError(f"a volume: {row!r}")
     name, length, sha256 = row
-    if name != f"bundle.{number:05d}" or not isinstance(length, int) or length < 1 or not isinstance(sha256, str):
+    if name != f"bundle.{number:05d}" or type(length) is not int or length < 1 or not isinstance(sha256, str):
         raise ValueError(f"a volume: {row!r}")
     return Volume(name=name, length=length, sha256=sha256)
 

@@ -42,6 +42,7 @@ try:
         Targets,
         Timestamp,
     )
+    from tuf.api.serialization import SerializationError
     from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 except ImportError as error:
     raise UsageError(
@@ -80,6 +81,7 @@ __all__ = [
     "Role",
     "Root",
     "SSlibKey",
+    "SerializationError",
     "Signature",
     "Signed",
     "Signer",

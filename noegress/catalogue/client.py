@@ -19,6 +19,7 @@ from noegress.catalogue.entry import Publication, read_publication
 from noegress.catalogue.error import CatalogueUndecidedError
 from noegress.catalogue.fetch import FolderFetcher, HttpFetcher
 from noegress.catalogue.refresh import check_age, check_holders, explained, holding, pinned_root, refreshed
+from noegress.catalogue.released import read_released
 from noegress.catalogue.roles import RELEASED_FILES, members_path, project_path
 from noegress.errors import UsageError
 from noegress.policy import Policy
@@ -164,8 +165,7 @@ class Catalogue:
             raise CatalogueUndecidedError(
                 "only released files count here, and no release was signed yet", fix="sign one: noegress bundle release"
             )
-        files = json.loads(content)["files"]
-        return {str(sha256): str(document) for sha256, document in files.items()}
+        return read_released(content)
 
     def _document(self, path: str) -> bytes | None:
         with holding(self._cache), explained(path):

@@ -22,6 +22,7 @@ from noegress.catalogue._tuf import (
     serialization,
 )
 from noegress.catalogue.public_key import WeakKeyError, public_number
+from noegress.catalogue.signed_json import read_object
 from noegress.catalogue.token import SCHEME, read_token, token_signer
 from noegress.errors import UsageError
 
@@ -148,15 +149,15 @@ def public_path(path: Path) -> Path:
 def read_public_key(path: Path) -> SSlibKey:
     """The public key of a ``.pub`` file."""
     try:
-        document = json.loads(path.read_bytes())
-        keyid = document.pop("keyid")
+        document = read_object(path.read_bytes())
+        keyid = str(document.pop("keyid"))
         key = AcceptableKey.from_dict(keyid, document)
         is_its_own = keyid == _keyid(key)
     except OSError as error:
         raise UsageError(
             f"{path}: cannot be read: {error.strerror}", fix="name the .pub file of a key; keep it beside its key"
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: is no public key: {error}", fix="name the .pub file beside a key") from error
     if not is_its_own:
         raise UsageError(

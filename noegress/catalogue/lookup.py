@@ -5,7 +5,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name, canonicalize_version
 
-from noegress.catalogue.entry import CatalogueEntry, Publication, read_publication
+from noegress.catalogue.entry import CatalogueEntry, Publication
 from noegress.catalogue.roles import Lifetimes, members_path
 from noegress.catalogue.state import CatalogueState
 from noegress.errors import UsageError
@@ -51,10 +51,10 @@ def listed_document(directory: Path, sha256: str) -> tuple[Publication, str] | N
     target = state.role(state.bins(snapshot).get_role_for_target(path), snapshot).signed.targets.get(path)
     if target is None:
         return None
-    return read_publication(state.target_file(target).read_bytes()), target.hashes["sha256"]
+    return state.publication(target), target.hashes["sha256"]
 
 
 def publications(state: CatalogueState) -> Iterator[Publication]:
     """Everything that is listed, one at a time: the members of all wheels together are large."""
     for _, target in state.documents(state.snapshot()):
-        yield read_publication(state.target_file(target).read_bytes())
+        yield state.publication(target)

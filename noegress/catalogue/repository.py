@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from noegress.catalogue._tuf import Metadata, Signer, Snapshot, TargetFile, Targets, Timestamp
-from noegress.catalogue.entry import Publication, publication_document, read_publication
+from noegress.catalogue.entry import Publication, publication_document
 from noegress.catalogue.keys import CatalogueKeys, RoleKeys
 from noegress.catalogue.lookup import publications
 from noegress.catalogue.roles import (
@@ -130,7 +130,7 @@ class CatalogueRepository:
         snapshot = self.state.snapshot()
         path = members_path(sha256)
         target = self.state.role(self.state.bins(snapshot).get_role_for_target(path), snapshot).signed.targets.get(path)
-        return None if target is None else read_publication(self.state.target_file(target).read_bytes())
+        return None if target is None else self.state.publication(target)
 
     def entries(self) -> list[Publication]:
         """Everything that is listed, members included; ``lookup.publications`` gives them one at a time."""
@@ -153,7 +153,7 @@ class CatalogueRepository:
             target = targets_for(members_path(sha256)).pop(members_path(sha256), None)
             targets_for(file_path(sha256)).pop(file_path(sha256), None)
             if target is not None:
-                listed = read_publication(self.state.target_file(target).read_bytes()).entry
+                listed = self.state.publication(target).entry
                 projects.setdefault(listed.project, {})[sha256] = None
         for sha256, publication in changes.items():
             entry, path = publication.entry, members_path(sha256)
@@ -182,7 +182,7 @@ class CatalogueRepository:
         path = project_path(project)
         listed: dict[str, dict[str, str] | None] = {}
         if path in targets:
-            listed = json.loads(self.state.target_file(targets[path]).read_bytes())["files"]
+            listed = json.loads(self.state.document(targets[path]))["files"]
         kept = {sha256: row for sha256, row in (listed | rows).items() if row is not None}
         if not kept:
             targets.pop(path, None)

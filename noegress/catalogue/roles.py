@@ -9,6 +9,7 @@ from noegress.catalogue._tuf import (
     Delegations,
     Metadata,
     Root,
+    SerializationError,
     Signer,
     Snapshot,
     SuccinctRoles,
@@ -145,6 +146,10 @@ def add_signature(
     """Sign metadata; what goes wrong with a key is told as whoever holds it told it, a token with its PIN above all."""
     try:
         metadata.sign(signer, append=True)
+    except SerializationError as error:
+        raise UsageError(
+            f"what is to be signed is no TUF metadata: {error}", fix="have it proposed anew: somebody changed it"
+        ) from error
     except exceptions.UnsignedMetadataError as error:
         if isinstance(error.__cause__, NoegressError):
             raise error.__cause__ from error

@@ -1,6 +1,7 @@
 """What a catalogue's folder holds now, and how it becomes something else: whole, or not at all."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -16,11 +17,15 @@ from noegress.catalogue._tuf import (
     TargetFile,
     Targets,
     Timestamp,
+    exceptions,
 )
-from noegress.catalogue.entry import write_time
+from noegress.catalogue.entry import Publication, read_publication, write_time
+from noegress.catalogue.public_key import WeakKeyError
 from noegress.catalogue.roles import ADMITTED, MEMBERS, SIGNED, Lifetimes, S, add_signature, after
 from noegress.catalogue.storage import METADATA, TARGETS, StorageError, write_durably, write_whole
 
+_RESTORE = "restore it from a backup"
+_ROOT = re.compile(r"[1-9]\d{0,8}\.root\.json")
 _GRACE_SECONDS = 3600
 """How long files of an earlier state stay for clients that are in the middle of a refresh."""
 
@@ -33,31 +38,33 @@ class CatalogueState:
         self.lifetimes = lifetimes
 
     def timestamp(self) -> Timestamp:
-        return Metadata[Timestamp].from_bytes(self._bytes(self.directory / METADATA / "timestamp.json")).signed
+        return self._load(Timestamp, self.directory / METADATA / "timestamp.json").signed
 
     def snapshot(self) -> Snapshot:
         path = self.metadata_path("snapshot", self.timestamp().snapshot_meta.version)
-        return Metadata[Snapshot].from_bytes(self._bytes(path)).signed
+        return self._load(Snapshot, path).signed
 
     def root(self) -> Metadata[Root]:
         """The newest root."""
-        return Metadata[Root].from_bytes(self._bytes(self.root_paths()[-1]))
+        return self._load(Root, self.root_paths()[-1])
 
     def root_paths(self) -> list[Path]:
         """Every root that ever was, the oldest first: clients walk from the one they pin."""
         paths = (self.directory / METADATA).glob("*.root.json")
-        found = sorted(paths, key=lambda path: int(path.name.partition(".")[0]))
+        found = sorted((path for path in paths if _ROOT.fullmatch(path.name)), key=lambda path: int(path.name[:-10]))
         return found or [self.metadata_path("root", 1)]
 
     def role(self, name: str, snapshot: Snapshot) -> Metadata[Targets]:
         """The targets role, a delegated one or a bin."""
-        version = snapshot.meta[f"{name}.json"].version
-        return Metadata[Targets].from_bytes(self._bytes(self.metadata_path(name, version)))
+        meta = snapshot.meta.get(f"{name}.json")
+        if meta is None:
+            raise StorageError(f"{self.directory}: its snapshot names no {name}", fix=_RESTORE)
+        return self._load(Targets, self.metadata_path(name, meta.version))
 
     def bins(self, snapshot: Snapshot) -> SuccinctRoles:
         delegations = self.role(ADMITTED, snapshot).signed.delegations
         if delegations is None or delegations.succinct_roles is None:
-            raise StorageError(f"{self.directory}: {ADMITTED} delegates no bins", fix="restore it from a backup")
+            raise StorageError(f"{self.directory}: {ADMITTED} delegates no bins", fix=_RESTORE)
         return delegations.succinct_roles
 
     def documents(self, snapshot: Snapshot) -> Iterator[tuple[str, TargetFile]]:
@@ -118,6 +125,32 @@ class CatalogueState:
         for path in (self.directory / TARGETS).glob("*/*"):
             if str(path) not in targets:
                 _remove_if_old(path, now)
+
+    def document(self, target: TargetFile) -> bytes:
+        """The bytes of a target that is kept here, checked against its digest."""
+        content = self._bytes(self.target_file(target))
+        try:
+            target.verify_length_and_hashes(content)
+        except exceptions.LengthOrHashMismatchError as error:
+            raise StorageError(f"{self.target_file(target)} is not what is listed: {error}", fix=_RESTORE) from error
+        return content
+
+    def publication(self, target: TargetFile) -> Publication:
+        """The publication that a target is the document of."""
+        try:
+            return read_publication(self.document(target))
+        except ValueError as error:
+            raise StorageError(f"{self.target_file(target)} is broken: {error}", fix=_RESTORE) from error
+
+    def _load(self, kind: type[S], path: Path) -> Metadata[S]:
+        try:
+            metadata = Metadata[S].from_bytes(self._bytes(path))
+        except (exceptions.RepositoryError, WeakKeyError) as error:
+            cause = f" ({error.__cause__})" if error.__cause__ else ""
+            raise StorageError(f"{path} is broken: {error}{cause}", fix=_RESTORE) from error
+        if type(metadata.signed) is not kind:
+            raise StorageError(f"{path} is no {kind.type}", fix=_RESTORE)
+        return metadata
 
     def _bytes(self, path: Path) -> bytes:
         try:

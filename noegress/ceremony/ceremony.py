@@ -13,6 +13,7 @@ from typing import Any
 from noegress.catalogue._tuf import Key, Metadata, Role, Root, Signer, Targets, exceptions
 from noegress.catalogue.keys import owner_of
 from noegress.catalogue.roles import ADMITTED, RELEASE, add_signature
+from noegress.catalogue.signed_json import read_object
 from noegress.errors import NoegressError, UsageError
 
 FORMAT = 1
@@ -68,34 +69,41 @@ def read_ceremony(path: Path) -> Ceremony:
     """The ceremony of a file."""
     try:
         document = _document(path)
+        metadata = {role: _metadata(role, document["metadata"][role]) for role in document["metadata"]}
         return Ceremony(
             purpose=str(document["purpose"]),
-            metadata={
-                role: Metadata[Root].from_dict(metadata) if role == "root" else Metadata[Targets].from_dict(metadata)
-                for role, metadata in document["metadata"].items()
-                if role in OFFLINE
-            },
+            metadata=metadata,
             holders={
-                str(role): {str(keyid): str(owner) for keyid, owner in holders.items()}
-                for role, holders in document["holders"].items()
-                if role in document["metadata"]
+                role: {str(keyid): str(owner) for keyid, owner in document["holders"].get(role, {}).items()}
+                for role in metadata
             },
-            documents={str(name): base64.b64decode(text) for name, text in document["documents"].items()},
+            documents={
+                str(name): base64.b64decode(text, validate=True) for name, text in document["documents"].items()
+            },
         )
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error}", fix="name a file of noegress keys") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, exceptions.RepositoryError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, exceptions.RepositoryError) as error:
         raise UsageError(f"{path}: is no ceremony: {error}", fix="name a file of noegress keys") from error
+
+
+def _metadata(role: str, document: dict[str, Any]) -> Metadata[Root] | Metadata[Targets]:
+    """The metadata of an offline role, of the type that this role has: a key signs nothing else under its name."""
+    if role not in OFFLINE:
+        raise ValueError(f"nobody signs {role:.40} in a ceremony")
+    found = Metadata[Root].from_dict(document) if role == "root" else Metadata[Targets].from_dict(document)
+    if type(found.signed) is not (Root if role == "root" else Targets):
+        raise ValueError(f"what is to be signed as {role} is of the type {found.signed.type}")
+    return found
 
 
 def _document(path: Path) -> dict[str, Any]:
     if path.stat().st_size > _BYTES:
         raise ValueError(f"longer than {_BYTES} bytes")
-    document = json.loads(path.read_bytes())
-    if document["format"] != FORMAT:
+    document = read_object(path.read_bytes())
+    if (document["format"], type(document["format"])) != (FORMAT, int):
         raise ValueError(f"format {document['format']!r}; this noegress knows {FORMAT}")
-    found: dict[str, Any] = document
-    return found
+    return document
 
 
 def top_role(root: Root, name: str) -> tuple[Role, Mapping[str, Key]]:

@@ -1,6 +1,5 @@
 """Installs what key holders signed: verified against the catalogue, then current, all of it at once."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from noegress.catalogue._tuf import (
     exceptions,
 )
 from noegress.catalogue.keys import owner_of, signing_owners
+from noegress.catalogue.released import read_released
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import ADMITTED, RELEASE, RELEASED_FILES, TRAIL, after
 from noegress.catalogue.state import CatalogueState
@@ -82,7 +82,7 @@ def _content(
     target = current[RELEASE].signed.targets.get(path)
     if target is None:
         return None
-    return ceremony.documents[path] if path in ceremony.documents else state.target_file(target).read_bytes()
+    return ceremony.documents[path] if path in ceremony.documents else state.document(target)
 
 
 def _check_approvals(people: People | None, documents: Mapping[str, bytes | None]) -> None:
@@ -91,8 +91,8 @@ def _check_approvals(people: People | None, documents: Mapping[str, bytes | None
     if people is None or released is None:
         return
     try:
-        files = dict(json.loads(released)["files"])
-    except (ValueError, KeyError, TypeError) as error:
+        files = read_released(released)
+    except ValueError as error:
         raise CeremonyError(f"{RELEASED_FILES} is broken: {error}", fix=_PROPOSE) from error
     check_trail(documents[TRAIL], files, people)
 

@@ -1,15 +1,14 @@
 """Proposals: what key holders are asked to sign, a release or other keys; each is a ceremony that travels."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime
 
 from noegress.approval.check import Approved, trail_document
 from noegress.catalogue._tuf import DelegatedRole, Key, Metadata, Role, Root, TargetFile, Targets
-from noegress.catalogue.entry import read_publication
 from noegress.catalogue.keys import RoleKeys, owner_of
+from noegress.catalogue.released import released_document
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import (
     ADMITTED,
@@ -39,9 +38,9 @@ def propose_release(
     for sha256, target in state.documents(snapshot):
         document = target.hashes["sha256"]
         is_approved = approved is None or any(item.covers(sha256, document) for item in approved)
-        if is_approved and read_publication(state.target_file(target).read_bytes()).entry.verdict is Verdict.ADMITTED:
+        if is_approved and state.publication(target).entry.verdict is Verdict.ADMITTED:
             released[sha256] = document
-    documents = {RELEASED_FILES: json.dumps({"format": 1, "files": released}, sort_keys=True).encode()}
+    documents = {RELEASED_FILES: released_document(released)}
     if approved is not None:
         documents[TRAIL] = trail_document(
             item for item in approved if any(item.covers(sha256, document) for sha256, document in released.items())
@@ -97,7 +96,7 @@ def propose_keys(
     if RELEASE in changes or not changes:
         metadata[RELEASE] = release
         holders_of[RELEASE] = _holders(*delegated_role(targets.signed, RELEASE))
-    documents = {path: state.target_file(target).read_bytes() for path, target in release.signed.targets.items()}
+    documents = {path: state.document(target) for path, target in release.signed.targets.items()}
     return Ceremony(purpose=purpose, metadata=metadata, holders=holders_of, documents=documents)
 
 

@@ -1,10 +1,9 @@
 """The current release of a catalogue: what a threshold of people signed, and whether it still fits what is admitted."""
 
-import json
-
 from noegress.approval.check import check_entries, check_trail
 from noegress.catalogue.entry import CatalogueEntry
 from noegress.catalogue.lookup import listed_documents, publications
+from noegress.catalogue.released import read_released
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import RELEASE, RELEASED_FILES, TRAIL
 from noegress.ceremony.holders import approval_people
@@ -24,8 +23,10 @@ def released_files(repository: CatalogueRepository) -> dict[str, str]:
     if content is None:
         fix = "noegress bundle release, then noegress sign by the releasers, then noegress keys install"
         raise ReleaseError("nothing was released yet", fix=fix)
-    files: dict[str, str] = json.loads(content)["files"]
-    return files
+    try:
+        return read_released(content)
+    except ValueError as error:
+        raise ReleaseError(f"the list of the release is broken: {error}", fix="release anew") from error
 
 
 def released_entries(repository: CatalogueRepository) -> tuple[CatalogueEntry, ...]:
@@ -58,4 +59,4 @@ def _check_documents(repository: CatalogueRepository, released: dict[str, str]) 
 def _document(repository: CatalogueRepository, path: str) -> bytes | None:
     state = repository.state
     target = state.role(RELEASE, state.snapshot()).signed.targets.get(path)
-    return None if target is None else state.target_file(target).read_bytes()
+    return None if target is None else state.document(target)

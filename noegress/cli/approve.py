@@ -179,9 +179,12 @@ def _file(args: Namespace) -> int:
     from noegress.custody.events import approval_events
 
     people = _people(args)
+    log = CustodyLog(args.log) if args.log is not None else None
+    if log is not None:
+        log.mend()
     approved = file_dossier(args.catalogue, read_dossier(args.dossier), people)
-    if args.log is not None:
-        CustodyLog(args.log).append_new(approval_events(approved, people))
+    if log is not None:
+        log.append_new(approval_events(approved, people))
     asked, agreed = ", ".join(approved.requesters), ", ".join(approved.approvers)
     print(f"{len(approved.dossier.request.subjects)} files, asked for by {asked}, approved by {agreed}: filed")
     documents = listed_documents(args.catalogue)

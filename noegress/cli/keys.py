@@ -7,6 +7,7 @@ from pathlib import Path
 from noegress.cli.command import Command
 from noegress.cli.secret import add_passphrase_option, passphrase_of
 from noegress.errors import UsageError
+from noegress.report.text import printable
 
 _ROLES = ("root", "targets", "release", "requester", "approver", "online")
 
@@ -118,11 +119,14 @@ def _install(args: Namespace) -> int:
 
     ceremony = read_ceremony(args.file)
     online = load_signer(args.online, passphrase=lambda path: passphrase_of(args, path))
+    log = CustodyLog(args.log) if args.log is not None else None
+    if log is not None:
+        log.mend()
     install(args.catalogue, ceremony, online)
-    if args.log is not None and ceremony.documents:
+    if log is not None and ceremony.documents:
         repository = CatalogueRepository.open(args.catalogue, online)
-        CustodyLog(args.log).append_new(release_events(repository, now=datetime.now(UTC)))
-    print(f"{args.catalogue}: {ceremony.purpose}: in force")
+        log.append_new(release_events(repository, now=datetime.now(UTC)))
+    print(printable(f"{args.catalogue}: {ceremony.purpose}: in force"))
     return 0
 
 

@@ -37,7 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = command_parser(arguments[0] if arguments else "").parse_args(arguments)
         status: int = args.run(args)
     except NoegressError as error:
-        print(f"noegress: {error}", file=sys.stderr)
+        from noegress.report.text import printable  # noqa: PLC0415 - problems alone need it
+
+        told = "\n".join(map(printable, str(error).split("\n")))  # it may quote a foreign file
+        print(f"noegress: {told}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
         print("noegress: interrupted", file=sys.stderr)

@@ -1,12 +1,13 @@
 """``noegress sign``: adds a key holder's signature to a file that travels: a release, other keys, a checkpoint."""
 
-import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from noegress.catalogue.signed_json import read_object
 from noegress.cli.command import Command
 from noegress.cli.secret import add_passphrase_option, passphrase_of
 from noegress.errors import UsageError
+from noegress.report.text import printable
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -19,7 +20,8 @@ def _run(args: Namespace) -> int:
     from noegress.catalogue.keys import load_signer, owner_of  # noqa: PLC0415
     from noegress.catalogue.storage import write_whole  # noqa: PLC0415
     from noegress.ceremony.ceremony import read_ceremony  # noqa: PLC0415  # python-tuf is an extra
-    from noegress.custody.checkpoint import Checkpoint, read_envelope, sign_checkpoint  # noqa: PLC0415
+    from noegress.custody.checkpoint import read_signed, sign_checkpoint  # noqa: PLC0415
+    from noegress.custody.log import CustodyError  # noqa: PLC0415
     from noegress.custody.receipt import read_receipt  # noqa: PLC0415
 
     signer = load_signer(args.key, passphrase=lambda path: passphrase_of(args, path))
@@ -27,12 +29,12 @@ def _run(args: Namespace) -> int:
     if "payloadType" in document:
         content = args.file.read_bytes()
         try:
-            checkpoint = Checkpoint.read(read_envelope(content).payload)
-        except ValueError as error:
+            checkpoint, _ = read_signed(content)
+        except CustodyError as error:
             fix = "a dossier is signed with noegress approve sign"
-            raise UsageError(f"{args.file}: is no checkpoint: {error}", fix=fix) from error
+            raise UsageError(f"{args.file}: is no checkpoint: {error.problem}", fix=fix) from error
         write_whole(args.file, sign_checkpoint(checkpoint, [signer], content))
-        print(f"{args.file}: the checkpoint of {checkpoint.size} records of {checkpoint.origin}, signed")
+        print(printable(f"{args.file}: the checkpoint of {checkpoint.size} records of {checkpoint.origin}, signed"))
         return 0
     if "inside" in document:
         receipt = read_receipt(args.file).signed(signer)
@@ -42,18 +44,18 @@ def _run(args: Namespace) -> int:
     ceremony = read_ceremony(args.file)
     roles = ceremony.sign(signer)
     write_whole(args.file, ceremony.to_bytes())
-    print(f"{args.file}: {ceremony.purpose}: signed as {owner_of(signer.public_key)} for {', '.join(roles)}")
+    told = f"{args.file}: {ceremony.purpose}: signed as {owner_of(signer.public_key)} for {', '.join(roles)}"
+    print(printable(told))
     return 0
 
 
 def _document(path: Path) -> dict[str, object]:
     try:
-        document = json.loads(path.read_bytes())
+        return read_object(path.read_bytes())
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}", fix="name a file to sign") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UsageError(f"{path}: is nothing to sign: {error}", fix="name a file to sign") from error
-    return document if isinstance(document, dict) else {}
 
 
 COMMAND = Command(name="sign", summary="add your signature to a file that travels", configure=_configure, run=_run)

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from noegress.catalogue._tuf import Envelope, Key, Signer
+from noegress.catalogue.envelope import read_envelope
 from noegress.catalogue.keys import signing_owners
 from noegress.custody.log import CustodyError, CustodyLog
 from noegress.custody.merkle import consistency_proof, is_consistent, root_hash
 
 PAYLOAD_TYPE = "application/vnd.noegress.checkpoint"
+_FIX_TAKE = "take it from its holder again"
 _FIX_LOG = "keep both as evidence; the log is not the one that was signed"
 
 
@@ -36,7 +38,7 @@ class Checkpoint:
         """The checkpoint of its text; ``ValueError`` for any other text."""
         origin, size, root, rest = text.decode("utf-8").split("\n", 3)
         checkpoint = cls(origin=origin, size=int(size), root=base64.b64decode(root, validate=True))
-        if rest or checkpoint.text() != text or len(checkpoint.root) != 32:
+        if rest or checkpoint.size < 0 or checkpoint.text() != text or len(checkpoint.root) != 32:
             raise ValueError("no checkpoint")
         return checkpoint
 
@@ -51,8 +53,8 @@ def sign_checkpoint(checkpoint: Checkpoint, signers: Sequence[Signer], envelope:
     """The signed envelope; with ``envelope`` the signatures are added to those that it has."""
     signed = Envelope(checkpoint.text(), PAYLOAD_TYPE, {})
     if envelope is not None:
-        signed = read_envelope(envelope)
-        if signed.payload_type != PAYLOAD_TYPE or signed.payload != checkpoint.text():
+        known, signed = read_signed(envelope)
+        if known != checkpoint:
             raise CustodyError("the envelope is about another checkpoint", fix="sign the newest one")
     for signer in signers:
         signed.sign(signer)
@@ -64,21 +66,14 @@ def verify_checkpoint(envelope: bytes, keys: Sequence[Key], threshold: int) -> t
 
     Raises ``CustodyError`` where fewer than ``threshold`` owners of ``keys`` did; two keys of one owner count once.
     """
-    signed = read_envelope(envelope)
-    if signed.payload_type != PAYLOAD_TYPE:
-        raise CustodyError(
-            f"is no checkpoint: it was signed as {signed.payload_type}", fix="take it from its holder again"
-        )
+    checkpoint, signed = read_signed(envelope)
     owners = signers_of(signed, keys)
     if len(owners) < threshold:
         raise CustodyError(
             f"the checkpoint is signed by {len(owners)} people of whom {threshold} are needed",
             fix="have more of the holders of release keys sign it: noegress sign FILE --key KEY",
         )
-    try:
-        return Checkpoint.read(signed.payload), owners
-    except ValueError as error:
-        raise CustodyError(f"the envelope holds no checkpoint: {error}", fix="take it from its holder again") from error
+    return checkpoint, owners
 
 
 def check_log(log: CustodyLog, checkpoint: Checkpoint) -> None:
@@ -96,12 +91,26 @@ def check_log(log: CustodyLog, checkpoint: Checkpoint) -> None:
         )
 
 
-def read_envelope(content: bytes) -> Envelope:
-    """A DSSE envelope of JSON; ``CustodyError`` for anything else."""
+def read_signed(content: bytes, place: str = "the envelope") -> tuple[Checkpoint, Envelope]:
+    """The checkpoint of an envelope, and the envelope for its signatures.
+
+    ``CustodyError`` names the ``place`` of anything else.
+    """
     try:
-        return Envelope.from_dict(json.loads(content))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CustodyError(f"is no DSSE envelope: {error}", fix="name a signed file") from error
+        envelope = read_envelope(content)
+    except ValueError as error:
+        raise CustodyError(f"{place} is no DSSE envelope: {error}", fix="name a signed file") from error
+    return checkpoint_in(envelope, place), envelope
+
+
+def checkpoint_in(envelope: Envelope, place: str) -> Checkpoint:
+    """What an envelope is about, where that is a checkpoint; asked before anybody signs it, or believes who did."""
+    if envelope.payload_type != PAYLOAD_TYPE:
+        raise CustodyError(f"{place} is no checkpoint: it was signed as {envelope.payload_type:.80}", fix=_FIX_TAKE)
+    try:
+        return Checkpoint.read(envelope.payload)
+    except ValueError as error:
+        raise CustodyError(f"{place} holds no checkpoint: {error}", fix=_FIX_TAKE) from error
 
 
 def signers_of(envelope: Envelope, keys: Sequence[Key]) -> tuple[str, ...]:

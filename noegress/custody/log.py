@@ -9,12 +9,14 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
 from noegress.catalogue.entry import read_time, write_time
+from noegress.catalogue.signed_json import read_object
 from noegress.catalogue.storage import writing
 from noegress.custody.merkle import leaf_hash, root_hash
 from noegress.errors import NoegressError
@@ -108,8 +110,7 @@ class CustodyLog:
 
         A line that a crash left half-written at the end never counted and is removed first.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with writing(self._path.parent, name=f".{self._path.name}.lock"):
+        with self._held():
             self._remove_torn_end()
             sequence, previous = self._end()
             lines = []
@@ -124,15 +125,33 @@ class CustodyLog:
 
     def append_new(self, events: Iterable[Event]) -> None:
         """Add what is not there yet, told by action, actor, file and evidence: a step that is repeated logs once."""
+        with self._held():
+            self._remove_torn_end()
         known = {_identity(record.event) for record in self.records()}
         fresh = {_identity(event): event for event in events if _identity(event) not in known}
         if fresh:
             self.append(fresh.values())
 
+    def mend(self) -> None:
+        """Remove what a crash left half-written and check the rest; raises ``CustodyError`` for a log to keep as it is.
+
+        Asked before anything happens that is to be written down.
+        """
+        if self._path.exists():
+            with self._held():
+                self._remove_torn_end()
+            sum(1 for _ in self.records())
+
     def head(self) -> tuple[int, bytes]:
         """The number of records and the root over them."""
         leaves = [record.leaf for record in self.records()]
         return len(leaves), root_hash(leaves)
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(self._path.parent, name=f".{self._path.name}.lock"):
+            yield
 
     def _end(self) -> tuple[int, str]:
         """Where the next record goes; only the last line is read, ``records`` checks them all."""
@@ -145,8 +164,8 @@ class CustodyLog:
         if not lines:
             return 0, FIRST
         try:
-            return json.loads(lines[-1])["seq"] + 1, hashlib.sha256(lines[-1]).hexdigest()
-        except (ValueError, KeyError, TypeError) as error:
+            return int(str(read_object(lines[-1])["seq"])) + 1, hashlib.sha256(lines[-1]).hexdigest()
+        except (ValueError, KeyError) as error:
             raise CustodyError(f"{self._path}: the last record cannot be read: {error}", fix=_FIX) from error
 
     def _remove_torn_end(self) -> None:

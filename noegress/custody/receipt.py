@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from noegress.catalogue._tuf import Envelope, Signer
+from noegress.catalogue.envelope import parse_envelope
 from noegress.catalogue.keys import RoleKeys
+from noegress.catalogue.signed_json import read_json, read_object
 from noegress.catalogue.storage import write_whole
 from noegress.custody.checkpoint import (
     PAYLOAD_TYPE,
     Checkpoint,
     check_log,
+    checkpoint_in,
     checkpoint_of,
-    read_envelope,
+    read_signed,
     signers_of,
 )
 from noegress.custody.log import CustodyError, CustodyLog
@@ -42,11 +45,14 @@ class Receipt:
     proofs: Mapping[int, tuple[bytes, ...]]
     """By the size that an earlier receipt told, that the log of the inside begins with what it was then."""
 
+    @property
+    def envelopes(self) -> tuple[Envelope, ...]:
+        return (self.inside,) if self.outside is None else (self.inside, self.outside)
+
     def signed(self, signer: Signer) -> "Receipt":
         """With somebody's signature on all that it says."""
-        for envelope in (self.inside, self.outside):
-            if envelope is not None:
-                envelope.sign(signer)
+        for envelope in self.envelopes:
+            envelope.sign(signer)
         return self
 
     def to_bytes(self) -> bytes:
@@ -98,20 +104,29 @@ def read_receipt(path: Path) -> Receipt:
     try:
         if path.stat().st_size > _BYTES:
             raise CustodyError(f"{path} is longer than {_BYTES} bytes", fix=_AGAIN)
-        document = json.loads(path.read_bytes())
-        if document["format"] != FORMAT or isinstance(document["format"], bool):
+        document = read_object(path.read_bytes())
+        if (document["format"], type(document["format"])) != (FORMAT, int):
             raise CustodyError(f"{path} is no receipt of format {FORMAT}", fix=_AGAIN)
-        return Receipt(
-            inside=Envelope.from_dict(document["inside"]),
-            outside=None if document["outside"] is None else Envelope.from_dict(document["outside"]),
-            proofs={int(size): tuple(map(bytes.fromhex, proof)) for size, proof in document["proofs"].items()},
+        receipt = Receipt(
+            inside=parse_envelope(document["inside"]),
+            outside=None if document["outside"] is None else parse_envelope(document["outside"]),
+            proofs=_proofs(document["proofs"]),
         )
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error.strerror}", fix="name a file of noegress log receipt"
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CustodyError(f"{path} is no receipt: {error}", fix=_AGAIN) from error
+    for envelope in receipt.envelopes:
+        checkpoint_in(envelope, str(path))  # whoever signs a receipt signs checkpoints and nothing else
+    return receipt
+
+
+def _proofs(document: object) -> dict[int, tuple[bytes, ...]]:
+    if not isinstance(document, dict):
+        raise TypeError("proofs")
+    return {int(size): tuple(map(bytes.fromhex, proof)) for size, proof in document.items()}
 
 
 def take_receipt(receipt: Receipt, log: CustodyLog, holders: RoleKeys, *, kept: Path, unsigned: bool = False) -> Taken:
@@ -120,9 +135,9 @@ def take_receipt(receipt: Receipt, log: CustodyLog, holders: RoleKeys, *, kept: 
     Raises ``CustodyError`` where too few people signed it, where the outside's log is not the one that arrived inside,
     and where the inside's log does not begin with what it was.
     """
-    inside, outside = _checkpoint(receipt.inside), None if receipt.outside is None else _checkpoint(receipt.outside)
-    envelopes = [envelope for envelope in (receipt.inside, receipt.outside) if envelope is not None]
-    signers = frozenset.intersection(*(frozenset(signers_of(each, holders.keys)) for each in envelopes))
+    inside = checkpoint_in(receipt.inside, "the receipt")
+    outside = None if receipt.outside is None else checkpoint_in(receipt.outside, "the receipt")
+    signers = frozenset.intersection(*(frozenset(signers_of(each, holders.keys)) for each in receipt.envelopes))
     if len(signers) < holders.threshold and not unsigned:
         raise CustodyError(
             f"the receipt is signed by {len(signers)} people of whom {holders.threshold} are needed",
@@ -132,7 +147,7 @@ def take_receipt(receipt: Receipt, log: CustodyLog, holders: RoleKeys, *, kept: 
     if outside is not None:
         check_log(log, outside)
     place = kept / f"{hashlib.sha256(inside.origin.encode()).hexdigest()[:16]}.json"
-    before = _checkpoint(read_receipt(place).inside) if place.is_file() else None
+    before = checkpoint_in(read_receipt(place).inside, str(place)) if place.is_file() else None
     if before is not None:
         _check_growth(before, inside, receipt.proofs)
     kept.mkdir(parents=True, exist_ok=True)
@@ -155,25 +170,16 @@ def _check_growth(before: Checkpoint, now: Checkpoint, proofs: Mapping[int, Sequ
         )
 
 
-def _checkpoint(envelope: Envelope) -> Checkpoint:
-    try:
-        if envelope.payload_type == PAYLOAD_TYPE:
-            return Checkpoint.read(envelope.payload)
-    except ValueError as error:
-        raise CustodyError(f"the receipt holds no checkpoint: {error}", fix=_AGAIN) from error
-    raise CustodyError(f"the receipt was signed as {envelope.payload_type}", fix=_AGAIN)
-
-
 def _origin_of(arrived: CustodyLog) -> str:
     """What the outside calls its log, where a checkpoint came along."""
     point = arrived.path.with_name("checkpoint.json")
-    return Checkpoint.read(read_envelope(point.read_bytes()).payload).origin if point.is_file() else "outside"
+    return read_signed(point.read_bytes())[0].origin if point.is_file() else "outside"
 
 
 def _sent(store: Path) -> tuple[int, ...]:
     path = store / _SENT
     try:
-        return tuple(int(size) for size in json.loads(path.read_bytes()))
+        return tuple(int(size) for size in read_json(path.read_bytes()))  # type: ignore[attr-defined]
     except FileNotFoundError:
         return ()
     except (OSError, ValueError, TypeError) as error:

@@ -134,9 +134,18 @@ def manifest(change: Callable[[Any], None]) -> Attack:
     def attack(medium: Path, stranger: Signer) -> None:
         document = json.loads(manifest_of(medium).to_bytes())
         change(document)
-        raw_manifest(json.dumps(document).encode())(medium, stranger)
+        raw_manifest(canonical(document))(medium, stranger)
 
     return attack
+
+
+def canonical(document: Any) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def spaced(medium: Path, stranger: Signer) -> None:
+    """The same manifest, in another spelling: its digest is no longer the id of the bundle."""
+    raw_manifest(json.dumps(json.loads(manifest_of(medium).to_bytes())).encode())(medium, stranger)
 
 
 def claimed_head(medium: Path, stranger: Signer) -> None:
@@ -196,6 +205,7 @@ ATTACKS: dict[str, tuple[Attack, str]] = {
     "a layout beside the volumes": (oci_layout, "is no OCI layout of a bundle"),
     "a manifest without end": (claimed_head, "does not begin with its manifest"),
     "a manifest by a stranger": (manifest(lambda _d: None), ""),
+    "a manifest in another spelling": (spaced, "is not written as noegress writes it"),
     "a part that leads out": (manifest(lambda d: part(d, path="files/../../../x")), "a path that no bundle fills"),
     "a part with a line break": (manifest(lambda d: part(d, path="metadata/1.root.json\n")), "a path that no bundle"),
     "a part twice": (manifest(lambda d: d["parts"].append(d["parts"][0])), "one path twice"),

@@ -1,9 +1,11 @@
 """Releases and other keys: signed by enough people, or nothing changes."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -300,4 +302,26 @@ def test_what_is_no_ceremony_is_named(tmp_path: Path, content: str) -> None:
     path = tmp_path / "ceremony.json"
     path.write_text(content)
     with pytest.raises(UsageError, match=r"ceremony\.json"):
+        read_ceremony(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda d: d["metadata"].update(snapshot=d["metadata"]["release"]), "nobody signs snapshot in a ceremony"),
+        (lambda d: d["metadata"].update(root=d["metadata"]["release"]), "signed as root is of the type targets"),
+        (lambda d: d["metadata"]["release"]["signed"].update(x=0.5), "the number 0.5 is not whole"),
+        (lambda d: d["metadata"]["release"]["signed"].update(_type="timestamp"), "is no ceremony"),
+        (lambda d: d["documents"].update(a="!"), "is no ceremony"),
+        (lambda d: d.update(format=True), "format True"),
+    ],
+)
+def test_a_ceremony_of_something_else_is_not_signed(
+    repository: CatalogueRepository, tmp_path: Path, change: Callable[[Any], None], told: str
+) -> None:
+    path = tmp_path / "ceremony.json"
+    document = json.loads(propose_release(repository).to_bytes())
+    change(document)
+    path.write_text(json.dumps(document))
+    with pytest.raises(UsageError, match=told):
         read_ceremony(path)

@@ -1,5 +1,6 @@
 """Attacks on the log are changes of its file; a checkpoint that somebody kept tells every one of them."""
 
+import base64
 import json
 import multiprocessing
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ import pytest
 from noegress.catalogue._tuf import Envelope, Signer
 from noegress.catalogue.keys import generate_key
 from noegress.custody import Action, CustodyError, CustodyLog, Event
-from noegress.custody.checkpoint import check_log, checkpoint_of, sign_checkpoint, verify_checkpoint
+from noegress.custody.checkpoint import Checkpoint, check_log, checkpoint_of, sign_checkpoint, verify_checkpoint
 
 
 def event(number: int, **changes: str) -> Event:
@@ -187,3 +188,24 @@ def test_a_record_that_is_too_long_is_told(log: CustodyLog) -> None:
     with pytest.raises(CustodyError, match="are the most"):
         log.append([event(5, note="x" * 70_000)])
     assert len(list(log.records())) == 5
+
+
+def test_a_step_that_is_logged_once_removes_a_torn_end_first(log: CustodyLog) -> None:
+    before = [record.event for record in log.records()]
+    with log.path.open("ab") as file:
+        file.write(b'{"seq": 99')
+    log.append_new(before)
+    assert [record.event for record in log.records()] == before
+
+
+def test_a_log_that_was_changed_is_told_before_anything_is_done(log: CustodyLog) -> None:
+    log.path.write_bytes(log.path.read_bytes().replace(b"alice", b"alicf"))
+    with pytest.raises(CustodyError):
+        log.mend()
+
+
+@pytest.mark.parametrize("size", ["-1", "+1", "01", "1_0", " 1", "\u0661"])
+def test_a_size_has_one_spelling(size: str) -> None:
+    root = base64.b64encode(bytes(32)).decode()
+    with pytest.raises(ValueError, match="no checkpoint"):
+        Checkpoint.read(f"lab\n{size}\n{root}\n".encode())

@@ -169,3 +169,16 @@ def test_a_folder_that_is_no_inside_is_told(tmp_path: Path) -> None:
     (tmp_path / "receipts.json").write_text(json.dumps({"a": 1}))
     with pytest.raises(CustodyError, match=r"receipts\.json cannot be read"):
         write_receipt(tmp_path, "cellar")
+
+
+@pytest.mark.parametrize("side", ["inside", "outside"])
+def test_a_statement_in_the_place_of_a_checkpoint_is_not_there_to_be_signed(gap: Gap, side: str) -> None:
+    """Else whoever writes a receipt would get a release holder's signature under an approval."""
+    path = gap.folder / "receipt.json"
+    document = json.loads(write_receipt(gap.inside, "cellar").to_bytes())
+    document[side] = Envelope(b'{"_type":"approval"}', "application/vnd.in-toto+json", {}).to_dict()
+    path.write_text(json.dumps(document))
+    with pytest.raises(
+        CustodyError, match=r"receipt\.json is no checkpoint: it was signed as application/vnd\.in-toto"
+    ):
+        read_receipt(path)
