@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
-from noegress.scan.facts.clients import CONNECTORS
+from noegress.scan.facts.clients import CONNECTORS, VERBS
 from noegress.scan.facts.facts import Call, Expression
 from noegress.scan.program.module import Module, tail_of
 from noegress.scan.program.runnable import makes_runnable, marks_runnable
@@ -31,6 +31,8 @@ _RELEASE = re.compile(r"/releases/(download|latest)|/releases/|/dist/|/download/
 _MAKES_RUNNABLE = frozenset(("chmod", "make_executable", "set_executable", "fchmod"))
 _CHMOD = re.compile(r"\bchmod\b (-\w+ )?(\+x|[ugoa]*\+x|0?7\d\d)")
 _FETCHES = re.compile(r"_?(download|fetch|retrieve|urlretrieve)(_\w+)?\Z|\w+_download\Z")
+_WRITES = frozenset(("write", "write_bytes", "copyfileobj", "urlretrieve", "open", "extractall", "replace", "rename"))
+_IGNORES = re.compile(r"touch|ping|check|test|wait|verify|warm|poll|notify", re.IGNORECASE)  # asks, and keeps no answer
 _LISTING = re.compile(r"\Aapi\.|\.(json|xml|txt|ya?ml|toml|html?)\Z")
 _HOME = re.compile(r"(dl|downloads?|releases?|binaries)[.-]")  # where a vendor keeps its programs
 _JAVA = re.compile(r"java(\.exe)?\Z")
@@ -150,6 +152,7 @@ def _made_runnable(scene: Scene, site: Site) -> Iterator[Evidence]:
         not function
         or not site.sure
         or _only_connects(scene, site)
+        or not _is_kept(scene, site)
         or (not site.host and first[0] == "n" and first[1] in given)
     ):
         return
@@ -164,6 +167,14 @@ def _made_runnable(scene: Scene, site: Site) -> Iterator[Evidence]:
             message=f"The package downloads a file from {where}, and makes it executable.",
             remedy="Place the program ahead of time where the package looks for it, or keep the package out.",
         )  # fmt: skip
+
+
+def _is_kept(scene: Scene, site: Site) -> bool:
+    """Whether a file may come of a call: somebody takes what it gives back, or a function that is handed the address writes."""
+    if site.call is None or site.tail in VERBS or site.call.context or _FETCHES.match(site.tail):
+        return True
+    target = scene.evaluator.function(site.module, site.call)
+    return target is None or bool(_WRITES & scene.source_names(*target)) or not _IGNORES.search(site.tail)
 
 
 def _by_names(scene: Scene) -> Iterator[Evidence]:

@@ -23,7 +23,7 @@ _FETCH = re.compile(
     re.IGNORECASE,
 )
 _THING = re.compile(
-    r"model|dataset|weights|corpus|corpora|vocab|tokenizer|checkpoint|pretrained|shapefile|tables?|datasets|catalog|price|cost|encodings?|lexicon|embedding|database|geo|iers|ephemeris",
+    r"model|dataset|weights|corpus|corpora|vocab|tokenizer|checkpoint|pretrained|shapefile|tables?|datasets|catalog|price|cost|encodings?|lexicon|embedding|database|geo|iers|ephemeris|symbols?\b",
     re.IGNORECASE,
 )
 _ASKED = re.compile(
@@ -42,6 +42,7 @@ _ROUTE = re.compile(
 _TAKES = re.compile(r"\A_?(from_pretrained|load_(pretrained|weights|state_dict|url)\w*|download\w*)\Z")
 _TABLE = re.compile(r"\.(zip|csv|tsv|txt|xlsx?|dat|xml|json|gz|parquet|html?)\Z", re.IGNORECASE)
 _SCHEMA = re.compile(r"\A(\$schema|\$id|\$ref|xmlns\S*)\s|[-_./]schema(s|[-_.][\d.]+)?(\.json)?\Z", re.IGNORECASE)
+_ASSET = re.compile(rf"/releases/download/[^/]+/{HOLE}\Z")
 _ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.(gz|bz2|xz))\Z", re.IGNORECASE)
 _FIELD = re.compile(r"%s|%\(\w+\)s|\{\w*\}")
 _KEEPS = frozenset(
@@ -148,6 +149,8 @@ def _score(scene: Scene, site: Site) -> float:
         file = home or bool(
             re.search(r"download|dataset|model|corpus", f"{words.function} {words.module}", re.IGNORECASE)
         )
+    if not file and "forge" in purposes and _ASSET.search(path):
+        file = bool(_THING.search(f"{words.function} {words.owner} {words.module}"))  # its name is decided at run time
     thing = bool(_THING.search(f"{words.all} {site.address.path}"))
     if site.kind == "call" and not home and _TABLE.search(path) and _is_answer(scene, site):
         return 0
@@ -156,8 +159,8 @@ def _score(scene: Scene, site: Site) -> float:
     if len(site.text) > 400 or _is_named_only(scene, site, path):
         return 0
     calls_out = bool(site.module.roots & CLIENTS) or bool(_FETCH.search(words.all))
-    if not home and _TABLE.search(path) and not calls_out:
-        return 0  # nothing near it fetches: it is there for somebody else to read
+    if not home and _TABLE.search(path) and (not calls_out or (site.module.path, site.host, path) in scene.called):
+        return 0  # nothing near it fetches: it is there for somebody else to read; or the call itself is judged
     score = 1.5 * file + home + bool(_NAME.search(words.tail)) + thing
     takes = scene.sends(site.module) or any(_TAKES.search(name) for name in site.module.tails)
     return score + (0.5 if takes else -1.5)

@@ -227,6 +227,8 @@ def _is_run(command: Command) -> bool:
     first = command.words[0].strip()
     if re.search(r"\b(RUN|COPY|--dry-run)\b", command.line):
         return False  # a line of a container's recipe, or a question
+    if any(" " in word and "`" in word for word in command.words):
+        return False  # prose that quotes a command
     return len(command.words) > 1 or bool(
         re.match(r"(\S*python\S*|\S*pip3?|\S*uv|sudo|conda|mamba|\*|\{|brew|apt)", first)
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity, When
+from noegress.scan.program.module import tail_of
 from noegress.scan.rule import Rule
 from noegress.scan.scene.scene import Evidence, Scene
 from noegress.scan.scene.sites import Site
@@ -39,6 +40,9 @@ _NAMED = re.compile(r"(\A|_)telemetry(_|\Z)")
 _DATA_FILE = re.compile(
     r"\.(zip|tar|gz|csv|parquet|bin|pt|onnx|npz|json|yaml|yml|txt|png|jpg|svg|js|css|whl)\Z", re.IGNORECASE
 )
+_KEY = re.compile(r"(\A|_)(api_?key|jwt|access_?token|token|auth|credentials?)(_|\Z)", re.IGNORECASE)
+_READS = re.compile(r"\A_*(async_|a)?(get|list|read|query|search|describe|retrieve)_", re.IGNORECASE)
+_NAMES_HOST = re.compile(r"ur[il]|host|endpoint|server|addr|domain|dsn|intake|collector|base", re.IGNORECASE)
 _METADATA_SERVICE = re.compile(r"\A(169\.254\.|metadata\.)|100\.100\.100\.200")
 
 
@@ -110,11 +114,25 @@ def _judge(scene: Scene, site: Site) -> tuple[float, str]:
     if site.kind == "blind":
         return _blind(scene, site), ""
     score = _score(scene, site)
+    if score >= 3 and _is_product(scene, site):
+        return 0.4, "by the words around the call, with a key of its user"
     if site.kind == "call":
         return (
             0.8 if score >= 4 else 0.65
         ) if score >= 3 else 0.35 if score >= 2.5 else 0, "by the words around the call"
     return (0.7 if score >= 4 else 0.6) if score >= 3 else 0, "by the words around the constant"
+
+
+def _is_product(scene: Scene, site: Site) -> bool:
+    """Whether a kit sends to its vendor with a key of the user's: that is what the user took it for."""
+    if not scene.is_own_host(site.host) or _STRONG.search(site.host):
+        return False
+    if site.call is None:
+        scope = scene.scope_of(site)
+        named = [name for name, _ in site.module.facts.scopes[scope].params] if scope != site.scope else []
+    else:
+        named = [*(key for key, _ in site.call.keywords), *map(tail_of, site.call.arguments)]
+    return any(_KEY.search(name) or (name == "headers" and "Exporter" in site.tail) for name in named)
 
 
 def _is_unasked(scene: Scene, site: Site) -> bool:
@@ -185,13 +203,13 @@ def _score(scene: Scene, site: Site) -> float:
         + 1.5 * bool(_DATA_FILE.search(path))
     )
     if site.kind == "call":
-        score += 0.5 * (site.tail in _SENDING)
+        score += 0.5 * (site.tail in _SENDING) - 3 * (site.tail == "get" and bool(_READS.search(words.function)))
         if site.sure and site.tail == "post" and _SEGMENT.search(path):
             score += 1 + 1.5 * _is_guarded(scene, site)
         score += any(_FACTS.match(name) for name in scene.source_names(site.module, site.scope))
         return score
-    if len(site.text) > 400:
-        return 0
+    if len(site.text) > 400 or ("//" not in site.text and not _NAMES_HOST.search(words.tail)):
+        return 0  # prose; or the name of a host under no name that speaks of one
     return score if scene.sends(site.module) else score - 1.5
 
 

@@ -17,14 +17,14 @@ _INDEX_PATH = re.compile(
 _REGISTRY = re.compile(r"(\A|\.)(npmjs\.(org|com)|formulae\.brew\.sh|anaconda\.org|crates\.io)\Z")
 _RELEASES = re.compile(
     r"/repos/[^/]+/[^/]+/(releases|tags|git/refs|commits|contents)|/[^/]+/[^/]+/releases(/latest|\.atom)|/releases/latest|"
-    r"latest[-_.]?(version|release|stable)?(\.json|\.txt|\.ya?ml)?\Z|/versions?(\.json|\.txt)?\Z|version[-_]?check|check[-_]?(for[-_])?(update|version)|"
-    r"/updates?(/|\.json|\.xml|\Z)|/VERSION\Z|/version\.py|setup\.py|pyproject\.toml|__init__\.py|__version__|latest[-_]?version|current[-_]?version|/dist-tags|feed\.xml|/announcements?",
+    r"latest[-_.]?(version|release|stable)?(\.json|\.txt|\.ya?ml)?\Z|[/_-]versions?(\.json|\.txt)?/?\Z|version[-_]?check|check[-_]?(for[-_])?(update|version)|"
+    r"/updates?(/|\.json|\.xml|\Z)|/VERSION\Z|/version\.py|setup\.py|pyproject\.toml|__init__\.py|__version__|latest[-_]?version|current[-_]?version|/dist-tags|feed\.xml|/announcements?|/motd\b",
     re.IGNORECASE,
 )
 _STRONG = re.compile(
     r"(check|notify|warn|find|has|is|poll|maybe|auto|fetch|get|print|show)_?\w*?(update|upgrade|outdated|newer|new_?version|latest)|(update|upgrade|version)_?(check|notif|warn|avail|remind)|"
     r"latest[_-]?\w*(version|release|stable|available|tag|pypi)|(pypi|remote|newest|available|current)[_-]?(latest_?)?version(?!s)|version[_-]?(check[_-]?)?(url|endpoint|uri)|check[_-]version|"
-    r"check_?(pypi|version|release|latest)|version_?(checker|notif|warn)|outdated|update_?notif|upgrade_?notif|new_?version|newer_?version|get_latest|is_latest|(periodic|background)_?update",
+    r"check_?(pypi|version|release|latest)|version_?(checker|notif|warn)|outdated|update_?notif|upgrade_?notif|new_?version|newer_?version|get_latest|is_latest|\bmotd(_|\b)|(periodic|background)_?update",
     re.IGNORECASE,
 )
 _WEAK = re.compile(r"update|upgrade|latest|outdated|newer|newest|stale|version", re.IGNORECASE)
@@ -67,6 +67,7 @@ _OWN_VERSION = re.compile(
     re.IGNORECASE,
 )
 _OWN_SOURCE = re.compile(r"/(raw|blob|master|main|develop|HEAD)/.*(\.py|\.cfg|VERSION\w*)\Z")
+_SETTING = re.compile(r"[\"']?(\w{4,80})[\"']?\s*[:=]\s*[\"']?\s*(?:https?:/*)?\Z")  # the name before an address
 _METADATA = ("importlib.metadata", "importlib_metadata", "pkg_resources")
 _FINDS = re.compile(
     r"finder|find_best_candidate|find_candidates|find_matches|repository|get_latest|fetch_latest|latest_version|request|urlopen|api_call|\Apost\Z|session",
@@ -139,6 +140,27 @@ class UpdateCheck(Rule):
                 message=f"The package asks {site.host or 'a host that is known at run time'} whether a newer version exists.",
             )  # fmt: skip
         yield from _without_address(scene)
+        yield from _from_settings(scene)
+
+
+def _from_settings(scene: Scene) -> Iterator[Evidence]:
+    """The address of a check that stands in a settings file of the package, under a name that its code asks for."""
+    for path, _, mention in scene.mentions("settings"):
+        named = _SETTING.search(mention.before)
+        if named is None or not _STRONG.search(named[1]) or not scene.is_own_host(mention.host):
+            continue
+        using = next((module for module in scene.program.active if _asks_for(scene, module, named[1])), None)
+        if using is not None:
+            yield Evidence(
+                host=mention.host, path=path, line=mention.line, weight=0.6, on=not scene.is_chosen(using.path),
+                message=f"The package asks {mention.host} whether a newer version exists.",
+            )  # fmt: skip
+
+
+def _asks_for(scene: Scene, module: Module, name: str) -> bool:
+    """Whether a call of a client is handed what stands under a name."""
+    sites = (site for site in scene.sites if site.module is module and site.sure and site.call is not None)
+    return any(tail_of(node) == name for site in sites if site.call for node in site.call.arguments[:2])
 
 
 def _without_address(scene: Scene) -> Iterator[Evidence]:
@@ -209,9 +231,10 @@ def _score(scene: Scene, site: Site) -> float:
     score += 1.5 * bool(_STRONG.search(words.callers)) + bool(_STRONG.search(path))
     if score < 1:
         return 0
-    if site.scope:
-        compares = bool(_COMPARES & scene.source_names(site.module, site.scope))
-        says = any(_SAYS.search(text) for text in scene.texts_in(site.module, site.scope))
+    within = scene.scope_of(site)
+    if within:
+        compares = bool(_COMPARES & scene.source_names(site.module, within))
+        says = any(_SAYS.search(text) for text in scene.texts_in(site.module, within))
         score += compares + says + (compares and says)
     if site.kind == "text":
         score -= 0.5

@@ -10,6 +10,7 @@ from noegress.scan.program.program import Program
 from noegress.scan.program.resolution import dotted_of
 from noegress.scan.program.text_functions import Value
 
+MAX_CONSTRUCTIONS = 3  # of one class
 _ADDRESSLIKE = re.compile(r"ur[il]|host|endpoint|server|domain|base|address|dsn|api|link", re.IGNORECASE)
 
 
@@ -69,8 +70,10 @@ class Evaluator(JoinedTexts):
                         return found[: 2 * MAX_VALUES]
             if record.kind == "function":
                 for param, default in record.params:
+                    if param == name and default is not None:
+                        return self._of(module, default, record.parent, depth + 1)
                     if param == name:
-                        return self._of(module, default, record.parent, depth + 1) if default is not None else []
+                        return self._constructed(module, scope, name, depth) if record.name == "__init__" else []
             scope = record.parent
         if name in module.imports:
             return self._dotted(module.imports[name], depth)
@@ -81,6 +84,20 @@ class Evaluator(JoinedTexts):
             if found:
                 return found
         return []
+
+    def _constructed(self, module: Module, scope: int, name: str, depth: int) -> list[Value]:
+        """What the calls of a class in its own module hand to a parameter of its constructor."""
+        owner = module.class_of(scope)
+        names = [param for param, _ in module.facts.scopes[scope].params][1:]
+        found: list[Value] = []
+        for tail in ("cls", module.facts.scopes[owner].name):
+            for call in module.tails.get(tail, ())[:MAX_CONSTRUCTIONS]:
+                if call.function != ("n", tail) or (tail == "cls" and module.class_of(call.scope) != owner):
+                    continue
+                given = dict(zip(names, call.arguments, strict=False)) | dict(call.keywords)
+                if name in given:
+                    found += self._of(module, given[name], call.scope, depth + 1)
+        return found[:MAX_VALUES]
 
     def _attribute(self, module: Module, node: Expression, scope: int, depth: int) -> list[Value]:
         base, name = node[1], node[2]

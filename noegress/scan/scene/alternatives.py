@@ -2,19 +2,21 @@
 
 import itertools
 import re
+from collections.abc import Iterator
 from functools import cached_property
 
 from noegress.scan.program.callgraph import CallGraph
-from noegress.scan.program.module import Module, module_name
+from noegress.scan.program.module import Module, module_name, tail_of
 
 # folders whose classes run only when their user picks them
 _CHOSEN = re.compile(
     r"(\A|(?<=/))(integrations?|callbacks?|contrib|plugins?|extractors?|providers?|document_loaders|presets|adapters|loggers?|backends?|vector_?stores?|llms?|connectors?|"
     r"embeddings|embed|embedders?|chat_models|cross_encoders|retrievers|exporters?|instrumentations?|mcp|embedding_functions|llm_providers|tools|partners|community|hooks|readers|"
-    r"third_party|drivers|destinations|sources|toolkits?|skills|recipes|model_providers|auth_providers|rerankers?|utilities|document_compressors|graph_vectorstores|presets)(/|\Z)"
+    r"\w+_providers|third_party|drivers|destinations|sources|toolkits?|skills|recipes|model_providers|auth_providers|rerankers?|utilities|document_compressors|graph_vectorstores|presets)(/|\Z)"
 )
 _PROVIDER = re.compile(r"(\A|_)(provider|backend|engine|type|kind|vendor|service)\Z")
 _NAMED_PROVIDER = re.compile(rb"\b(?:\w+_)?(?:provider|backend|engine)\b[^\n=]{0,40}=\s*[^\n\"']{0,40}[\"'](\w+)[\"']")
+_MADE_ELSE = re.compile(rb"=\s*[\w.]{1,80} or ([A-Z]\w{0,80})\(")
 _CONFIGURES = re.compile(r"(config|settings|factory|base|__init__)\w*\.py\Z")
 MANY = 6  # alternatives in a folder from which on one of them runs only when it is picked
 CATALOGUE = 60  # alternatives from which on a folder is a catalogue, whoever asks for one of them
@@ -39,13 +41,16 @@ class Alternatives:
         return self._chosen[path]
 
     def _is_one_of_many(self, path: str) -> bool:
-        folder, _ = self._alternative(path)
-        return bool(folder) and len(self._siblings.get(folder, ())) >= MANY
+        folder, name = self._alternative(path)
+        return bool(name) and len(self._siblings.get(folder, ())) >= MANY
 
     def _is_wanted(self, path: str) -> bool:
         """Whether a module outside of the folder asks for this one alone: then it is a part and no alternative."""
         folder, name = self._alternative(path)
         siblings = self._siblings.get(folder, set())
+        dotted = f"{folder}{name}".replace("/", ".")
+        if any(target == dotted or target.startswith(f"{dotted}.") for target, _, _ in self.program.entries):
+            return True  # the distribution itself registers it
         if len(siblings) > CATALOGUE:
             return False
         last = folder.rstrip("/").rpartition("/")[2]
@@ -70,24 +75,52 @@ class Alternatives:
 
     def _alternative(self, path: str) -> tuple[str, str]:
         """The folder of alternatives that a path lies in, and the name of the alternative."""
-        match = _CHOSEN.search(path, path.find("/") + 1)
-        folder = path[: match.end(2)] + "/" if match else ""
+        folder = self._folder(path)
         return folder, path[len(folder) :].partition("/")[0].removesuffix(".py")
+
+    def _folder(self, path: str) -> str:
+        """The first folder of alternatives above a path that holds many, else the first of all; empty where there is none."""
+        folders = list(_folders(path))
+        return next((each for each in folders if len(self._siblings.get(each, ())) >= MANY), (*folders, "")[0])
 
     @cached_property
     def _siblings(self) -> dict[str, set[str]]:
         """Of every folder of alternatives, what lies directly in it."""
         found: dict[str, set[str]] = {}
         for path in self.program.files:
-            folder, name = self._alternative(path)
-            named = bool(name) and not name.startswith("_") and name not in ("base", "utils", "factory")
-            if folder and named and path.endswith(".py"):
-                found.setdefault(folder, set()).add(name)
+            for folder in _folders(path) if path.endswith(".py") else ():
+                name = path[len(folder) :].partition("/")[0].removesuffix(".py")
+                if name and not name.startswith("_") and name not in ("base", "utils", "factory"):
+                    found.setdefault(folder, set()).add(name)
         return found
 
     def _is_default_choice(self, path: str) -> bool:
         """Whether a default names the module: ``provider: str = "openai"`` and ``embeddings/openai.py``."""
-        return path.rpartition("/")[2].removesuffix(".py") in self._default_names
+        if path.rpartition("/")[2].removesuffix(".py") in self._default_names:
+            return True
+        module = self.program.modules.get(module_name(path)[0])
+        return module is not None and not self._default_classes.isdisjoint(module.classes)
+
+    @cached_property
+    def _default_classes(self) -> frozenset[str]:
+        """The classes that are made where nothing else is given, ``given or Made()``, outside of the alternatives."""
+        active = self.program.active_paths
+        written = {
+            match[1].decode("utf-8", "surrogateescape")
+            for path, facts in self.program.files.items()
+            if path not in active and b" or " in facts.source and path not in self.program.aside
+            if not self._is_one_of_many(path)
+            for match in _MADE_ELSE.finditer(facts.source)
+        }
+        return frozenset(written) | frozenset(
+            tail_of(module.facts.calls[part[1]].function)
+            for module in self.program.active
+            if not self._is_one_of_many(module.path)
+            for binding in module.facts.bindings
+            if binding.value[0] == "o" and binding.value[1] == "or" and len(binding.value[2]) == FEW
+            for part in binding.value[2][1:]
+            if part[0] == "c"
+        )
 
     @cached_property
     def _default_names(self) -> set[str]:
@@ -142,7 +175,7 @@ class Alternatives:
         """Whether a module is called after the kit that it uses, beside others that are called after theirs, and is no default."""
         folder = path.rpartition("/")[0] + "/"
         kit = self._kit_of(path)
-        if not kit or kit in self._default_names:
+        if not kit or kit in self._default_names or self._is_default_choice(path):
             return False
         beside = [
             other for other in self.program.files if other.startswith(folder) and other.count("/") == path.count("/")
@@ -162,3 +195,13 @@ class Alternatives:
             if len(root) > 3 and (root.replace("_", "") in stem or stem in root.split("_")):
                 return stem if stem in root.split("_") else root
         return ""
+
+
+def _folders(path: str) -> Iterator[str]:
+    """The folders above a path that are named after alternatives, and the one below each, the outermost first."""
+    for match in _CHOSEN.finditer(path, path.find("/") + 1):
+        folder = path[: match.end(2)] + "/"
+        below = path.find("/", len(folder))
+        yield folder
+        if below > 0:
+            yield path[: below + 1]

@@ -99,6 +99,7 @@ class Scene:
         self.vendors: VendorData = vendor_data()
         self._words: dict[tuple[str, int, str], Words] = {}
         self._sending: dict[str, bool] = {}
+        self._defaults: dict[str, dict[tuple[int, str], int]] = {}
         self._names: dict[tuple[str, int], frozenset[str]] = {}
 
     @cached_property
@@ -120,6 +121,15 @@ class Scene:
         for site in self.sites:
             found.setdefault((site.module.path, site.module.function_of(site.scope)), []).append(site)
         return found
+
+    @cached_property
+    def called(self) -> set[tuple[str, str, str]]:
+        """The file, the host and the path, without a question, of every address that is seen to reach a call."""
+        return {
+            (site.module.path, site.host, re.split(r"[?#&=]", site.address.path)[0])
+            for site in self.sites
+            if site.kind == "call"
+        }
 
     @cached_property
     def fetching(self) -> set[tuple[str, int]]:
@@ -147,13 +157,14 @@ class Scene:
                         yield module, call
 
     def words(self, site: Site) -> Words:
-        key = (site.module.path, site.scope, site.tail)
+        scope = self.scope_of(site)
+        key = (site.module.path, scope, site.tail)
         if key not in self._words:
             module = site.module
-            function = module.function_of(site.scope)
-            owner = module.class_of(site.scope)
+            function = module.function_of(scope)
+            owner = module.class_of(scope)
             names = (
-                {used.facts.scopes[scope].name for used, scope, _ in self.graph.chain(module, site.scope, 2)[1:12]}
+                {used.facts.scopes[scope].name for used, scope, _ in self.graph.chain(module, scope, 2)[1:12]}
                 if function
                 else set()
             )
@@ -165,6 +176,20 @@ class Scene:
                 " ".join(sorted(names)),
             )
         return self._words[key]
+
+    def scope_of(self, site: Site) -> int:
+        """The scope that a site belongs to: a constant that is the default of a parameter belongs to its function."""
+        if site.kind != "text":
+            return site.scope
+        path = site.module.path
+        if path not in self._defaults:
+            self._defaults[path] = {
+                (default[2], default[1]): number
+                for number, scope in enumerate(site.module.facts.scopes)
+                for _, default in scope.params
+                if default is not None and default[0] == "s" and scope.kind == "function"
+            }
+        return self._defaults[path].get((site.line, site.text), site.scope)
 
     def is_chosen(self, path: str) -> bool:
         """Whether code at a path runs only when it is picked, see ``Alternatives``."""

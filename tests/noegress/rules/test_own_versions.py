@@ -1,0 +1,131 @@
+"""Where the address of an update check stands: in a default, a settings file, with a constructor, behind a slash."""
+
+import pytest
+import scan_lab
+
+REFRESH = """
+import os, subprocess, sys
+import acme
+def check_if_outdated(current_version=None, source_url="https://get.acme.dev/{path}"):
+    current_version = current_version or acme.__version__
+    subprocess.Popen([sys.executable, "-m", "acme.refresh", source_url])
+    from packaging.version import Version
+    return Version("2") > Version(current_version)
+def main():
+    check_if_outdated()
+"""
+SENDER = "import sys\nfrom urllib.request import urlopen\nurlopen(sys.argv[1])\n"
+
+
+def on(files: dict[str, str]) -> set[str]:
+    return {finding.category for finding in scan_lab.scan(files).findings if finding.default_on}
+
+
+@pytest.mark.parametrize(("path", "told"), [("tools_version", True), ("version/", True), ("tools", False)])
+def test_the_default_of_a_parameter_belongs_to_its_function(path: str, *, told: bool) -> None:
+    files = {
+        "acme/__init__.py": "__version__ = '1'\nimport acme.tool\nimport acme.refresh\n",
+        "acme/tool.py": "import requests\ndef ask(url):\n    return requests.get(url)\n" + REFRESH.format(path=path),
+        "acme/refresh.py": SENDER,
+    }
+    assert ("update-check" in on(files)) is told
+
+
+ASKS = """
+import requests
+from acme import config
+def check_version():
+    return requests.get(config.{name}, timeout=1).json()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "told"),
+    [
+        ("version_check_url", "api.acme.dev", True),
+        ("template_url", "api.acme.dev", False),
+        ("version_check_url", "api.vendor.dev", False),
+    ],
+)
+def test_the_address_of_a_check_stands_in_a_settings_file(name: str, host: str, *, told: bool) -> None:
+    files = {
+        "acme/__init__.py": "import acme.tool\n",
+        "acme/tool.py": ASKS.format(name=name),
+        "acme/config.py": "",
+        "acme/defaults.yaml": f"title: acme\n{name}: https://{host}/version\n",
+    }
+    assert ("update-check" in on(files)) is told
+
+
+PROVIDER = """
+import requests
+class Models:
+    HOST = "https://github.com"
+    def __init__(self, host, repository):
+        self.host = host
+        self.repository = repository
+    @classmethod
+    def standard(cls):
+        return cls({host}, "acme/models")
+    def download_model(self, name):
+        return requests.get("/".join((self.host, self.repository, "releases/download/v1", name)))
+def load(name):
+    return Models.standard().download_model(name)
+"""
+
+
+@pytest.mark.parametrize(("host", "told"), [("cls.HOST", True), ("open('host').read()", False)])
+def test_a_class_that_makes_itself_hands_its_address_on(host: str, *, told: bool) -> None:
+    files = {"acme/__init__.py": "import acme.models\n", "acme/models.py": PROVIDER.format(host=host)}
+    found = scan_lab.scan(files)
+    assert ("model-download" in {each.category for each in found.findings if each.default_on}) is told
+
+
+@pytest.mark.parametrize(("tail", "told"), [("touch_endpoint", False), ("fetch_tool", True)])
+def test_what_is_asked_and_not_kept_is_no_program(tail: str, *, told: bool) -> None:
+    tool = f"""
+import os, requests
+def {tail}(url):
+    return requests.get(url)
+def package(path):
+    os.chmod(path, 0o755)
+def deploy(path):
+    {tail}("https://files.vendor.dev/a/b")
+    package(path)
+"""
+    files = {"acme/__init__.py": "import acme.tool\n", "acme/tool.py": tool}
+    assert ("remote-code" in on(files)) is told
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [("'run `pip install acme[full]` first'", False), ("'pip install acme-full'", True)],
+)
+def test_prose_that_quotes_a_command_runs_none(argument: str, *, told: bool) -> None:
+    tool = "def ensure(make_command):\n    try:\n        import full\n    except ImportError:\n"
+    tool += f"        make_command('full', {argument})\n"
+    files = {"acme/__init__.py": "import acme.tool\n", "acme/tool.py": tool}
+    assert ("self-update" in on(files)) is told
+
+
+READER = """
+import io, requests
+class Reader:
+    @property
+    def url(self):
+        return "https://stats.vendor.dev/tables/prices.csv"
+    def price(self, name):
+        {keep}
+"""
+
+
+@pytest.mark.parametrize(
+    ("keep", "told"),
+    [
+        ('return requests.get(f"{self.url}?id={name}").text', False),
+        ('open("prices.csv", "w").write(requests.get(f"{self.url}?id={name}").text)', True),
+    ],
+)
+def test_a_call_that_is_seen_says_more_than_the_constant_it_takes(keep: str, *, told: bool) -> None:
+    files = {"acme/__init__.py": "import acme.tool\n", "acme/tool.py": READER.replace("{keep}", keep)}
+    assert ("model-download" in on(files)) is told
