@@ -150,6 +150,17 @@ def helper(version: str, word: str) -> tuple[str, bytes]:
     )
 
 
+def tool() -> tuple[str, bytes]:
+    """A program that needs lab-helper and prints what it says."""
+    info = "lab_tool-1.0.dist-info"
+    members = {
+        "lab_tool.py": b"import lab_helper\n\n\ndef main():\n    print(lab_helper.WORD)\n",
+        f"{info}/METADATA": b"Metadata-Version: 2.1\nName: lab-tool\nVersion: 1.0\nRequires-Dist: lab-helper\n",
+        f"{info}/entry_points.txt": b"[console_scripts]\nlab-tool = lab_tool:main\n",
+    }
+    return "lab_tool-1.0-py3-none-any.whl", wheel_bytes("lab-tool", "1.0", members)
+
+
 @pytest.fixture(scope="session")
 def indexes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Indexes]:
     folders = {name: tmp_path_factory.mktemp(name) for name in ("good", "higher", "same")}
@@ -159,9 +170,10 @@ def indexes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Indexes]:
         subprocess.run(command, cwd=source, check=True, capture_output=True)
     for wheel in built.glob("*.whl"):
         publish(folders["good"], wheel.name, wheel.read_bytes())
-    for name in with_requirements("hatchling", "editables"):
+    for name in with_requirements("hatchling", "editables", "pip"):  # pip for pipx, which brings its own up to date
         publish(folders["good"], *repacked(name))
     publish(folders["good"], *helper("1.0", "good"))
+    publish(folders["good"], *tool())
     publish(folders["higher"], *helper("9.9", "evil"))
     publish(folders["same"], *helper("1.0", "evil"))
     servers = {
