@@ -2,8 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import PurePath
+from urllib.parse import quote
 
 from noegress import __version__
 from noegress.surfaces import Report, Violation, Weight
@@ -69,26 +71,25 @@ def sarif(report: Report, policy: str) -> str:
     run = {
         "tool": {"driver": driver},
         "properties": {"policy": policy, "mirror": report.mirror},
-        "results": [_result(violation) for violation in report.violations],
+        "results": [_result(violation, mark) for violation, mark in _fingerprinted(report)],
     }
     return json.dumps({"$schema": _SARIF, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
-def _result(violation: Violation) -> dict[str, object]:
-    location: dict[str, object] = {
-        "logicalLocations": [{"fullyQualifiedName": violation.file, "kind": violation.scope}]
-    }
-    if _is_path(violation):
-        physical: dict[str, object] = {"artifactLocation": {"uri": PurePath(violation.file).as_posix()}}
-        if violation.line:
-            physical["region"] = {"startLine": violation.line}
-        location = {"physicalLocation": physical}
+def _result(violation: Violation, fingerprint: str) -> dict[str, object]:
+    # code scanning takes no result without a physical location, so the environment is named like a file as well
+    physical: dict[str, object] = {"artifactLocation": {"uri": quote(PurePath(violation.file).as_posix())}}
+    if violation.line:
+        physical["region"] = {"startLine": violation.line}
+    location: dict[str, object] = {"physicalLocation": physical}
+    if not _is_path(violation):
+        location["logicalLocations"] = [{"fullyQualifiedName": violation.file, "kind": violation.scope}]
     return {
         "ruleId": violation.surface,
         "level": violation.weight.value,
         "message": {"text": _sentence(violation)},
         "locations": [location],
-        "partialFingerprints": {"noegress/v1": _fingerprint(violation)},
+        "partialFingerprints": {"noegress/v1": fingerprint},
     }
 
 
@@ -111,11 +112,11 @@ def gitlab(report: Report, policy: str) -> str:  # noqa: ARG001 - one signature 
         {
             "description": _sentence(violation),
             "check_name": f"noegress/{violation.surface}",
-            "fingerprint": _fingerprint(violation),
+            "fingerprint": mark,
             "severity": "blocker" if violation.weight is Weight.ERROR else "minor",
             "location": {"path": violation.file, "lines": {"begin": violation.line or 1}},
         }
-        for violation in report.violations
+        for violation, mark in _fingerprinted(report)
     ]
     return json.dumps(issues, indent=2)
 
@@ -128,10 +129,14 @@ def _is_path(violation: Violation) -> bool:
     return violation.file not in ("environment", "command line")
 
 
-def _fingerprint(violation: Violation) -> str:
-    """Stable when lines move: the place in the file is no part of it."""
-    parts = f"{violation.surface}\0{violation.file}\0{violation.text}"
-    return hashlib.sha256(parts.encode("utf-8", "surrogateescape")).hexdigest()
+def _fingerprinted(report: Report) -> Iterator[tuple[Violation, str]]:
+    """Each violation with a mark of its own that is stable when lines move: equal ones are counted, not placed."""
+    seen: Counter[str] = Counter()
+    for violation in report.violations:
+        parts = f"{violation.surface}\0{violation.file}\0{violation.text}"
+        seen[parts] += 1
+        counted = parts if seen[parts] == 1 else f"{parts}\0{seen[parts]}"
+        yield violation, hashlib.sha256(counted.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _data(value: str) -> str:

@@ -15,7 +15,9 @@ from noegress.surfaces.judging.violation import Scope, Violation
 
 VARIABLES = "noegress.env"
 # in a file of requirements an option stands alone on its line
-_FURTHER = re.compile(r"\s*(--extra-index-url|--find-links|-f)(=|\s|$)")
+_FURTHER = re.compile(r"\s*(--extra-index-url|--find-links|-f)(=\s*|\s+|\s*\\\s*)\S+\s*(\s#.*)?\s*")
+_BEFORE, _AFTER = r"(?<![\w./%?&~+@:-])", r"(?![\w./%?&=~+@:-])"
+"""An address between these is no part of a longer one."""
 _REQUIREMENTS = "requirements"
 _LOCK = re.compile(r".*\.lock(\.json)?|(.*[-.])?conda-lock.*\.ya?ml|pylock\..*")
 """What a tool writes as a whole: an address put into it would be no lock any more."""
@@ -77,18 +79,31 @@ def _mended(text: str, violations: list[Violation], mirror: str) -> str:
         index = violation.line - 1
         if index >= len(lines):
             continue
-        if violation.surface == _REQUIREMENTS and _FURTHER.match(lines[index]):
-            lines[index] = ""
+        end = _end(lines, index)
+        if violation.surface == _REQUIREMENTS and _FURTHER.fullmatch("".join(lines[index:end])):
+            lines[index:end] = [""] * (end - index)
         else:
             place = _place(lines, index, violation.address)
-            lines[place] = lines[place].replace(violation.address, mirror)
+            lines[place] = _whole(violation.address).sub(lambda _: mirror, lines[place])
     return "".join(lines)
 
 
-def _place(lines: list[str], index: int, address: str) -> int:
+def _end(lines: list[str], index: int) -> int:
+    """Behind the last of the lines that continue one."""
+    while index < len(lines) - 1 and lines[index].rstrip("\r\n").endswith("\\"):
+        index += 1
+    return index + 1
+
+
+def _whole(address: str) -> re.Pattern[str]:
+    return re.compile(f"{_BEFORE}{re.escape(address)}{_AFTER}")
+
+
+def _place(lines: list[str], start: int, address: str) -> int:
     """Where the address of a violation is written: on its line, below it, or above it as a variable's value."""
-    held = [position for position, line in enumerate(lines) if address in line and not line.lstrip().startswith("#")]
-    return next((position for position in held if position >= index), held[-1] if held else index)
+    whole = _whole(address)
+    held = [index for index, line in enumerate(lines) if whole.search(line) and not line.lstrip().startswith("#")]
+    return next((position for position in held if position >= start), held[-1] if held else start)
 
 
 def _variables(path: Path, policy: Policy) -> list[Edit]:

