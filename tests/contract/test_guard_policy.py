@@ -124,7 +124,7 @@ expires = 2030-01-01
     "change", [{"format": 2}, {"alow": []}, {"allow": ["x"]}, {"allow": "a:1"}, {"kill-switches": []}]
 )
 def test_what_the_core_never_writes_the_guard_refuses(tmp_path: Path, change: dict[str, object]) -> None:
-    from noegress_guard.policy import PolicyError
+    from noegress_guard.errors import PolicyError
 
     path = tmp_path / "guard.json"
     path.write_text(json.dumps({"format": 1, **change}))

@@ -215,7 +215,9 @@ def test_no_socket_module_is_imported_at_the_start(guarded: Guarded) -> None:
     code = (
         "import sys; print({'socket', '_socket', 're', 'json', 'typing', 'dataclasses', 'pathlib'} & set(sys.modules))"
     )
-    assert guarded.run(code, policy={"allow": ["a.example:1", "10.0.0.0/8:1"]}).out == "set()"
+    ordinary = {"allow": ["a.example:1", "10.0.0.0/8:1", "udp://a:1-9", "unix:/x"], "kill-switches": {"A": "1"}}
+    for policy in (ordinary, {"allow": ["[::1]:1"], "private-names": ["a.example"]}):
+        assert guarded.run(code, policy=policy).out == "set()"
 
 
 def test_kill_switches_are_set_before_the_program_and_in_its_children(guarded: Guarded) -> None:
@@ -305,12 +307,13 @@ for kind in ((), ("isolated",), ("legacy",)) if interpreters.__name__ == "_inter
 }
 
 
-@pytest.mark.parametrize("version", ["3.12", "3.13", "3.14"])
+@pytest.mark.parametrize("version", ["3.12", "3.13", "3.14", "3.15"])
 def test_newer_pythons_are_guarded(guard_wheel: Path, tmp_path: Path, listener: Listener, version: str) -> None:
-    interpreters = sorted(PYENV.glob(f"{version}.*/bin/python"))
+    interpreters = sorted(PYENV.glob(f"{version}.*/bin/python"), reverse=True)
+    interpreters += [Path(found) for found in [shutil.which(f"python{version}")] if found]
     if not interpreters:
         pytest.skip(f"no Python {version} on this machine")
-    guarded = Guarded(python=make_environment(tmp_path, guard_wheel, interpreters[-1]), folder=tmp_path)
+    guarded = Guarded(python=make_environment(tmp_path, guard_wheel, interpreters[0]), folder=tmp_path)
     assert refused(guarded.run(CONNECT.format(port=listener.port)).err)
     assert listener.arrived == []
     for form, code in FORMS.items():

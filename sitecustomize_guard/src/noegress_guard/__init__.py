@@ -13,10 +13,11 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
-    from typing import Any, Final, NoReturn
+    from typing import Any, Final, NoReturn, TypeVar
 
     from noegress_guard.policy import GuardPolicy
 
+    Policy = TypeVar("Policy")
     Hook = Callable[[str, tuple[Any, ...]], None]
 
 CONFIGURATION_ERROR: "Final" = 78  # EX_CONFIG; site swallows exceptions and loses the code of a SystemExit
@@ -29,11 +30,13 @@ TREE: "Final" = "NOEGRESS_GUARD_TREE"
 EVENTS: "Final" = "NOEGRESS_GUARD_EVENTS"
 """A path, or `fd:N`; unset, events are raised as errors and not recorded."""
 
+_MOST_COMPILED: "Final" = 1 << 16  # bytes of one of our modules
+
 _RESOLVER_VARIABLES: "Final" = frozenset({b"LOCALDOMAIN", b"HOSTALIASES"})
 """With these the C library asks for other names than it was given."""
 
-_started: "list[list[tuple[dict[str, Any], str]]]" = []
-"""Content and path of each policy, to be shown; what is enforced is built from them apart."""
+_started: "list[tuple[tuple[str, str], ...]]" = []
+"""Text and path of each policy, to be shown; what is enforced is built from them apart."""
 
 
 def start() -> None:
@@ -45,24 +48,37 @@ def start() -> None:
         return
     load = _private_importer()
     try:
-        policies = find_policies(os.environ, read=lambda path: load("noegress_guard.policy").read_policy(path))
+        found = find_policies(os.environ, _make_reader(load))
     except Exception as error:
         # fails closed: nothing runs unguarded because a policy could not be read
-        if type(error).__name__ != "PolicyError":
+        from noegress_guard.errors import PolicyError
+
+        if not isinstance(error, PolicyError):
             raise
         _give_up(str(error))
-    _started.append([(policy.content, policy.path) for policy in policies])
-    for policy in reversed(policies):  # where two differ, the first (the anchor) wins
-        os.environ.update(policy.kill_switches)
+    _started.append(tuple([(text, path) for _, text, path in found]))
+    for content, _, _ in reversed(found):  # where two differ, the first (the anchor) wins
+        for name, value in content.get("kill-switches", {}).items():
+            os.environ[name] = value
     os.environ.setdefault(TREE, str(os.getpid()))
     for name in _RESOLVER_VARIABLES:
         os.environ.pop(name.decode(), None)  # whoever started this process may have set them
-    hook = _make_hook(policies, load, os.environ.get(EVENTS, ""))
+    hook = _make_hook([(content, path) for content, _, path in found], load, os.environ.get(EVENTS, ""))
     sys.addaudithook(hook)
     if sys.version_info < (3, 12):
         _watch_threads(load)
     if "_socket" in sys.modules:
         hook("import", ("_socket",))
+
+
+def _make_reader(load: "Callable[[str], Any]") -> "Callable[[str], tuple[dict[str, Any], str, str]]":
+    """Return what reads a policy into its content, text and path."""
+
+    def read(path: str) -> "tuple[dict[str, Any], str, str]":
+        plain = load("noegress_guard.plain_policy").read_plain(path)
+        return (*(plain or load("noegress_guard.policy").read_checked(path)), path)
+
+    return read
 
 
 def active_policies() -> "tuple[GuardPolicy, ...] | None":
@@ -72,17 +88,15 @@ def active_policies() -> "tuple[GuardPolicy, ...] | None":
     """
     if not _started:
         return None
-    from noegress_guard.policy import GuardPolicy
+    from noegress_guard.policy import GuardPolicy, parse_json
 
-    return tuple(GuardPolicy(content, path) for content, path in _started[0])
+    return tuple(GuardPolicy(parse_json(text), path) for text, path in _started[0])
 
 
 def find_policies(
-    environ: "MutableMapping[str, str]",
-    anchor: str | None = None,
-    read: "Callable[[str], GuardPolicy] | None" = None,
-) -> "tuple[GuardPolicy, ...]":
-    """Return the policies that all have to allow a destination (contract 4); if there is none, nothing is allowed.
+    environ: "MutableMapping[str, str]", read: "Callable[[str], Policy]", anchor: str | None = None
+) -> "tuple[Policy, ...]":
+    """Read the policies that all have to allow a destination (contract 4); if there is none, nothing is allowed.
 
     The variable is made absolute, so that a child that changes its folder still finds the same file.
     """
@@ -96,12 +110,6 @@ def find_policies(
             environ[VARIABLE] = absolute
         if absolute != anchor:
             paths.append(absolute)
-    if not paths:
-        return ()
-    if read is None:
-        from noegress_guard.policy import read_policy
-
-        read = read_policy
     return tuple(map(read, paths))
 
 
@@ -155,11 +163,11 @@ def _code_reader() -> "Callable[[str], Any]":
     The import system's own way, which takes longer, is left for a module that is not compiled yet or not a file.
     """
     from _frozen_importlib_external import MAGIC_NUMBER  # `importlib` may not be loaded
-    from _io import FileIO
     from marshal import loads
 
     loader: Any = __spec__.loader
-    compiled, status = __spec__.cached or "", os.stat
+    compiled, status, open_, read, close = __spec__.cached or "", os.stat, os.open, os.read, os.close
+    flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     before, _, after = compiled.rpartition("__init__")
     sources = __file__.rpartition("__init__")[0]
 
@@ -168,8 +176,11 @@ def _code_reader() -> "Callable[[str], Any]":
         source = f"{sources}{part}.py"
         try:
             found = status(source)
-            with FileIO(f"{before}{part}{after}") as file:
-                data = file.readall()
+            descriptor = open_(f"{before}{part}{after}", flags)
+            try:
+                data = read(descriptor, _MOST_COMPILED)
+            finally:
+                close(descriptor)
         except OSError:
             data = b""
         else:
@@ -182,7 +193,7 @@ def _code_reader() -> "Callable[[str], Any]":
     return read_code
 
 
-def _make_hook(policies: "tuple[GuardPolicy, ...]", load: "Callable[[str], Any]", events: str) -> "Hook":
+def _make_hook(policies: "list[tuple[dict[str, Any], str]]", load: "Callable[[str], Any]", events: str) -> "Hook":
     """Build the hook around variables that no module attribute reaches."""
     # frozen: the most frequent way through the hook is one look into this set
     watched = frozenset(

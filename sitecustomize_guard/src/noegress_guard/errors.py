@@ -1,4 +1,4 @@
-"""What the guard raises in the place of a connection; the one module of the Python layer that everybody shares."""
+"""What the guard raises; the one module of the Python layer that everybody shares."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,3 +10,7 @@ class EgressRefused(PermissionError):  # noqa: N818 -- reads as what happened, l
 
     noegress: "dict[str, Any]"
     """The event that was recorded for it (format 1)."""
+
+
+class PolicyError(Exception):
+    """A policy that cannot be enforced; the message leads with the file and ends with the fix."""

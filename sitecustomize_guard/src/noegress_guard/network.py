@@ -19,6 +19,7 @@ from noegress_guard.events import send_to
 from noegress_guard.link import NAME, asking, is_supervised, speak_by
 from noegress_guard.lookup import Resolver, port_number, read_host, shown
 from noegress_guard.native_socket import copy_of, native_type
+from noegress_guard.policy import GuardPolicy
 from noegress_guard.real_path import real_path
 from noegress_guard.refusal import Attempt, refuse
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from noegress_guard import Hook
     from noegress_guard.destination import Address
-    from noegress_guard.policy import GuardPolicy
 
 _AF_NETLINK: Final = 16
 _AF_UNSPECIFIED_BY_CALLER: Final = -1
@@ -40,11 +40,15 @@ _TYPE_MASK: Final = 0xF if sys.platform == "linux" else 0xFFFF  # without SOCK_N
 _PATIENCE_MILLISECONDS: Final = 5000
 
 
-def make_handler(policies: Iterable[GuardPolicy], events: str) -> Hook:
-    """Build what the audit hook calls for the events that it watches; `events` is where refusals are recorded."""
+def make_handler(policies: Iterable[tuple[dict[str, Any], str]], events: str) -> Hook:
+    """Build what the audit hook calls for the events that it watches, from content and path of the policies.
+
+    `events` is where refusals are recorded.
+    """
     send_to(events)
     # while a supervisor observes, it is asked about everything; without one, this allows nothing
-    gate = Gate(() if "NOEGRESS_GUARD_OBSERVE" in os.environ else policies)
+    observed = "NOEGRESS_GUARD_OBSERVE" in os.environ
+    gate = Gate([] if observed else [GuardPolicy(content, path) for content, path in policies])
     native: list[tuple[Any, Resolver]] = []
     """The first `_socket` that was guarded, as C code made it; empty before, and then every other event refuses."""
 

@@ -9,7 +9,8 @@ from _thread import allocate_lock, start_new_thread
 import noegress_guard
 from noegress_guard import CONFIGURATION_ERROR, events
 from noegress_guard.decision import Gate
-from noegress_guard.policy import GuardPolicy, PolicyError
+from noegress_guard.errors import PolicyError
+from noegress_guard.policy import GuardPolicy, read_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _run(arguments: Options) -> int:
     environment = dict(os.environ)
     if arguments.policy:
         environment[noegress_guard.VARIABLE] = arguments.policy
-    policies = noegress_guard.find_policies(environment)
+    policies = noegress_guard.find_policies(environment, read_policy)
     _check_consent(arguments, policies)
     environment.update(_environment_of_the_tree(policies))
     if arguments.python_only:
