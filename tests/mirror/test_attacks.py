@@ -297,6 +297,19 @@ def test_a_request_that_is_too_large_or_ambiguous_is_turned_away(
     assert mirror.get("/+noegress/health").status == 200
 
 
+@pytest.mark.parametrize("more", [b"", b"Content-Length: 0\r\n"])
+def test_who_waits_to_send_a_body_that_is_none_is_answered(more: bytes, mirror: Served) -> None:
+    head = b"GET /+noegress/health HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\n"
+    assert raw(mirror, head + more + b"\r\n").startswith(b"HTTP/1.1 200 ")
+
+
+def test_who_waits_to_send_a_body_is_told_to_go_on(mirror: Served) -> None:
+    head = b"POST /+noegress/osv/v1/query HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\n"
+    assert raw(mirror, head + b"Content-Length: 2\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    both = raw(mirror, head + b"Content-Length: 2\r\n\r\n{}")
+    assert b"HTTP/1.1 503 No advisories" in both
+
+
 def test_guessing_passwords_of_devpi_is_slow(tmp_path: Path, index: Index) -> None:
     with serving(make_mirror(tmp_path / "dir", index.url, "")) as served:
         seen = [served.get("/+login", method="POST", Content_Type="application/json").status for _ in range(15)]

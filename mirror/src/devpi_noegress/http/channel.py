@@ -27,6 +27,8 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
             raise ParsingError("Content-Length beside Transfer-Encoding")
         if "," in self.headers.get("HOST", ""):
             raise ParsingError("More than one Host")
+        if not self.chunked and not self.content_length:
+            self.expect_continue = False  # waitress would wait for a body that is not to come (RFC 9110, 10.1.1)
 
 
 class _Task(WSGITask):  # type: ignore[misc]  # as above
