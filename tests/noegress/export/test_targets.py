@@ -1,13 +1,16 @@
 """Every export, held against the tool that reads it where that tool is here."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 import tomllib
 from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
@@ -109,6 +112,58 @@ def test_nft_accepts_the_ruleset(policy: Path, capsys: pytest.CaptureFixture[str
     command = ["unshare", "--user", "--map-root-user", "--net", "nft", "--check", "--file", str(rules)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+PEER = """\
+import socket, time
+held = [socket.create_server(place) for place in (("10.0.0.9", 8005), ("10.0.0.9", 9999), ("10.0.0.77", 443))]
+print("listening", flush=True)
+time.sleep(30)
+"""
+REACHED = """\
+import socket
+for place in (("10.0.0.9", 8005), ("10.0.0.9", 9999), ("10.0.0.77", 443)):
+    try:
+        socket.create_connection(place, timeout=3).close()
+        print("open")
+    except OSError:
+        print("shut")
+"""
+WALK = """\
+unshare -n sleep 30 & peer=$!
+until [ "$(readlink /proc/$peer/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.05; done
+ip link add v0 type veth peer name v1 netns $peer && ip addr add 10.0.0.1/24 dev v0 && ip link set v0 up || exit 9
+nsenter -t $peer -n sh -c 'ip addr add 10.0.0.9/24 dev v1; ip addr add 10.0.0.77/24 dev v1; ip link set v1 up;
+    exec "$0" -c "$1"' "$1" "$2" > "$4.peer" & served=$!
+until grep -q listening "$4.peer"; do sleep 0.05; done
+"$1" -c "$3"
+nft -f "$4"
+"$1" -c "$3"
+kill $served $peer
+"""
+
+
+@pytest.mark.skipif(not all(map(shutil.which, ("nft", "ip", "unshare", "nsenter"))), reason="no nft, or no namespaces")
+def test_the_loaded_ruleset_opens_what_the_policy_names_and_nothing_else(
+    policy: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    rules = tmp_path / "rules.nft"
+    rules.write_text(export(policy, "nftables", capsys))
+    command = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", WALK, "sh", sys.executable, PEER, REACHED]
+    done = subprocess.run([*command, str(rules)], capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode == 9:
+        pytest.skip("this kernel pairs no network namespaces")
+    assert done.stdout.split() == ["open", "open", "open", "open", "shut", "shut"], done.stderr
+
+
+@pytest.mark.skipif("CILIUM_SCHEMA" not in os.environ, reason="CILIUM_SCHEMA names no JSON Schema of the CRD")
+def test_the_definition_of_cilium_accepts_the_policy(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy.write_text(NAMES)
+    # a pattern of Go's in it is none of Python's, so the schema itself is not judged
+    validator = jsonschema.Draft202012Validator(json.loads(Path(os.environ["CILIUM_SCHEMA"]).read_text()))
+    validator.validate(document(export(policy, "cilium", capsys)))
+    policy.write_text("format = 1\n")
+    validator.validate(document(export(policy, "cilium", capsys)))
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
