@@ -110,6 +110,49 @@ def test_pip_audit_answers_for_every_release(tmp_path: Path) -> None:
     }
 
 
+def test_records_as_they_are_published_are_found_by_pip_audit(tmp_path: Path) -> None:
+    """The two records of one vulnerability of requests, with all that they carry, and one that ends with a version."""
+    package = {"name": "requests", "ecosystem": "PyPI", "purl": "pkg:pypi/requests"}
+    git = {
+        "type": "GIT",
+        "repo": "https://github.com/psf/requests",
+        "events": [{"introduced": "0"}, {"fixed": "74ea7c"}],
+    }
+    span = {"type": "ECOSYSTEM", "events": [{"introduced": "2.3.0"}, {"fixed": "2.31.0"}]}
+    pysec = {
+        "id": "PYSEC-2023-74",
+        "details": "Requests leaks Proxy-Authorization headers",
+        "aliases": ["CVE-2023-32681", "GHSA-j8r2-6x86-q33q"],
+        "modified": "2023-06-05T01:13:00.560464Z",
+        "published": "2023-05-26T18:15:00Z",
+        "references": [{"type": "ADVISORY", "url": "https://github.com/psf/requests/security/advisories"}],
+        "affected": [{"package": package, "ranges": [git, span], "versions": ["2.3.0", "2.30.0"]}],
+    }
+    ghsa = pysec | {
+        "id": "GHSA-j8r2-6x86-q33q",
+        "aliases": ["CVE-2023-32681", "PYSEC-2023-74"],
+        "schema_version": "1.7.3",
+        "modified": "2026-02-04T02:46:37.126137Z",
+        "related": ["CVE-2023-32681"],
+        "database_specific": {"cwe_ids": ["CWE-200"], "severity": "MODERATE", "nvd_published_at": None},
+        "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:C/C:H/I:N/A:N"}],
+        "affected": [{"package": package, "ranges": [span], "database_specific": {"source": "https://github.com/x"}}],
+    }
+    last = {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"last_affected": "2.0.1"}]}
+    old = ghsa | {"id": "GHSA-2222-3333-4444", "aliases": [], "affected": [{"package": package, "ranges": [last]}]}
+    import_archive(archive(tmp_path, pysec, ghsa, old), tmp_path / "db")
+    advisories = Advisories(tmp_path / "db")
+    found = audit(advisories, [("requests", version) for version in ("2.0.1", "2.2.1", "2.30.0", "2.31.0")])
+    advisories.close()
+    assert {version: [names[0] for names in found["requests", version]] for _, version in found} == {
+        "2.0.1": ["GHSA-2222-3333-4444"],
+        "2.2.1": [],
+        "2.30.0": ["PYSEC-2023-74"],
+        "2.31.0": [],
+    }
+    assert set(found["requests", "2.30.0"][0]) == {"PYSEC-2023-74", "CVE-2023-32681", "GHSA-j8r2-6x86-q33q"}
+
+
 def test_many_releases_at_once_are_few_runs_and_one_that_fails_holds_up_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

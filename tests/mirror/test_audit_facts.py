@@ -2,6 +2,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -75,6 +76,12 @@ def statement(name: str, sha256: str) -> bytes:
     ("content", "said"),
     [
         (statement(FILE.filename, FILE.sha256), ""),
+        (statement("Demo-1.0.0-py3-none-any.whl", FILE.sha256), ""),
+        (statement("demo-1.0-py2-none-any.whl", FILE.sha256), "not about this file"),
+        (statement("demo-1.1-py3-none-any.whl", FILE.sha256), "not about this file"),
+        (statement("demo-1.0.tar.gz", FILE.sha256), "not about this file"),
+        (statement("", FILE.sha256), "not about this file"),
+        (statement(7, FILE.sha256), "not about this file"),  # type: ignore[arg-type]
         (statement("other-1.0-py3-none-any.whl", FILE.sha256), "not about this file"),
         (statement(FILE.filename, "b" * 64), "not about this file"),
         (None, "no provenance"),
@@ -87,3 +94,34 @@ def test_a_provenance_file_is_about_exactly_this_file(content: bytes | None, sai
     found = provenance_problem(content, FILE)
     assert said in found
     assert bool(found) == bool(said)
+
+
+def test_the_provenance_of_a_real_file_is_read() -> None:
+    """As PyPI gives it for sigstore 3.6.1, its signature and certificate cut short: nothing here rests on them."""
+    statement_ = (
+        "eyJfdHlwZSI6Imh0dHBzOi8vaW4tdG90by5pby9TdGF0ZW1lbnQvdjEiLCJzdWJqZWN0IjpbeyJuYW1lIjoic2lnc3RvcmUtMy42LjEu"
+        "dGFyLmd6IiwiZGlnZXN0Ijp7InNoYTI1NiI6ImVlNjBmZGM5MjM2ZmQ2NzA5MjcxYWQ1M2I0NDAyNzQ2MTM2MGMzZmRlMTU1ZDJhZjE1"
+        "NDgyZTRjNDUxZmY4NjUifX1dLCJwcmVkaWNhdGVUeXBlIjoiaHR0cHM6Ly9kb2NzLnB5cGkub3JnL2F0dGVzdGF0aW9ucy9wdWJsaXNo"
+        "L3YxIiwicHJlZGljYXRlIjpudWxsfQ=="
+    )
+    envelope = {"signature": "MEUCIQDMIOMtnfp8", "statement": statement_}
+    material = {"certificate": "MIIG2TCCBl", "transparency_entries": [{"logIndex": "156716889"}]}
+    attestation = {"envelope": envelope, "verification_material": material, "version": 1}
+    publisher = {
+        "environment": None,
+        "kind": "GitHub",
+        "repository": "sigstore/sigstore-python",
+        "workflow": "release.yml",
+    }
+    bundle = {"attestations": [attestation], "publisher": publisher}
+    content = json.dumps({"attestation_bundles": [bundle], "version": 1}).encode()
+    file = replace(
+        FILE,
+        project=NormalizedName("sigstore"),
+        version="3.6.1",
+        filename="sigstore-3.6.1.tar.gz",
+        sha256="ee60fdc9236fd6709271ad53b44027461360c3fde155d2af15482e4c451ff865",
+    )
+    assert provenance_problem(content, file) == ""
+    assert provenance_problem(content, replace(file, sha256="0" * 64)) == "its provenance is not about this file"
+    assert provenance_problem(content, replace(file, version="3.6.2", filename="sigstore-3.6.2.tar.gz"))

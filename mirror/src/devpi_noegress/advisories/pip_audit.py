@@ -89,7 +89,11 @@ def _release(item: dict[str, Any]) -> Release:
 
 
 def _identifiers(item: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
-    return tuple((vulnerability["id"], *vulnerability.get("aliases", ())) for vulnerability in item["vulns"])
+    found: dict[str, dict[str, None]] = {}  # pip-audit calls two records of one vulnerability by the same name
+    for vulnerability in item["vulns"]:
+        names = found.setdefault(vulnerability["id"], {})
+        names.update(dict.fromkeys(name for name in vulnerability.get("aliases", ()) if name != vulnerability["id"]))
+    return tuple((identifier, *names) for identifier, names in found.items())
 
 
 class _Server(ThreadingHTTPServer):

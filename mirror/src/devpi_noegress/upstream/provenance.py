@@ -6,8 +6,9 @@ Its signatures are not verified here: the statement ties a digest to a publisher
 import base64
 import binascii
 import json
+from dataclasses import replace
 
-from devpi_noegress.files import IndexFile
+from devpi_noegress.files import IndexFile, parse_filename
 
 
 def provenance_problem(content: bytes | None, file: IndexFile) -> str:
@@ -28,6 +29,18 @@ def provenance_problem(content: bytes | None, file: IndexFile) -> str:
         ]
     except (ValueError, KeyError, TypeError, RecursionError, binascii.Error):
         return "its provenance cannot be read (PEP 740)"
-    if (file.filename, file.sha256) not in subjects:
+    if not any(sha256 == file.sha256 and _is_named(name, file) for name, sha256 in subjects):
         return "its provenance is not about this file"
     return ""
+
+
+def _is_named(name: object, file: IndexFile) -> bool:
+    """Whether a subject is the file, perhaps in another spelling: publishers sort tags, and indexes normalise names."""
+    if name == file.filename:
+        return True
+    try:
+        project, version = parse_filename(str(name))
+    except ValueError:
+        return False
+    other = replace(file, filename=str(name), version=str(version))
+    return project == file.project and other.release_key == file.release_key
