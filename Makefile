@@ -9,7 +9,7 @@ PIP := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_CONSTRAINT PIP_CONFIG
 	$(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: demo demo-airgap test check wheels conformance matrix bench bench-build bench-bundle bench-guard bench-mirror \
-	bench-mirror-cold bench-scan bench-verify check-batch check-sdists fuzz soak-guard soak-mirror mutate format reference lock clean help
+	bench-mirror-cold bench-scan bench-verify check-batch check-sdists fuzz prove-formats soak-guard soak-mirror mutate format reference lock clean help
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -83,6 +83,9 @@ build/fuzz/.stamp: requirements/fuzz.txt
 SECONDS ?= 120
 fuzz: build/fuzz/.stamp  ## the readers of the scanner against atheris: make fuzz SECONDS=120
 	PYTHONPATH=. build/fuzz/env/bin/python tools/fuzz.py -max_total_time=$(SECONDS)
+
+prove-formats: .venv  ## SARIF and CycloneDX of real wheels against their schemas: make prove-formats WHEELS=FOLDER
+	$(BIN)/python tools/prove_formats.py $(WHEELS)
 
 check-sdists: .venv  ## check real sdists: make check-sdists SDISTS=DIR
 	$(BIN)/python tools/check_sdists.py $(SDISTS)

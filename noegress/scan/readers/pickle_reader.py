@@ -47,18 +47,20 @@ def _imported(content: bytes) -> set[str]:
 
 def _walked(content: bytes, dull: re.Pattern[bytes]) -> tuple[set[str], bool]:
     names: set[str] = set()
-    stack, takes_from_stack = _Texts(), False
+    stack, takes_from_stack, is_behind = _Texts(), False, False
     try:
         for opcode, argument, is_after_others in _instructions(content, dull):
+            is_behind &= opcode != "PROTO"
             if is_after_others:
                 stack.pass_over()
             if opcode in ("GLOBAL", "INST"):
                 names.add(str(argument).replace(" ", "."))
             elif opcode == "STACK_GLOBAL":
                 takes_from_stack = True
-                names.add(stack.pair())
+                # what stands behind a pickle and has no beginning of its own may be data that only looks like one
+                names |= {stack.pair()} - ({UNTOLD} if is_behind else set())
             if opcode == "STOP":
-                stack = _Texts()
+                stack, is_behind = _Texts(), True
             stack.take(opcode, argument)
     except (ValueError, IndexError, OverflowError, MemoryError):
         pass  # no whole pickle: what comes before the damage would be executed all the same
@@ -68,6 +70,7 @@ def _walked(content: bytes, dull: re.Pattern[bytes]) -> tuple[set[str], bool]:
 def _instructions(content: bytes, dull: re.Pattern[bytes]) -> Iterator[tuple[str, object, bool]]:
     """Instructions with their arguments, and whether dull ones were passed over before each.
 
+    Also of what stands behind the first pickle, for whoever loads twice.
     Most of a large pickle is data: that is passed over by a regular expression, at a tenth of the cost.
     """
     stream, position = io.BytesIO(content), 0
@@ -81,8 +84,6 @@ def _instructions(content: bytes, dull: re.Pattern[bytes]) -> Iterator[tuple[str
         argument = opcode.arg.reader(stream) if opcode.arg is not None else None
         yield opcode.name, argument, begin > position
         position = stream.tell()
-        if opcode.name == "STOP" and not _BEGIN.match(content, position):
-            return
 
 
 def _passing_over(opcodes: Iterable[pickletools.OpcodeInfo]) -> re.Pattern[bytes]:
@@ -111,7 +112,6 @@ _WIDTHS = {
     pickletools.TAKEN_FROM_ARGUMENT4U: 4,
 }
 _OPCODES = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
-_BEGIN = re.compile(rb"\x80[\x02-\x05]")  # another pickle behind one, for whoever loads twice
 _IMPORTS = frozenset(("GLOBAL", "INST", "STACK_GLOBAL", "STOP"))
 _MEMO = re.compile("MEMOIZE|.*(GET|PUT)|PROTO|FRAME")
 _DULL = _passing_over(opcode for opcode in pickletools.opcodes if opcode.name not in _IMPORTS)

@@ -71,7 +71,9 @@ def test_data_that_looks_like_instructions_is_data(value: Any, protocol: int) ->
         (b"\x80\x04\x8c\x02os\x940\x8c\x06systemh\x00\x8c\x06system\x93.", {"os.system"}),
         (b"\x80\x04N.\x80\x04cos\nsystem\n.", {"os.system"}),  # for whoever loads twice from one file
         (b"\x80\x04\x8c\x02os\x94.\x80\x04\x8c\x01x\x94h\x00\x8c\x06system\x93.", set()),  # each has its own memo
-        (b"\x80\x04N.cos\nsystem\n.", set()),  # nothing reads what lies behind
+        (b"\x80\x04N.cos\nsystem\n.", {"os.system"}),  # the second one as protocol 0 begins, with nothing
+        (b"\x80\x04N.\x8c\x02os\x8c\x06system\x93.", {"os.system"}),
+        (b"\x80\x04N.\x93\x93\x8c\x01xNN\x93.", set()),  # data that only looks like instructions
         (b"\x80\x04cos\nsystem\n\xff", {"os.system"}),
         (b"\x80\x04\x8c\xffos", set()),
         (b"", set()),
