@@ -12,7 +12,7 @@ from noegress.destination import parse_destination
 from noegress.errors import DestinationError
 from noegress.finding import Basis, Category, KillSwitch
 from noegress.inventory import Inventory, Observed
-from noegress.scan.scene.vendors import vendor_data
+from noegress.scan.facts.vendors import vendor_data
 
 _QUIET = (Category.TELEMETRY, Category.UPDATE_CHECK)
 

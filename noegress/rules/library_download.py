@@ -7,11 +7,11 @@ from typing import ClassVar
 from noegress.finding import Category, Place, Severity
 from noegress.scan.facts.address import addresses
 from noegress.scan.facts.facts import Call
+from noegress.scan.facts.vendors import DownloadEntry
 from noegress.scan.program.evaluation import Value
 from noegress.scan.program.module import Module, tail_of
 from noegress.scan.rule import Rule
 from noegress.scan.scene.scene import Evidence, Scene
-from noegress.scan.scene.vendors import DownloadEntry
 
 _HUBS = frozenset(
     [

@@ -7,11 +7,11 @@ from typing import ClassVar, NamedTuple
 from noegress.finding import Category, Place, Severity
 from noegress.scan.facts.address import addresses
 from noegress.scan.facts.facts import Call, Expression
+from noegress.scan.facts.vendors import SdkEntry
 from noegress.scan.program.evaluation import Value
 from noegress.scan.program.module import Module, tail_of
 from noegress.scan.rule import Rule
 from noegress.scan.scene.scene import Evidence, Scene
-from noegress.scan.scene.vendors import SdkEntry
 
 _KEY = re.compile(
     r"\A(phc_\w{10,}|phx_\w+|[A-Za-z0-9_\-]{20,80}|[0-9a-f\-]{32,40}|InstrumentationKey=.*|G-[A-Z0-9]{6,12}|UA-\d+-\d+)\Z"

@@ -9,6 +9,7 @@ from functools import cached_property
 from noegress.finding import Place, When
 from noegress.scan.facts.clients import CLIENTS
 from noegress.scan.facts.facts import Call, Facts, Mention
+from noegress.scan.facts.vendors import VendorData, vendor_data
 from noegress.scan.program.arguments import ArgumentFinder
 from noegress.scan.program.callgraph import CallGraph
 from noegress.scan.program.evaluation import Evaluator
@@ -20,7 +21,6 @@ from noegress.scan.scene.alternatives import Alternatives
 from noegress.scan.scene.commands import Command, find_commands
 from noegress.scan.scene.sites import Site, SiteFinder
 from noegress.scan.scene.switches import SwitchFinder
-from noegress.scan.scene.vendors import VendorData, vendor_data
 
 CATALOGUE_LINES = 8  # around a constant
 CATALOGUE_HOSTS = 7  # other ones in those lines

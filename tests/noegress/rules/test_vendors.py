@@ -3,7 +3,7 @@ import re
 import pytest
 from packaging.utils import canonicalize_name
 
-from noegress.scan.scene.vendors import SwitchEntry, VendorDataError, _entry, vendor_data
+from noegress.scan.facts.vendors import SwitchEntry, VendorDataError, _entry, vendor_data
 
 
 def entry(**changed: object) -> dict[str, object]:
