@@ -29,6 +29,7 @@ TESTS = {
     "allowlist": ("test_decision.py", "test_policy.py"),
     "decision": ("test_decision.py", "kernel/test_judge.py"),
     "destination": ("test_destination.py", "test_decision.py", "test_policy.py"),
+    "plain_policy": ("test_policy.py",),
     "policy": ("test_policy.py", "test_decision.py"),
     "wildcard": ("test_tampering.py", "test_destination.py"),
     "kernel.addresses": ("kernel/test_addresses.py",),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import struct
 
 from noegress_guard.kernel.record import Record
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _LIBC.syscall.restype = ctypes.c_long
+_LIBC.process_vm_readv.restype = ctypes.c_ssize_t
+_VECTOR, _COUNT = ctypes.c_char_p, ctypes.c_ulong
+_LIBC.process_vm_readv.argtypes = [ctypes.c_int, _VECTOR, _COUNT, _VECTOR, _COUNT, _COUNT]
+_PEER: Final = ctypes.create_string_buffer(128)  # an address that nobody reads
+_IOVEC: Final = struct.Struct("=QQ")
 
 
 class Machine(Record):
@@ -187,8 +193,7 @@ def accept(descriptor: int) -> int:
 
 def is_connected(descriptor: int) -> bool:
     """Tell whether a socket has a peer, without taking the error that its owner has yet to ask for."""
-    buffer, size = ctypes.create_string_buffer(128), ctypes.c_uint(128)
-    return not _LIBC.getpeername(descriptor, buffer, ctypes.byref(size))
+    return not _LIBC.getpeername(descriptor, _PEER, ctypes.byref(ctypes.c_uint(128)))
 
 
 def peer_process(descriptor: int) -> int:
@@ -199,17 +204,12 @@ def peer_process(descriptor: int) -> int:
     return credentials[0]
 
 
-class _Iovec(ctypes.Structure):
-    _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
-
-
-def read_memory(machine: Machine, pid: int, address: int, size: int) -> bytes:
+def read_memory(pid: int, address: int, size: int) -> bytes:
     """Read the memory of a process; OSError if it cannot be read. May return less at the end of a mapping."""
     buffer = ctypes.create_string_buffer(size)
-    local = _Iovec(ctypes.addressof(buffer), size)
-    remote = _Iovec(address, size)
-    one, none = ctypes.c_ulong(1), ctypes.c_ulong(0)
-    count = system_call(
-        machine.process_vm_readv, ctypes.c_int(pid), ctypes.byref(local), one, ctypes.byref(remote), one, none
-    )
+    ours, theirs = _IOVEC.pack(ctypes.addressof(buffer), size), _IOVEC.pack(address, size)
+    count: int = _LIBC.process_vm_readv(pid, ours, 1, theirs, 1, 0)
+    if count < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
     return buffer.raw[:count]
