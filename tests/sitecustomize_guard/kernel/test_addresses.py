@@ -98,7 +98,8 @@ def test_the_address_of_a_unix_socket_holds_its_path(path: bytes) -> None:
 
 LOOPBACK_4, LOOPBACK_6 = b"\x7f\0\0\1", bytes(15) + b"\1"
 MAPPED = bytes(10) + b"\xff\xff"
-HEAD_4, HEAD_6 = struct.pack("=H", socket.AF_INET) + b"\x12\x34", struct.pack("=H", socket.AF_INET6) + b"\x12\x34flow"
+HEAD_4 = struct.pack("=H", socket.AF_INET) + b"\x12\x34"
+HEAD_6 = struct.pack("=H", socket.AF_INET6) + b"\x12\x34" + bytes(4)
 
 
 def test_the_unspecified_address_is_spelled_out_and_nothing_beside_it_changes() -> None:
@@ -107,7 +108,17 @@ def test_the_unspecified_address_is_spelled_out_and_nothing_beside_it_changes() 
     for scope in (b"", b"scop"):
         assert spell_out(HEAD_6 + bytes(16) + scope) == HEAD_6 + LOOPBACK_6 + scope
         assert spell_out(HEAD_6 + MAPPED + bytes(4) + scope) == HEAD_6 + MAPPED + LOOPBACK_4 + scope
-    for kept in (HEAD_4 + b"\0\0\0\1", HEAD_4 + b"\1\0\0\0", HEAD_4 + bytes(3), HEAD_6 + b"\1" + bytes(15)):
+    for rest in (b"\1" + bytes(15) + b"scop", b"", bytes(3)):
+        assert spell_out(HEAD_6[:4] + b"flow" + rest) == HEAD_6 + rest
+    for kept in (
+        HEAD_6[:2],
+        HEAD_6[:4],
+        HEAD_6[:7],
+        HEAD_4 + b"\0\0\0\1",
+        HEAD_4 + b"\1\0\0\0",
+        HEAD_4 + bytes(3),
+        HEAD_6 + b"\1" + bytes(15),
+    ):
         assert spell_out(kept) == kept
 
 

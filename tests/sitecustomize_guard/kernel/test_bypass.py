@@ -22,6 +22,9 @@ def checked(result):
     return result
 def syscall(*args): return checked(libc.syscall(*[ctypes.c_long(a) if isinstance(a, int) else a for a in args]))
 def sockaddr(host="127.0.0.1", port=PORT): return struct.pack("=H", 2) + struct.pack("!H", port) + socket.inet_aton(host) + bytes(8)
+def attempt(work):
+    try: return work()
+    except OSError as error: print(error)
 def tcp(): return socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 SEGMENTS = struct.pack("BBBBBBH", 0, 4, 4, 1, 1, 0, 0) + socket.inet_pton(10, "::1") + socket.inet_pton(10, "fd00::66")
 def not_permitted(request, argument):
@@ -141,7 +144,32 @@ sys.exit(1)""",
     "a socket sent to oneself": "import array; a, b = socket.socketpair(); s = tcp(); socket.send_fds(a, [b'x'], [s.fileno()]); _, f, *_ = socket.recv_fds(b, 1, 1); socket.socket(fileno=f[0]).connect(('127.0.0.1', PORT))",
     "a socket that was accepted": "l = socket.create_server(('127.0.0.9', 1)); c = tcp(); c.connect(('127.0.0.9', 1)); a, _ = l.accept(); checked(libc.connect(a.fileno(), bytes(16), 16)); a.connect(('127.0.0.1', PORT))",
     "a connected socket dissolved": "l = socket.create_server(('127.0.0.9', 1)); c = tcp(); c.connect(('127.0.0.9', 1)); libc.connect(c.fileno(), bytes(16), 16); c.connect(('127.0.0.1', PORT))",
-    "limits of the supervisor": "import resource; resource.prlimit(GUARD, resource.RLIMIT_NOFILE, (0, 0)); tcp().connect(('127.0.0.1', PORT))",
+    "limits of the supervisor": "import resource; resource.prlimit(GUARD, resource.RLIMIT_NOFILE, (0, 0))",
+    "limits of the keeper": "import resource; resource.prlimit(SUPERVISOR, resource.RLIMIT_CPU, (0, 0))",
+    "limits of a thread of the supervisor": "import resource; resource.prlimit(int(os.listdir(f'/proc/{GUARD}/task')[-1]), resource.RLIMIT_AS, (1, 1))",
+    "priorities of the supervisor": "[attempt(f) for f in (lambda: os.setpriority(0, GUARD, 19), lambda: os.sched_setscheduler(GUARD, os.SCHED_IDLE, os.sched_param(0)), lambda: os.sched_setaffinity(GUARD, {max(os.sched_getaffinity(0))}), lambda: syscall(251, 1, GUARD, 3 << 13))]; tcp().connect(('127.0.0.1', PORT))",
+    "the supervisor as the first to go when memory is short": "attempt(lambda: open(f'/proc/{GUARD}/oom_score_adj', 'w').write('1000')); tcp().connect(('127.0.0.1', PORT))",
+    "pages of the supervisor": "b = ctypes.create_string_buffer(64); v = (ctypes.c_ulong * 2)(0x400000, 4096); [attempt(f) for f in (lambda: syscall(440, os.pidfd_open(GUARD), v, 1, 21, 0), lambda: syscall(448, os.pidfd_open(GUARD), 0), lambda: syscall(279, GUARD, 1, v, None, b, 2))]; tcp().connect(('127.0.0.1', PORT))",
+    "events of the supervisor's processor": "e = struct.pack('IIQQQQQ', 1, 64, 0, 1000, 0x5, 0, 0) + bytes(16); a = ctypes.create_string_buffer(e, 128); syscall(298, a, GUARD, -1, -1, 0)",
+    "permission for what others open": "syscall(300, 0x4, 0)",
+    "a file by its handle": "f = ctypes.create_string_buffer(struct.pack('Ii', 128, 0) + bytes(128)); n = ctypes.c_int(); syscall(303, -100, f'/proc/{GUARD}/mem'.encode(), f, ctypes.byref(n), 0); syscall(304, os.open('/proc', 0), f, os.O_RDWR)",
+    "the supervisor's network by its number": "syscall(308, os.pidfd_open(GUARD), 0x40000000)",
+    "another root": "os.chroot('/tmp'); tcp().connect(('127.0.0.1', PORT))",
+    "another /proc": "syscall(272, 0x10000000 | 0x20000); checked(libc.mount(b'none', b'/proc', b'tmpfs', 0, None)); tcp().connect(('127.0.0.1', PORT))",
+    "a process space of its own": "syscall(272, 0x10000000 | 0x20000000)\nif os.fork() == 0: tcp().connect(('127.0.0.1', PORT))\nsys.exit(os.waitstatus_to_exitcode(os.wait()[1]))",
+    "a process that shares its descriptors": "import subprocess; s = tcp(); subprocess.run([sys.executable, '-c', f'import socket; socket.socket(fileno={s.fileno()}).connect((\"127.0.0.1\", {PORT}))'], pass_fds=[s.fileno()], check=True)",
+    "a flow label that stands for a route": "s = socket.socket(10); s.setsockopt(41, 33, 1); s.setsockopt(41, 32, socket.inet_pton(10, '::1') + struct.pack('!I', 5) + struct.pack('BBHHHI', 0, 255, 1, 6, 0, 0)); s.connect(('::1', PORT, 5, 0))",
+    "an IPv4-compatible address": "socket.socket(10).connect(('::127.0.0.1', PORT))",
+    "a zone": "socket.socket(10).connect(('::1', PORT, 0, 1))",
+    "another interface": "s = tcp(); attempt(lambda: s.setsockopt(1, 25, b'lo')); s.connect(('127.0.0.1', PORT))",
+    "a mark for another route": "tcp().setsockopt(1, 36, 1)",
+    "an address of another machine": "tcp().setsockopt(0, 19, 1)",
+    "from IPv6 to IPv4": "s = socket.socket(10); attempt(lambda: s.setsockopt(41, 1, 2)); s.connect(('::ffff:127.0.0.1', PORT))",
+    "a socket repaired": "tcp().setsockopt(6, 19, 1)",
+    "a datagram with an address": "s = socket.socket(2, 2); s.sendto(b'x', ('127.0.0.1', PORT)); tcp().connect(('127.0.0.1', PORT))",
+    "a child that shares its memory until it runs": "pid = os.posix_spawn('/bin/bash', ['bash', '-c', f'echo > /dev/tcp/127.0.0.1/{PORT}'], os.environ); sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))",
+    "a loader of one's own": "import subprocess; subprocess.run([os.path.realpath('/lib64/ld-linux-x86-64.so.2'), sys.executable, '-c', f'import socket; socket.create_connection((\"127.0.0.1\", {PORT}))'], check=True)",
+    "a route over netlink": "s = socket.socket(16, 3, 0); s.bind((0, 0)); s.send(struct.pack('=IHHII', 44, 24, 0x605, 1, 0) + struct.pack('=BBBBBBBBI', 2, 32, 0, 0, 254, 4, 253, 1, 0) + struct.pack('=HH4sHHI', 8, 1, bytes([203, 0, 113, 1]), 8, 4, 1)); r = struct.unpack_from('=i', s.recv(4096), 16)[0]; sys.exit(-r)",
 }
 
 

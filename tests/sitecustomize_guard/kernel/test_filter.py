@@ -103,6 +103,10 @@ RULES = [
     ("seccomp", (1, 0x2A), "EPERM"),
     *((name, (), "EPERM") for name in ("ptrace", "process_vm_writev", "bpf", "userfaultfd", "add_key", "request_key")),
     ("process_vm_readv", (), ALLOW),
+    ("prlimit64", (0, 7, 0, 1), ALLOW),
+    ("prlimit64", (0, 7, 1, 0), ALLOW),
+    ("prlimit64", (5, 7, 1, 0), "EPERM"),
+    ("prlimit64", (0xFFFFFFFF, 7, 1, 1), "EPERM"),
 ]
 
 
@@ -116,6 +120,13 @@ def test_every_rule_holds_whatever_the_high_halves_are(
     found = MACHINES[machine]
     padded = tuple(value | high for value in (*arguments, 0, 0, 0, 0, 0, 0)[:6])
     assert run(build_filter(found), found.audit_arch, getattr(found, call), padded) == expected
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize(("limits", "expected"), [(0, ALLOW), (1 << 32, "EPERM"), (1, "EPERM")])
+def test_limits_of_other_processes_are_read_and_not_set(machine: str, limits: int, expected: str) -> None:
+    found = MACHINES[machine]
+    assert run(build_filter(found), found.audit_arch, found.prlimit64, (5, 7, limits, 1, 0, 0)) == expected
 
 
 @pytest.mark.parametrize("machine", MACHINES)

@@ -28,9 +28,12 @@ def parse_ip(raw: bytes) -> tuple[Address, int] | None:
 def spell_out(raw: bytes) -> bytes:
     """Put loopback in the place of the unspecified address, as the kernel does for a socket that is not bound.
 
-    For one that is bound it takes the address of the socket itself, which is not what was judged.
+    For one that is bound it takes the address of the socket itself, which is not what was judged. A flow label may
+    stand for options, a route among them, and is left out.
     """
     family, ipv4 = family_of(raw), bytes((127, 0, 0, 1))
+    if family == m.AF_INET6:
+        raw = raw[:4] + bytes(len(raw[4:8])) + raw[8:]
     if family == m.AF_INET and len(raw) >= 8 and not any(raw[4:8]):
         return raw[:4] + ipv4 + raw[8:]
     if family == m.AF_INET6 and len(raw) >= 24 and raw[8:24] == _MAPPED + bytes(4):

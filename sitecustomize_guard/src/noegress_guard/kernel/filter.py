@@ -80,7 +80,17 @@ def build_filter(machine: m.Machine) -> bytes:
     program.at_least(_LAST_REVIEWED + 1, "not there")
     for number in (machine.connect, machine.listen, machine.bind):
         program.equal(number, "notify")
-    for name in ("socket", "sendto", "sendmsg", "sendmmsg", "setsockopt", "socketpair", "seccomp", "ioctl"):
+    for name in (
+        "socket",
+        "sendto",
+        "sendmsg",
+        "sendmmsg",
+        "setsockopt",
+        "socketpair",
+        "seccomp",
+        "ioctl",
+        "prlimit64",
+    ):
         program.equal(getattr(machine, name), name)
     for number in (m.IO_URING_SETUP, m.IO_URING_ENTER, m.IO_URING_REGISTER):
         program.equal(number, "not there")  # its operations do not pass a seccomp filter
@@ -96,6 +106,13 @@ def build_filter(machine: m.Machine) -> bytes:
     program.label("seccomp")
     program.load_argument(1)
     program.has_bits(_FILTER_FLAG_NEW_LISTENER, "not permitted 2", "allow 2")  # it would hear our calls in our place
+    program.label("prlimit64")  # the supervisor, without descriptors or memory, would be of no use to anybody
+    program.load_argument(0)
+    program.equal(0, "allow 2")
+    for half in (32, 36):  # new limits, for another process or by its own number: a pointer
+        program.load(half)
+        program.equal(0, None, "not permitted 2")
+    program.answer(_ALLOW)
     program.label("ioctl")
     program.load_argument(1)
     for request in (_TIOCSTI, _TIOCLINUX, _TUNSETIFF, _VHOST_SET_OWNER, _UI_DEV_CREATE):

@@ -51,6 +51,7 @@ class Machine(Record):
     setresuid: int
     setresgid: int
     setgroups: int
+    prlimit64: int
 
 
 _MACHINES: Final = {
@@ -77,6 +78,7 @@ _MACHINES: Final = {
         setresuid=117,
         setresgid=119,
         setgroups=116,
+        prlimit64=302,
     ),
     "aarch64": Machine(
         audit_arch=0xC00000B7,
@@ -101,6 +103,7 @@ _MACHINES: Final = {
         setresuid=147,
         setresgid=149,
         setgroups=159,
+        prlimit64=261,
     ),
 }
 IO_URING_SETUP, IO_URING_ENTER, IO_URING_REGISTER, PIDFD_GETFD = 425, 426, 427, 438  # the same on every machine
