@@ -1,29 +1,18 @@
 """A real nginx before a real mirror, with the configuration that the command prints; skipped where there is none."""
 
 import re
-import shutil
 import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from http.client import HTTPSConnection
 from pathlib import Path
 from ssl import create_default_context
 
 import pytest
 from certificates import Certified, make_certificate
-from mirror_lab import BIN, Got, Index, Published, Served, make_mirror, noegress, read_answer, run, start
+from mirror_lab import BIN, Got, Index, Published, Served, make_mirror, noegress, run, start
+from nginx_lab import IS_HERE, free_port, get_over_tls, nginx
 
-NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
-pytestmark = pytest.mark.skipif(not Path(NGINX).is_file(), reason="there is no nginx on this machine")
+pytestmark = pytest.mark.skipif(not IS_HERE, reason="there is no nginx on this machine")
 BROKEN = {"record_of": "RECORD tells another content"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Behind:
@@ -37,12 +26,7 @@ class Behind:
         return f"https://127.0.0.1:{self.port}"
 
     def get(self, path: str, *, method: str = "GET", **headers: str) -> Got:
-        context = create_default_context(cafile=str(self.certified.authority))
-        connection = HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
-        connection.request(method, path, headers={name.replace("_", "-"): text for name, text in headers.items()})
-        got = read_answer(connection.getresponse())
-        connection.close()
-        return got
+        return get_over_tls(self.port, self.certified, path, method=method, **headers)
 
     def raw(self, request: bytes) -> bytes:
         context = create_default_context(cafile=str(self.certified.authority))
@@ -92,33 +76,12 @@ def behind(
     assert printed.returncode == 0, printed.stderr
     site = printed.stdout.replace("listen 443 ssl", f"listen 127.0.0.1:{port} ssl")
     site = site.replace("server 127.0.0.1:3141", f"server {served.url.removeprefix('http://')}")
-    (place / "site.conf").write_text(site)
-    temporary = "".join(
-        f"{kind}_temp_path {place}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (place / "nginx.conf").write_text(
-        f"user root;\nworker_processes 1;\ndaemon off;\npid {place}/pid;\nerror_log {place}/error.log;\n"
-        f"events {{}}\nhttp {{\naccess_log off;\n{temporary}include {place}/site.conf;\n}}\n"
-    )
-    process = subprocess.Popen([NGINX, "-p", place, "-c", place / "nginx.conf"], stderr=subprocess.DEVNULL)
     try:
-        wait_for(port, process, place)
-        yield Behind(served, port, certified)
+        with nginx(place, site, port):
+            yield Behind(served, port, certified)
     finally:
-        process.terminate()
-        process.wait(20)
         served.stop()
         served.process.stdout.close()  # type: ignore[union-attr]
-
-
-def wait_for(port: int, process: subprocess.Popen[bytes], place: Path) -> None:
-    for _ in range(100):
-        assert process.poll() is None, (place / "error.log").read_text()
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError("nginx does not listen")
 
 
 def test_a_file_comes_from_nginx_whole_and_in_ranges(behind: Behind, admitted: Published) -> None:

@@ -2,6 +2,8 @@
 
 import random
 import socket
+import struct
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -71,6 +73,30 @@ def test_slow_readers_keep_nobody_waiting(more: str, path: str, mirror: Served) 
             stack.enter_context(ask(mirror, path, more))
         assert mirror.get("/+noegress/health").status == 200
         assert mirror.page("sending-large")["name"] == "sending-large"
+
+
+def test_clients_that_are_killed_while_they_read_leave_nothing_behind(
+    path: str, large: Published, mirror: Served, shared_index: Index
+) -> None:
+    descriptors = Path(f"/proc/{mirror.process.pid}/fd")
+    before = len(list(descriptors.iterdir()))
+    waiting = shared_index.publish("sending-waiting", "1.0")
+    mirror.page("sending-waiting")
+    asked = [path] * 150 + [mirror.file_path(waiting.content, waiting.filename)] * 50
+    for number, each in enumerate(asked):
+        connection = ask(mirror, each)
+        if number % 2:
+            connection.recv(1 << 12)
+        # a reset, as of a process that was killed with its window full
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+    end = time.monotonic() + 60
+    while len(list(descriptors.iterdir())) > before + 8:
+        assert time.monotonic() < end, "connections or files of clients that are gone stay open"
+        time.sleep(0.1)
+    assert mirror.get(path).body == large.content
+    assert mirror.get(asked[-1]).body == waiting.content
+    assert shared_index.asked.count(f"/files/{waiting.filename}") == 1
 
 
 def test_a_file_that_shrinks_while_it_is_sent_is_cut_not_held(path: str, large: Published, mirror: Served) -> None:
