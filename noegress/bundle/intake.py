@@ -83,8 +83,9 @@ def _imported(source: Path | BinaryIO, store: ImportedStore, terms: Terms, now: 
         if previous is not None and previous.name == manifest.id:
             entries = _check_closure(store.catalogue(trust), manifest)
             _check_objects(manifest.parts, store)
-            _write_down(terms, manifest, entries, store.differences(), now)
-            return Imported(bundle=manifest.id, is_new=False, files=len(entries), signers=())
+            known = store.differences()
+            _write_down(terms, manifest, entries, known, now)
+            return Imported(bundle=manifest.id, is_new=False, files=len(entries), signers=(), differences=known)
         _check_base(bundle.manifest, store)
         check_sender(bundle, store, terms.trust.pin)
         _take_in(bundle, store)
