@@ -10,7 +10,7 @@ from noegress.approval.statement import Statement
 from noegress.approval.summary import PASSED, document_of, policy_of, verifier_id, verifier_of
 from noegress.catalogue._tuf import Key, Root, Targets
 from noegress.catalogue.entry import CatalogueEntry
-from noegress.catalogue.keys import RoleKeys
+from noegress.catalogue.keys import RoleKeys, person_of
 from noegress.catalogue.roles import APPROVER, REQUESTER
 from noegress.catalogue.signed_json import read_object
 
@@ -85,11 +85,11 @@ def check_dossier(dossier: Dossier, people: People) -> Approved:
             )
         if statement.predicate.get("evidence") == resting_on:
             approvers |= owners
-    _check_enough(approvers, requesters, people.approvers)
+    others = _check_enough(approvers, requesters, people.approvers)
     return Approved(
         dossier=dossier,
         requesters=tuple(sorted(requesters)),
-        approvers=tuple(sorted(approvers - requesters)),
+        approvers=tuple(sorted(others)),
         summaries=summaries,
     )
 
@@ -190,12 +190,14 @@ def _summaries(dossier: Dossier, people: People) -> dict[str, Statement]:
     return found
 
 
-def _check_enough(approvers: set[str], requesters: frozenset[str], holders: RoleKeys) -> None:
-    others = approvers - requesters
+def _check_enough(approvers: set[str], requesters: frozenset[str], holders: RoleKeys) -> set[str]:
+    """The approvers who are not among those who asked, as many as are needed."""
+    asked = set(map(person_of, requesters))
+    others = {owner for owner in approvers if person_of(owner) not in asked}
     if len(others) >= holders.threshold:
-        return
-    own = ", and nobody approves their own request" if approvers & requesters else ""
-    missing = [owner for owner in holders.owners if owner not in others | requesters]
+        return others
+    own = ", and nobody approves their own request" if others != approvers else ""
+    missing = [owner for owner in holders.owners if person_of(owner) not in asked | set(map(person_of, others))]
     raise ApprovalError(
         f"it is approved by {len(others)} people of whom {holders.threshold} are needed{own}",
         fix=f"have it approved by {' or '.join(missing) or 'another approver'}: noegress approve sign FILE --key KEY",

@@ -48,7 +48,9 @@ class RoleKeys:
     threshold: int
 
     def __post_init__(self) -> None:
-        owners = [unicodedata.normalize("NFKC", owner_of(key)).casefold() for key in self.keys]
+        for key in self.keys:
+            _check_owner(owner_of(key))
+        owners = [person_of(owner_of(key)) for key in self.keys]
         twice = sorted({owner for owner in owners if owners.count(owner) > 1})
         if twice:
             raise UsageError(
@@ -107,6 +109,11 @@ def owner_of(key: Key) -> str:
     return owner if isinstance(owner, str) and owner else key.keyid
 
 
+def person_of(owner: str) -> str:
+    """An owner's name as it is compared: two spellings of one name are one person."""
+    return unicodedata.normalize("NFKC", owner).casefold()
+
+
 def signing_owners(signatures: Mapping[str, Signature], keys: Iterable[Key], signed: bytes) -> frozenset[str]:
     """The owners of keys whose signatures hold: people, each once, however many keys they used.
 
@@ -121,7 +128,7 @@ def signing_owners(signatures: Mapping[str, Signature], keys: Iterable[Key], sig
                 owners.setdefault(public_number(key), owner_of(key))
         except (UnverifiedSignatureError, WeakKeyError):
             continue
-    return frozenset(owners.values())
+    return frozenset({person_of(owner): owner for owner in owners.values()}.values())
 
 
 def generate_key(path: Path, *, owner: str, passphrase: bytes | None = None) -> Signer:

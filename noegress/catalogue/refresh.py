@@ -1,16 +1,14 @@
 """Brings the metadata of a catalogue up to date under the root that is pinned, and says what is wrong with them."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from noegress.catalogue._tuf import (
     FetcherInterface,
-    Key,
     Metadata,
-    Role,
     Root,
     Targets,
     Timestamp,
@@ -21,11 +19,10 @@ from noegress.catalogue._tuf import (
 from noegress.catalogue.entry import read_time
 from noegress.catalogue.error import CatalogueUndecidedError
 from noegress.catalogue.fetch import CacheFetcher
-from noegress.catalogue.keys import RoleKeys
+from noegress.catalogue.people import HoldersError, check_people
 from noegress.catalogue.public_key import WeakKeyError
 from noegress.catalogue.roles import SIGNED
 from noegress.catalogue.storage import write_whole, writing
-from noegress.errors import UsageError
 
 _TELL = "tell the operator of the mirror: its holders have to be changed, noegress keys rotate"
 CLOCK_SLACK = timedelta(minutes=5)
@@ -86,23 +83,13 @@ def refreshed(base: str, root: bytes, cache: Path, fetcher: FetcherInterface) ->
 
 
 def check_holders(cache: Path) -> None:
-    """See that each role is held by people, each once, and none of them by the online key; TUF counts key ids.
-
-    Raises ``CatalogueUndecidedError``.
-    """
+    """See who holds the roles that were kept (``check_people``); raises ``CatalogueUndecidedError``."""
     root = Metadata[Root].from_file(str(cache / "metadata" / "root.json")).signed
-    delegations = Metadata[Targets].from_file(str(cache / "metadata" / "targets.json")).signed.delegations
-    roles: list[tuple[str, Role, Mapping[str, Key]]] = [(name, role, root.keys) for name, role in root.roles.items()]
-    if delegations is not None and delegations.roles is not None:
-        roles += [(name, role, delegations.keys) for name, role in delegations.roles.items()]
-    online = {root.keys[keyid].keyval["public"] for keyid in root.roles["timestamp"].keyids}
-    for name, role, keys in roles:
-        try:
-            holders = RoleKeys(keys=tuple(keys[keyid] for keyid in role.keyids), threshold=role.threshold)
-        except (UsageError, KeyError) as error:
-            raise CatalogueUndecidedError(f"its role {name} counts for nothing: {error}", fix=_TELL) from error
-        if name not in {"timestamp", "snapshot"} and online & {key.keyval["public"] for key in holders.keys}:
-            raise CatalogueUndecidedError(f"its online key also holds the role {name}", fix=_TELL)
+    targets = Metadata[Targets].from_file(str(cache / "metadata" / "targets.json")).signed
+    try:
+        check_people(root, targets)
+    except HoldersError as error:
+        raise CatalogueUndecidedError(str(error), fix=_TELL) from error
 
 
 def check_age(cache: Path, base: str, max_age: timedelta, now: datetime) -> datetime:

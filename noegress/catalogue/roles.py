@@ -34,6 +34,13 @@ MEMBERS = "members/"
 REQUESTER = "requester"
 APPROVER = "approver"
 """Delegated like the release, so that their keys are known, changed and revoked alike; they sign statements only."""
+DELEGATED_PATHS = {
+    RELEASE: ("release/*",),
+    ADMITTED: ("files/*", "members/*", "projects/*"),
+    REQUESTER: ("requester/*",),
+    APPROVER: ("approver/*",),
+}
+"""What targets delegate, and for which paths: nothing else is part of a catalogue."""
 SIGNED = "x-noegress-signed"
 """When a timestamp was signed: TUF tells only when it ends, and max-age is judged by its age."""
 
@@ -110,17 +117,14 @@ def first_metadata(keys: CatalogueKeys, *, bins: int, lifetimes: Lifetimes, now:
 def _delegations(keys: CatalogueKeys) -> Delegations:
     """Both delegations end the search, so that neither can speak for the other's paths."""
 
-    def role(name: str, holders: RoleKeys, paths: list[str]) -> DelegatedRole:
+    def role(name: str, holders: RoleKeys) -> DelegatedRole:
         keyids = [key.keyid for key in holders.keys]
-        return DelegatedRole(name, keyids, holders.threshold, terminating=True, paths=paths)
+        return DelegatedRole(name, keyids, holders.threshold, terminating=True, paths=list(DELEGATED_PATHS[name]))
 
-    roles = {
-        RELEASE: role(RELEASE, keys.release, ["release/*"]),
-        ADMITTED: role(ADMITTED, keys.targets, ["files/*", "members/*", "projects/*"]),
-    }
+    roles = {RELEASE: role(RELEASE, keys.release), ADMITTED: role(ADMITTED, keys.targets)}
     people = {REQUESTER: keys.requester, APPROVER: keys.approver}
     asked = {name: holders for name, holders in people.items() if holders is not None}
-    roles |= {name: role(name, holders, [f"{name}/*"]) for name, holders in asked.items()}
+    roles |= {name: role(name, holders) for name, holders in asked.items()}
     known = (keys.targets, keys.release, *asked.values())
     return Delegations(keys={key.keyid: key for holders in known for key in holders.keys}, roles=roles)
 

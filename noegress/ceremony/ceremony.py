@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from noegress.catalogue._tuf import Key, Metadata, Role, Root, Signer, Targets, exceptions
+from noegress.catalogue._tuf import Key, Metadata, Role, Root, Signer, TargetFile, Targets, exceptions
 from noegress.catalogue.keys import owner_of
 from noegress.catalogue.roles import ADMITTED, RELEASE, add_signature
 from noegress.catalogue.signed_json import read_object
@@ -104,6 +104,14 @@ def _document(path: Path) -> dict[str, Any]:
     if (document["format"], type(document["format"])) != (FORMAT, int):
         raise ValueError(f"format {document['format']!r}; this noegress knows {FORMAT}")
     return document
+
+
+def check_document(target: TargetFile, content: bytes) -> None:
+    """See that a document is the one that metadata name; raises ``CeremonyError``."""
+    try:
+        target.verify_length_and_hashes(content)
+    except exceptions.LengthOrHashMismatchError as error:
+        raise CeremonyError(f"{target.path} is not what was signed", fix="propose it anew") from error
 
 
 def top_role(root: Root, name: str) -> tuple[Role, Mapping[str, Key]]:

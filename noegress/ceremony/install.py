@@ -11,17 +11,16 @@ from noegress.catalogue._tuf import (
     Role,
     Root,
     Signer,
-    TargetFile,
     Targets,
-    exceptions,
 )
 from noegress.catalogue.keys import owner_of, signing_owners
+from noegress.catalogue.people import HoldersError, check_people
 from noegress.catalogue.released import read_released
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import ADMITTED, RELEASE, RELEASED_FILES, TRAIL, after
 from noegress.catalogue.state import CatalogueState
 from noegress.catalogue.storage import writing
-from noegress.ceremony.ceremony import Ceremony, CeremonyError, delegated_role, top_role
+from noegress.ceremony.ceremony import Ceremony, CeremonyError, check_document, delegated_role, top_role
 
 _ROLES = ("targets", ADMITTED, RELEASE)
 _PROPOSE = "propose it anew"
@@ -47,6 +46,7 @@ def install(directory: Path, ceremony: Ceremony, online: Signer, *, now: datetim
             if name in ceremony.metadata
         }
         current = {name: changed.get(name) or state.role(name, snapshot) for name in _ROLES}
+        _check_shape(root.signed, current["targets"].signed, changed, now)
         check_signed(current["targets"], "targets", *top_role(root.signed, "targets"))
         for name in (ADMITTED, RELEASE):
             check_signed(current[name], name, *delegated_role(current["targets"].signed, name))
@@ -61,6 +61,20 @@ def install(directory: Path, ceremony: Ceremony, online: Signer, *, now: datetim
             files[state.metadata_path("root", root.signed.version)] = root.to_bytes()
             snapshot.expires = after(now, 0)  # signed anew below: its key may be another one
         state.commit(snapshot, state.timestamp(), changed, files, online=online, now=now)
+
+
+def _check_shape(root: Root, targets: Targets, changed: Mapping[str, Metadata[Targets]], now: datetime) -> None:
+    """What is to count holds the roles of a catalogue and nothing besides, each by people, and has not run out."""
+    try:
+        check_people(root, targets)
+    except HoldersError as error:
+        raise CeremonyError(str(error), fix=_PROPOSE) from error
+    for name, signed in {"root": root, **{name: metadata.signed for name, metadata in changed.items()}}.items():
+        if signed.expires <= now:
+            raise CeremonyError(f"its {name} ran out on {signed.expires:%Y-%m-%d}", fix=_PROPOSE)
+    for name in changed.keys() - {"targets", ADMITTED}:
+        if changed[name].signed.delegations is not None:
+            raise CeremonyError(f"its {name} delegates to others, which no catalogue does", fix=_PROPOSE)
 
 
 def check_signed(metadata: Metadata[Root] | Metadata[Targets], name: str, role: Role, keys: Mapping[str, Key]) -> None:
@@ -95,13 +109,6 @@ def _check_approvals(people: People | None, documents: Mapping[str, bytes | None
     except ValueError as error:
         raise CeremonyError(f"{RELEASED_FILES} is broken: {error}", fix=_PROPOSE) from error
     check_trail(documents[TRAIL], files, people)
-
-
-def _check_document(target: TargetFile, content: bytes) -> None:
-    try:
-        target.verify_length_and_hashes(content)
-    except exceptions.LengthOrHashMismatchError as error:
-        raise CeremonyError(f"{target.path} is not what was signed", fix=_PROPOSE) from error
 
 
 def _newer(metadata: Metadata[Root] | Metadata[Targets], name: str, version: int) -> Metadata[Targets]:
@@ -152,7 +159,7 @@ def _documents(state: CatalogueState, release: Targets, ceremony: Ceremony) -> d
     files: dict[Path, bytes] = {}
     for path, target in release.targets.items():
         if path in ceremony.documents:
-            _check_document(target, ceremony.documents[path])
+            check_document(target, ceremony.documents[path])
             files[state.target_file(target)] = ceremony.documents[path]
         elif not state.target_file(target).is_file():
             raise CeremonyError(f"{path} is missing", fix=_PROPOSE)

@@ -13,6 +13,7 @@ from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import (
     ADMITTED,
     APPROVER,
+    DELEGATED_PATHS,
     RELEASE,
     RELEASED_FILES,
     REQUESTER,
@@ -121,7 +122,7 @@ def _replace_top(root: Root, name: str, holders: RoleKeys) -> None:
 
 def _replace_delegated(targets: Targets, name: str, holders: RoleKeys) -> None:
     if name != RELEASE and targets.delegations is not None and targets.delegations.roles is not None:
-        fresh = DelegatedRole(name, [], holders.threshold, terminating=True, paths=[f"{name}/*"])
+        fresh = DelegatedRole(name, [], holders.threshold, terminating=True, paths=list(DELEGATED_PATHS[name]))
         targets.delegations.roles.setdefault(name, fresh)  # a catalogue of one person gets others
     role, _ = delegated_role(targets, name)
     for keyid in list(role.keyids):

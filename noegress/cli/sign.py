@@ -1,7 +1,10 @@
-"""``noegress sign``: adds a key holder's signature to a file that travels: a release, other keys, a checkpoint."""
+"""``noegress sign``: tells what a file that travels puts in force (a release, keys, a checkpoint), and signs it."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from noegress.catalogue.signed_json import read_object
 from noegress.cli.command import Command
@@ -9,44 +12,88 @@ from noegress.cli.secret import add_passphrase_option, passphrase_of
 from noegress.errors import UsageError
 from noegress.report.text import printable
 
+if TYPE_CHECKING:
+    from noegress.catalogue._tuf import Signer
+
 
 def _configure(parser: ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="what noegress bundle release, keys or log wrote")
-    parser.add_argument("--key", type=Path, required=True, metavar="KEY", help="your key file")
+    parser.add_argument("--key", type=Path, metavar="KEY", help="your key file; without it only tell what is signed")
     add_passphrase_option(parser)
 
 
 def _run(args: Namespace) -> int:
-    from noegress.catalogue.keys import load_signer, owner_of  # noqa: PLC0415
+    from noegress.catalogue.keys import load_signer, owner_of  # noqa: PLC0415  # python-tuf is an extra
     from noegress.catalogue.storage import write_whole  # noqa: PLC0415
-    from noegress.ceremony.ceremony import read_ceremony  # noqa: PLC0415  # python-tuf is an extra
-    from noegress.custody.checkpoint import read_signed, sign_checkpoint  # noqa: PLC0415
+
+    signable = _signable(args.file)
+    for line in signable.lines:
+        print(printable(line))
+    if args.key is None:
+        return 0
+    signer = load_signer(args.key, passphrase=lambda path: passphrase_of(args, path))
+    content, told = signable.sign(signer)
+    write_whole(args.file, content)
+    print(printable(f"{args.file}: {told}, signed as {owner_of(signer.public_key)}"))
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Signable:
+    """What a file asks a key holder for."""
+
+    lines: tuple[str, ...]
+    sign: "Callable[[Signer], tuple[bytes, str]]"
+    """Gives the file with the signature, and what was signed."""
+
+
+def _signable(path: Path) -> _Signable:
+    document = _document(path)
+    if "payloadType" in document:
+        return _checkpoint(path)
+    return _receipt(path) if "inside" in document else _ceremony(path)
+
+
+def _checkpoint(path: Path) -> _Signable:
+    from noegress.custody.checkpoint import read_signed, sign_checkpoint  # noqa: PLC0415  # python-tuf is an extra
     from noegress.custody.log import CustodyError  # noqa: PLC0415
+
+    content = path.read_bytes()
+    try:
+        checkpoint, _ = read_signed(content)
+    except CustodyError as error:
+        fix = "a dossier is signed with noegress approve sign"
+        raise UsageError(f"{path}: is no checkpoint: {error.problem}", fix=fix) from error
+    told = f"the checkpoint of {checkpoint.size} records of {checkpoint.origin}"
+    return _Signable(
+        lines=(f"{told}, root {checkpoint.root.hex()}",),
+        sign=lambda signer: (sign_checkpoint(checkpoint, [signer], content), told),
+    )
+
+
+def _receipt(path: Path) -> _Signable:
+    from noegress.custody.checkpoint import checkpoint_in  # noqa: PLC0415  # python-tuf is an extra
     from noegress.custody.receipt import read_receipt  # noqa: PLC0415
 
-    signer = load_signer(args.key, passphrase=lambda path: passphrase_of(args, path))
-    document = _document(args.file)
-    if "payloadType" in document:
-        content = args.file.read_bytes()
-        try:
-            checkpoint, _ = read_signed(content)
-        except CustodyError as error:
-            fix = "a dossier is signed with noegress approve sign"
-            raise UsageError(f"{args.file}: is no checkpoint: {error.problem}", fix=fix) from error
-        write_whole(args.file, sign_checkpoint(checkpoint, [signer], content))
-        print(printable(f"{args.file}: the checkpoint of {checkpoint.size} records of {checkpoint.origin}, signed"))
-        return 0
-    if "inside" in document:
-        receipt = read_receipt(args.file).signed(signer)
-        write_whole(args.file, receipt.to_bytes())
-        print(f"{args.file}: the receipt, signed as {owner_of(signer.public_key)}")
-        return 0
-    ceremony = read_ceremony(args.file)
-    roles = ceremony.sign(signer)
-    write_whole(args.file, ceremony.to_bytes())
-    told = f"{args.file}: {ceremony.purpose}: signed as {owner_of(signer.public_key)} for {', '.join(roles)}"
-    print(printable(told))
-    return 0
+    receipt = read_receipt(path)
+    points = [checkpoint_in(envelope, str(path)) for envelope in receipt.envelopes]
+    return _Signable(
+        lines=tuple(f"{point.size} records of {point.origin}, root {point.root.hex()}" for point in points),
+        sign=lambda signer: (receipt.signed(signer).to_bytes(), "the receipt"),
+    )
+
+
+def _ceremony(path: Path) -> _Signable:
+    from noegress.ceremony.ceremony import read_ceremony  # noqa: PLC0415  # python-tuf is an extra
+    from noegress.ceremony.contents import contents  # noqa: PLC0415
+
+    ceremony = read_ceremony(path)
+
+    def sign(signer: "Signer") -> tuple[bytes, str]:
+        roles = ceremony.sign(signer)
+        return ceremony.to_bytes(), f"{ceremony.purpose}: {', '.join(roles)}"
+
+    return _Signable(lines=tuple(contents(ceremony)), sign=sign)
 
 
 def _document(path: Path) -> dict[str, object]:

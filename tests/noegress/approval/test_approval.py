@@ -99,6 +99,16 @@ class TestSeparationOfDuties:
         """The approver key of a person and the requester key are two keys of one owner."""
         self.refused(mirror.approved("carol", requester="carol"), mirror, "nobody approves their own request")
 
+    @pytest.mark.parametrize("name", ["ALICE", "\uff41lice"])
+    def test_another_spelling_of_a_name_is_no_other_person(self, mirror: Mirror, make_key: MakeKey, name: str) -> None:
+        other = make_key("other.pem", name)
+        people = replace(mirror.people, approvers=RoleKeys(keys=(other.public_key,), threshold=1))
+        with pytest.raises(ApprovalError, match="nobody approves their own request"):
+            check_dossier(mirror.asked("alice").signed(other, now=_now(), is_approved=True), people)
+        assert check_dossier(mirror.asked("bob").signed(other, now=_now(), is_approved=True), people).approvers == (
+            name,
+        )
+
     def test_the_same_approval_twice_counts_once(self, mirror: Mirror) -> None:
         people = replace(mirror.people, approvers=replace(mirror.people.approvers, threshold=2))
         with pytest.raises(ApprovalError, match="approved by 1 people"):

@@ -15,13 +15,14 @@ from noegress.approval.statement import Subject
 from noegress.approval.summary import summarise
 from noegress.catalogue import Publication
 from noegress.catalogue._tuf import Key as PublicKey
-from noegress.catalogue._tuf import Signature, Signer
+from noegress.catalogue._tuf import Signature, Signer, TargetFile, Targets
 from noegress.catalogue.client import Catalogue
 from noegress.catalogue.error import CatalogueUndecidedError
 from noegress.catalogue.keys import RoleKeys, generate_key, load_signer
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.storage import StorageError
 from noegress.ceremony.ceremony import Ceremony, CeremonyError, read_ceremony
+from noegress.ceremony.contents import contents
 from noegress.ceremony.holders import approval_people
 from noegress.ceremony.install import install
 from noegress.ceremony.proposal import propose_keys, propose_release
@@ -325,3 +326,65 @@ def test_a_ceremony_of_something_else_is_not_signed(
     path.write_text(json.dumps(document))
     with pytest.raises(UsageError, match=told):
         read_ceremony(path)
+
+
+def other_release(ceremony: Ceremony, **changes: Any) -> Ceremony:
+    for name, value in changes.items():
+        setattr(ceremony.metadata["release"].signed, name, value)
+    return ceremony
+
+
+def test_a_release_that_ran_out_is_not_installed(
+    repository: CatalogueRepository, folder: Path, key: Key, online: Signer
+) -> None:
+    ceremony = other_release(propose_release(repository), expires=datetime(2026, 1, 1, tzinfo=UTC))
+    for owner in ("alice", "bob"):
+        ceremony.sign(key("release", owner))
+    with pytest.raises(CeremonyError, match="its release ran out on 2026-01-01"):
+        install(folder, ceremony, online)
+
+
+def test_a_release_delegates_to_nobody(repository: CatalogueRepository, folder: Path, key: Key, online: Signer) -> None:
+    targets = repository.state.role("targets", repository.state.snapshot()).signed
+    ceremony = other_release(propose_release(repository), delegations=targets.delegations)
+    for owner in ("alice", "bob"):
+        ceremony.sign(key("release", owner))
+    with pytest.raises(CeremonyError, match="its release delegates to others"):
+        install(folder, ceremony, online)
+
+
+def test_keys_of_one_person_in_two_spellings_are_not_installed(
+    repository: CatalogueRepository, folder: Path, key: Key, online: Signer, tmp_path: Path
+) -> None:
+    """The proposal refuses it; whoever writes a ceremony by hand does not ask the proposal."""
+    second = generate_key(tmp_path / "second.pem", owner="Alice").public_key
+    ceremony = propose_keys(repository.state, {}, purpose="nothing to see")
+    targets = ceremony.metadata["targets"].signed
+    assert isinstance(targets, Targets)
+    targets.add_key(second, "release")
+    for role in ("root", "targets", "release"):
+        for owner in ("alice", "bob"):
+            ceremony.sign(key(role, owner))
+    with pytest.raises(CeremonyError, match="role release counts for nothing: alice holds two keys"):
+        install(folder, ceremony, online)
+    assert any("release: 2 of Alice, alice, bob, carol" in line for line in contents(ceremony))
+
+
+def test_a_holder_sees_what_is_signed_and_not_what_is_said_of_it(
+    repository: CatalogueRepository, folder: Path, key: Key, online: Signer, make_publication: MakePublication
+) -> None:
+    publication = make_publication()
+    repository.publish([publication])
+    told = list(contents(approved(repository, folder, key, online)))
+    assert f"    {publication.entry.filename} sha256:{publication.entry.sha256}" in told
+    assert "  releases 1 files:" in told
+    ceremony = propose_keys(repository.state, {}, purpose="nothing to see")
+    told = list(contents(ceremony))
+    for line in ("  root: 2 of alice, bob, carol", "  timestamp: 1 of mirror", "  its bins: 1 of mirror"):
+        assert line in told
+    ceremony.documents["release/files.json"] = b"{}"
+    release = ceremony.metadata["release"].signed
+    assert isinstance(release, Targets)
+    release.targets["release/files.json"] = TargetFile(2, {"sha256": "0" * 64}, "x")
+    with pytest.raises(CeremonyError, match="is not what was signed"):
+        list(contents(ceremony))

@@ -106,6 +106,25 @@ EXPORT = (
 )
 
 
+def test_whoever_signs_sees_the_files_before(run: Run, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    released(run)
+    document = json.loads(Path("release.json").read_bytes())
+    document["purpose"] = "nothing but a new term\x1b[2J"
+    Path("release.json").write_text(json.dumps(document))
+    before = Path("release.json").read_bytes()
+    capsys.readouterr()
+    assert run("sign release.json") == 0
+    out = capsys.readouterr().out
+    assert "releases 2 files:" in out
+    wheel = mirror / "files/demo-1.0-py3-none-any.whl"
+    assert f"{wheel.name} sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}" in out
+    assert Path("release.json").read_bytes() == before
+    assert run("sign release.json --key mirror/keys/release/alice.pem") == 0
+    out = capsys.readouterr().out
+    assert "releases 2 files:" in out
+    assert "nothing but a new term\\x1b[2J: release, signed as alice" in out
+
+
 def test_the_way_of_a_file(run: Run, mirror: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     released(run, "alice")
     assert run(INSTALL) == 1
