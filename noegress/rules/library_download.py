@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from noegress.finding import Category, Place, Severity
 from noegress.scan.facts.address import addresses
-from noegress.scan.facts.facts import Call
+from noegress.scan.facts.facts import Call, Expression
 from noegress.scan.facts.vendors import DownloadEntry
 from noegress.scan.program.evaluation import Value
 from noegress.scan.program.module import Module, tail_of
@@ -42,6 +42,8 @@ _HUBS = frozenset(
         "whisperx",
     ]
 )
+_WEIGHTS = ("pretrained", "weights")
+_ENUM = re.compile(r"\A(DEFAULT|IMAGENET\w*|COCO\w*|KINETICS\w*)\Z")  # members of the collections of weights
 _DIRECT = ("hf_hub_download", "snapshot_download", "cached_download")
 _FROM_HUB = (".from_pretrained", ".from_hparams")
 _MODEL = re.compile(r"\A[\w.-]+(/[\w.\0-]+)?\Z")
@@ -125,6 +127,38 @@ class LibraryDownload(Rule):
                         yield from _listed(scene, module, call, entry)
                     elif target.endswith(_FROM_HUB) and root in _HUBS:
                         yield from _hub(scene, module, call, "huggingface.co")
+        yield from _from_zoo(scene)
+
+
+def _from_zoo(scene: Scene) -> Iterator[Evidence]:
+    """Models of a collection whose weights are fetched where an argument asks for them."""
+    entries = [entry for entry in scene.vendors.downloads if entry.fetches == "pretrained"]
+    roots = {name.partition(".")[0] for entry in entries for name in entry.calls}
+    for module in scene.program.active:
+        if module.roots.isdisjoint(roots - scene.program.tops) or not scene.graph.is_loaded(module):
+            continue
+        for call in module.facts.calls:
+            wanted = [value for key, value in call.keywords if key in _WEIGHTS] if not call.idle else []
+            if not any(_asks(module, call.scope, value) for value in wanted):
+                continue
+            target = scene.evaluator.absolute(module, call.function)
+            for entry in entries:
+                if target.startswith(entry.calls):
+                    yield _evidence(scene, module, call, entry.host, 0.7, None, on=not scene.is_chosen(module.path))
+
+
+def _asks(module: Module, scope: int, node: Expression, depth: int = 0) -> bool:
+    """Whether an argument asks for weights: true, the name of some, or a parameter that is so by default."""
+    if node[0] == "n" and depth < 3:
+        number = module.function_of(scope)
+        given = [default for name, default in module.facts.scopes[number].params if name == node[1]]
+        bound = [binding.value for binding in module.bindings.get((number, node[1]), ())]
+        return any(_asks(module, scope, value, depth + 1) for value in (*given, *bound) if value is not None)
+    if node[0] == "x":
+        return _asks(module, scope, node[1], depth)
+    return (
+        (node[0] == "k" and node[1] is True) or (node[0] == "s" and bool(node[1])) or bool(_ENUM.search(tail_of(node)))
+    )
 
 
 def _may_name(module: Module, tails: set[str]) -> bool:

@@ -43,6 +43,7 @@ _TAKES = re.compile(r"\A_?(from_pretrained|load_(pretrained|weights|state_dict|u
 _TABLE = re.compile(r"\.(zip|csv|tsv|txt|xlsx?|dat|xml|json|gz|parquet|html?)\Z", re.IGNORECASE)
 _SCHEMA = re.compile(r"\A(\$schema|\$id|\$ref|xmlns\S*)\s|[-_./]schema(s|[-_.][\d.]+)?(\.json)?\Z", re.IGNORECASE)
 _ASSET = re.compile(rf"/releases/download/[^/]+/{HOLE}\Z")
+_PAPERS = re.compile(r"/(LICEN[CS]E|COPYING|NOTICE|README|CHANGELOG|AUTHORS)(\.\w+)?\Z", re.IGNORECASE)
 _ARCHIVE = re.compile(r"\.(zip|tar|tgz|tar\.(gz|bz2|xz))\Z", re.IGNORECASE)
 _FIELD = re.compile(r"%s|%\(\w+\)s|\{\w*\}")
 _KEEPS = frozenset(
@@ -138,8 +139,8 @@ def _score(scene: Scene, site: Site) -> float:
         return 0
     if not path.strip("/") or re.search(r"telemetr|analytics|tracking", f"{site.module.name} {site.host}"):
         return 0  # a host alone is no file; and what is fetched there says where to report to
-    if site.kind == "text" and re.search(r"\s", site.text.strip()):
-        return 0  # a message that tells where something is
+    if _PAPERS.search(path) or (site.kind == "text" and re.search(r"\s|\\", site.text.strip())):
+        return 0  # a message that tells where something is, a pattern, or what people read
     home = "data" in purposes
     file = bool(_FILE.search(path)) or (
         home and bool(re.search(r"/raw/|/resolve/|raw\.githubusercontent", site.host + path))

@@ -100,7 +100,7 @@ def _by_command(scene: Scene) -> Iterator[Evidence]:
                 command.call,
                 NPM if re.search(r"npx|bun|pnpm|yarn|deno", line) else INDEX,
                 0.65,
-                on and _is_unasked(scene, command.module, command.call),
+                _is_run_anyway(scene, command.module, command.call),
                 "has a package runner fetch and run code",
             )
         elif _NODE.search(line):
@@ -260,6 +260,13 @@ def _is_mended(module: Module, call: Call) -> bool:
             re.IGNORECASE,
         )
     )
+
+
+def _is_run_anyway(scene: Scene, module: Module, call: Call) -> bool:
+    """Whether no subcommand leads there: a program that is another one's wrapper fetches that by being started."""
+    chain = scene.graph.chain(module, call.scope, 3)
+    asked = any(scene.graph.is_subcommand(used, scope) for used, scope, _ in chain if scope)
+    return not asked and not scene.is_chosen(module.path)
 
 
 def _is_unasked(scene: Scene, module: Module, call: Call) -> bool:

@@ -237,8 +237,9 @@ def _blind(scene: Scene, site: Site) -> float:
     words = scene.words(site)
     if _BEAT.search(f"{words.module} {words.near}"):
         return 0  # a sign of life to the server that its user runs
+    parent = site.module.name.rpartition(".")[0].rpartition(".")[2]
     score = (
-        2.0 * bool(_STRONG.search(words.module))
+        2.0 * bool(_STRONG.search(f"{parent} {words.module}"))
         + bool(_STRONG.search(words.near))
         + bool(_STRONG.search(site.address.path))
     )

@@ -48,7 +48,7 @@ class DownloadEntry:
     calls: tuple[str, ...]
     host: str
     fetches: str
-    """``model``, ``data``, ``code``, or ``distribution`` for what installs others."""
+    """``model``, ``data``, ``code``, ``pretrained`` for a model that an argument asks for, ``distribution`` for what installs others."""
     source: str
 
 

@@ -21,6 +21,7 @@ _KEYWORDS = ("env_prefix", "envvar_prefix", "auto_envvar_prefix", "auto_env_var_
 _DECLARES = ("add_argument", "add_option", "option", "Option")
 _ASKED = re.compile(r"^--(just|permanently|force|run|show)-|-(log|file|url|key|host|dir|path|interval|id)$")
 MAX_BUILT = 12
+MAX_WORDS = 2  # of a prefix
 
 
 def switch_value(name: str) -> str:
@@ -69,8 +70,17 @@ def _prefixes(program: Program, evaluator: Evaluator) -> set[str]:
             for text in module.facts.texts[:1]
             for call in module.facts.calls
         ):
-            found |= {text.text for text in module.facts.texts if _PREFIX.match(text.text)}
+            found |= {text.text for text in module.facts.texts if _is_prefix(text.text)}
+        if "lower" in module.tails and any(
+            tail_of(call.function[1]) == "environ" for call in module.tails.get("items", ()) if call.function[0] == "a"
+        ):
+            found |= {text.text for text in module.facts.texts if _is_prefix(text.text)}
     return {prefix for prefix in found if _PREFIX.match(prefix)}
+
+
+def _is_prefix(text: str) -> bool:
+    """Whether a text may stand before every option of a project: one word or two, not the name of one option."""
+    return bool(_PREFIX.match(text)) and text.rstrip("_").count("_") < MAX_WORDS
 
 
 def _options(module: Module) -> list[tuple[str, int]]:

@@ -35,10 +35,26 @@ class Alternatives:
     def is_chosen(self, path: str) -> bool:
         """Whether the path says that its code runs only when it is picked: one of many in a folder of alternatives."""
         if path not in self._chosen:
-            self._chosen[path] = (
-                self._is_one_of_many(path) and not self._is_default_choice(path) and not self._is_wanted(path)
-            )
+            many = self._is_one_of_many(path) and not self._is_wanted(path)
+            self._chosen[path] = (many or self._is_of_a_kit(path)) and not self._is_default_choice(path)
         return self._chosen[path]
+
+    def _is_of_a_kit(self, path: str) -> bool:
+        """Whether it lies in one of many folders of which a good part is called after the kit that it uses."""
+        return any(outer in self._kits for outer, _ in _steps(path))
+
+    @cached_property
+    def _kits(self) -> set[str]:
+        """The folders whose folders are, in good part (a third), called after a distribution outside which they import."""
+        named: dict[str, set[str]] = {}
+        every: dict[str, set[str]] = {}
+        for module in self.program.active:
+            outside = {root.lower().replace("_", "") for root in module.roots - self.program.tops}
+            for outer, name in _steps(module.path):
+                every.setdefault(outer, set()).add(name)
+                if outer and name.lower().replace("_", "") in outside:
+                    named.setdefault(outer, set()).add(name)
+        return {outer for outer, names in named.items() if len(names) >= MANY and 3 * len(names) >= len(every[outer])}
 
     def _is_one_of_many(self, path: str) -> bool:
         folder, name = self._alternative(path)
@@ -205,3 +221,9 @@ def _folders(path: str) -> Iterator[str]:
         yield folder
         if below > 0:
             yield path[: below + 1]
+
+
+def _steps(path: str) -> Iterator[tuple[str, str]]:
+    """Of each folder on the way to a file, what it lies in and its name."""
+    parts = path.split("/")[:-1]
+    return (("/".join(parts[:number]), name) for number, name in enumerate(parts))

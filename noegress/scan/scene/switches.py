@@ -224,7 +224,7 @@ class SwitchFinder:
         """What a name says by itself: the field of a settings class, or a constant named as the project names its variables."""
         name = tail_of(node)
         if node[0] == "a" and (field := self.fields().get(name)) is not None:
-            return field
+            return field if is_switch_name(field.name) else None
         if name.startswith(self._own) and is_switch_name(name):
             plain = KillSwitch(name=name, value=switch_value(name), basis=Basis.INFERRED, source=module.path)
             return self.reads().get(name, plain)

@@ -100,3 +100,13 @@ def test_what_reads_usage_data_sends_none(name: str, *, told: bool) -> None:
 def test_the_bare_name_of_a_host_counts_under_a_name_that_speaks_of_one(constant: str, *, told: bool) -> None:
     tool = f"import requests\ndef track_event(allow):\n    {constant}\n    requests.get(allow)\n"
     assert ("telemetry" in on({"__init__.py": "import acme.analytics\n", "analytics.py": tool})) is told
+
+
+@pytest.mark.parametrize(("kits", "told"), [(KITS, False), (KITS[:3], True)])
+def test_a_folder_of_folders_that_are_called_after_kits_holds_alternatives(
+    kits: tuple[str, ...], *, told: bool
+) -> None:
+    tool = "import {kit}\n" + EMBEDDER
+    files = {f"legacy/{kit}/embedding.py": tool.format(kit=kit, name=kit.title()) for kit in kits}
+    uses = "".join(f"import acme.legacy.{kit}.embedding\n" for kit in kits)
+    assert ("hosted-embedding" in on({**files, "__init__.py": uses})) is told

@@ -129,3 +129,69 @@ class Reader:
 def test_a_call_that_is_seen_says_more_than_the_constant_it_takes(keep: str, *, told: bool) -> None:
     files = {"acme/__init__.py": "import acme.tool\n", "acme/tool.py": READER.replace("{keep}", keep)}
     assert ("model-download" in on(files)) is told
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("models.resnet18(pretrained=True)", True),
+        ("models.resnet18(weights=models.ResNet18_Weights.DEFAULT)", True),
+        ("models.resnet18(pretrained=pretrained)", True),
+        ("models.resnet18(pretrained=other)", False),
+        ("models.resnet18()", False),
+    ],
+)
+def test_a_model_of_a_collection_is_fetched_where_its_weights_are_asked_for(call: str, *, told: bool) -> None:
+    tool = f"from torchvision import models\ndef net(other=False, pretrained=True):\n    return {call}\n"
+    files = {"acme/__init__.py": "import acme.tool\n", "acme/tool.py": tool}
+    assert ("model-download" in on(files)) is told
+
+
+def test_a_wrapper_fetches_what_it_wraps_by_being_started() -> None:
+    tool = "import subprocess, sys\n{decorated}def main():\n    subprocess.run(['npx', 'acme@latest', *sys.argv[1:]])\n"
+    point = "[console_scripts]\nacme = acme.cli:main\n"
+    for decorated, told in (("", True), ("@app.command()\n", False)):
+        text = "import typer\napp = typer.Typer()\n" + tool.format(decorated=decorated)
+        files = {"acme/__init__.py": "", "acme/cli.py": text, "acme-1.dist-info/entry_points.txt": point}
+        assert ("remote-code" in on(files)) is told
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "base.onnx"])
+@pytest.mark.parametrize("end", ["", "\\\\d+"])
+def test_a_licence_and_a_pattern_are_no_models(name: str, end: str) -> None:
+    constant = f'MODEL_URL = "https://raw.githubusercontent.com/vendor/base/main/{name}{end}"\n'
+    files = {
+        "acme/__init__.py": "import acme.tool\n",
+        "acme/tool.py": f"import requests\n{constant}def load_model(url):\n    return requests.get(url)\n",
+    }
+    assert ("model-download" in on(files)) is (name == "base.onnx" and not end)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "reads", "names"),
+    [
+        ("ACME_", "os.environ.items()", ["ACME_NO_VERSION_CHECK"]),
+        ("ACME_", "os.environ.get('ACME_PATH')", []),
+        ("ACME_TOOLKIT_VERSION_", "os.environ.items()", []),
+    ],
+)
+def test_settings_are_filled_from_variables_with_the_prefix_of_the_project(
+    prefix: str, reads: str, names: list[str]
+) -> None:
+    config = f"""
+import os, requests
+PREFIX = "{prefix}"
+no_version_check = False
+OPTIONS = ["no_version_check"]
+def load():
+    for name, value in {reads}:
+        globals()[name[len(PREFIX):].lower()] = value
+"""
+    files = {
+        "acme/__init__.py": "import acme.tool\n",
+        "acme/tool.py": ASKS.format(name="version_check_url"),
+        "acme/config.py": config,
+        "acme/defaults.yaml": "version_check_url: https://api.acme.dev/version\n",
+    }
+    found = [each for each in scan_lab.scan(files).findings if each.category == "update-check" and each.default_on]
+    assert [switch.name for each in found for switch in each.kill_switches] == names
