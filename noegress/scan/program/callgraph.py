@@ -1,21 +1,18 @@
 """Who runs what: callers by name, entry points, modules that nothing loads, and from these what makes a call happen."""
 
-import re
 from collections import defaultdict
 from functools import cached_property
 
 from noegress.finding import When
 from noegress.scan.facts.address import HOLE
 from noegress.scan.facts.facts import Call, Expression
-from noegress.scan.program.evaluation import Evaluator, dotted_of
+from noegress.scan.program.evaluation import Evaluator
 from noegress.scan.program.importers import Importers
 from noegress.scan.program.module import Module, absolute_name, module_name, tail_of
 from noegress.scan.program.program import Program, runs_by_itself
+from noegress.scan.program.subcommands import Subcommands
 
 _COMMON = {"get", "post", "run", "call", "main", "__init__", "", "open", "send", "update", "start", "close", "setup", "init", "execute", "load", "read", "write", "items", "add", "set", "pop", "append", "format", "join", "put", "request", "fetch", "process", "check", "build", "create", "invoke", "forward", "__call__"}  # fmt: skip
-_COMMAND = re.compile(
-    r"(^|\.)(command|group|callback|app\.command|cli)$|(^|\.)\w*(cli|app|main|typer)\w*\.(command|callback|group)$"
-)
 _SWEEPS = frozenset(("iter_modules", "walk_packages"))
 _IMPORTS = ("import_module", "__import__", "import_string", "import_by_path")
 _LISTS = frozenset(("glob", "rglob", "listdir", "iterdir", "scandir", "walk"))
@@ -30,6 +27,7 @@ class CallGraph:
         self.program = program
         self.evaluator = evaluator
         self.entries = program.entries
+        self._subcommands = Subcommands(program, evaluator)
         self._uses: dict[str, list[tuple[Module, Call]]] = defaultdict(list)
         for module in program.active:
             uses = self._uses
@@ -234,11 +232,7 @@ class CallGraph:
 
     def is_subcommand(self, module: Module, scope: int) -> bool:
         """Whether a function is one command of several, which its user has to name."""
-        for decorator in module.facts.scopes[scope].decorators:
-            node = module.facts.calls[decorator[1]].function if decorator[0] == "c" else decorator
-            if _COMMAND.search(dotted_of(node)):
-                return True
-        return False
+        return self._subcommands.has(module, scope)
 
 
 def _imports_what_it_lists(module: Module) -> bool:

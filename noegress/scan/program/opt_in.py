@@ -10,6 +10,7 @@ from noegress.scan.program.variables import is_switch_name
 
 MAX_HOPS = 3  # from a place to the callers that may have asked
 MAX_CALLERS = 8  # of one function; one with more is not followed
+MANY_NAMES = 4  # that a function is handed and goes by
 MAX_BINDINGS = 2  # of one name
 MAX_STEPS = 6  # from a condition to the reading of a variable
 _NOTHING = (None, False, "", 0)
@@ -64,6 +65,8 @@ class OptIn:
         operator, left, right = test[1:]
         if holds is (operator in ("==", "in")) and self._is_another(module, left, right, scope):
             return True
+        if holds and operator == "==" and None in self._nothing and self._is_picked(module, left, right, scope):
+            return True
         if right[0] == "k" and not right[1] and operator in ("==", "!="):
             return holds is (operator == "!=") and self._is_false(module, left, scope)
         if right[0] == "k" and right[1] is True and operator == "==":
@@ -92,6 +95,28 @@ class OptIn:
             return False
         default = self._variable_default(module, left, scope, 0)
         return default is not None and default.lower() not in {item[1].lower() for item in wanted}
+
+    def _is_picked(self, module: Module, left: Expression, right: Expression, scope: int) -> bool:
+        """Whether a function goes by a name that it is handed, one of many, and nobody in the file hands it this one."""
+        function = module.function_of(scope)
+        if left[0] != "n" or right[0] != "s" or not function or module.bindings.get((function, left[1])):
+            return False
+        record = module.facts.scopes[function]
+        names = [param for param, _ in record.params]
+        default = next((value for param, value in record.params if param == left[1]), None)
+        if left[1] not in names or (default is not None and default[0] == "s" and default[1] == right[1]):
+            return False
+        tests = (row.test for row in module.guards_in(function) if row.test[0] == "m" and row.test[1] == "==")
+        wanted = {test[3][1] for test in tests if test[2][0] == "n" and test[2][1] == left[1] and test[3][0] == "s"}
+        position = names.index(left[1]) - (names[0] in ("self", "cls"))
+        return len(wanted) >= MANY_NAMES and not any(
+            right[1] in {text.text for text in self.graph.evaluator.values(used, given, call.scope)}
+            for used, call in self.graph.callers(module, function)
+            for given in (
+                *call.arguments[max(position, 0) : position + 1],
+                *(v for k, v in call.keywords if k == left[1]),
+            )
+        )
 
     def _is_unset(self, module: Module, node: Expression, scope: int, steps: int) -> bool:
         """Whether an expression is false where the variable that it reads is not set."""

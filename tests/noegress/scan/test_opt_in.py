@@ -122,3 +122,38 @@ class Net:
 """
     found = scan_lab.scan({"acme/__init__.py": tool}).findings
     assert [finding.default_on for finding in found if finding.category == "model-download"] == [told]
+
+
+@pytest.mark.parametrize(
+    ("names", "call", "on"),
+    [
+        (("a", "b", "c", "usage"), "run(kind, what)", False),
+        (("a", "b", "c", "usage"), "run('usage', what)", True),
+        (("a", "usage"), "run(kind, what)", True),
+    ],
+)
+def test_one_of_many_names_that_a_function_goes_by_is_its_users(names: tuple[str, ...], call: str, *, on: bool) -> None:
+    tests = "".join(
+        f"    if kind == '{name}':\n        {'send_usage' if name == 'usage' else 'print'}(what)\n" for name in names
+    )
+    assert telemetry_is_on(f"def run(kind, what):\n{tests}def begin(kind, what):\n    {call}\n") is on
+
+
+@pytest.mark.parametrize(
+    ("made", "on"),
+    [
+        ("app.command('models')(load)", False),
+        ("parser.set_defaults(func=load)", False),
+        ("parser.set_defaults(folder=load)", True),
+        ("print(load)", True),
+    ],
+)
+@pytest.mark.parametrize("using", ["", "import requests\n"])
+def test_a_function_that_a_call_makes_a_command_is_asked_for(using: str, made: str, *, on: bool) -> None:
+    tool = "from urllib.request import urlretrieve\n"
+    tool += "def load():\n    urlretrieve('https://files.vendor.dev/models/base.onnx', 'a')\n"
+    cli = f"{using}import argparse, typer\nfrom acme.tool import load\napp = typer.Typer()\n"
+    cli += f"parser = argparse.ArgumentParser()\n{made}\n"
+    files = {"acme/__init__.py": "import acme.cli\n", "acme/cli.py": cli, "acme/tool.py": tool}
+    found = scan_lab.scan(files).findings
+    assert [finding.default_on for finding in found if finding.category == "model-download"] == [on]
