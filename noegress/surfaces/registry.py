@@ -23,6 +23,7 @@ from noegress.surfaces.scripts.scripts import is_script, script_violations
 from noegress.surfaces.scripts.starlark import build_file_violations, is_build_file
 from noegress.surfaces.tools.apptainer import is_container_definition
 from noegress.surfaces.tools.buildout import buildout_violations, is_buildout_file
+from noegress.surfaces.tools.cibuildwheel import cibuildwheel_file_violations, is_cibuildwheel_file
 from noegress.surfaces.tools.cmake import cmake_violations, is_cmake_file
 from noegress.surfaces.tools.hatch import hatch_file_violations
 from noegress.surfaces.tools.meson import is_meson_file, meson_violations
@@ -83,6 +84,7 @@ ONLY_CHECKED: tuple[Judge, ...] = (
     build_code_violations,
     notebook_violations,
     template_violations,
+    cibuildwheel_file_violations,
 )
 """What a build of the project reads none of."""
 
@@ -113,6 +115,8 @@ def judges_of(path: Path, directory: Path) -> tuple[Judge, ...]:
         return (uv_lock_violations,)
     if LOCKS.fullmatch(path.name):
         return (conda_lock_violations,)
+    if is_cibuildwheel_file(path):
+        return (cibuildwheel_file_violations,)
     if is_build_file(path):
         return (build_file_violations,)
     if is_requirements_file(path):

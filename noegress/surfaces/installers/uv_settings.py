@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from noegress.surfaces.judging.inspection import Inspection, Origin
+from noegress.surfaces.judging.inspection import Inspection, Origin, describe
+from noegress.surfaces.judging.kept import is_kept
+from noegress.surfaces.judging.places import variable_violations
 from noegress.surfaces.judging.violation import Violation
 from noegress.surfaces.syntax.document import Toml
 from noegress.toml_positions import KeyPath
@@ -14,26 +16,32 @@ def _words(text: str) -> frozenset[str]:
 
 # the settings of uv 0.13 that name no place to install from
 _HARMLESS = _words(
-    "required-version system-certs native-tls offline no-cache cache-dir preview preview-features python-preference "
+    "required-version system-certs native-tls offline no-cache preview preview-features python-preference "
     "python-downloads concurrent-downloads concurrent-builds concurrent-installs no-index index-strategy "
-    "keyring-provider http-proxy https-proxy no-proxy resolution prerelease prerelease-package fork-strategy "
-    "dependency-metadata config-settings config-settings-package no-build-isolation require-build-hashes "
-    "no-build-isolation-package extra-build-variables exclude-newer exclude-newer-package link-mode compile-bytecode "
+    "keyring-provider https-proxy no-proxy resolution prerelease prerelease-package fork-strategy "
+    "config-settings config-settings-package no-build-isolation require-build-hashes "
+    "no-build-isolation-package exclude-newer exclude-newer-package link-mode compile-bytecode "
     "no-sources no-sources-package upgrade upgrade-package reinstall reinstall-package no-build no-build-package "
-    "no-binary no-binary-package python-install-mirror pypy-install-mirror graalpy-install-mirror "
-    "pyodide-install-mirror python-downloads-json-url publish-url trusted-publishing check-url add-bounds audit "
+    "no-binary no-binary-package publish-url trusted-publishing check-url add-bounds audit "
     "cache-keys exclude-dependencies environments required-environments minimum-libc-version conflicts workspace "
     "managed package default-groups dependency-groups build-backend"
 )
 _HARMLESS_PIP = _words(
     "python system break-system-packages target prefix no-index index-strategy keyring-provider no-build no-binary "
-    "only-binary no-build-isolation require-build-hashes no-build-isolation-package extra-build-variables strict "
+    "only-binary no-build-isolation require-build-hashes no-build-isolation-package strict "
     "extra all-extras no-extra no-deps group allow-empty-requirements resolution prerelease fork-strategy "
-    "dependency-metadata output-file no-strip-extras no-strip-markers no-annotate no-header custom-compile-command "
+    "output-file no-strip-extras no-strip-markers no-annotate no-header custom-compile-command "
     "generate-hashes config-settings config-settings-package python-version python-platform universal exclude-newer "
     "exclude-newer-package no-emit-package emit-index-url emit-find-links emit-build-options emit-marker-expression "
     "emit-index-annotation annotation-style link-mode compile-bytecode require-hashes verify-hashes no-sources "
     "no-sources-package upgrade upgrade-package reinstall reinstall-package"
+)
+_INTERPRETERS = (
+    "python-install-mirror",
+    "pypy-install-mirror",
+    "graalpy-install-mirror",
+    "pyodide-install-mirror",
+    "python-downloads-json-url",
 )
 _INDEX_KEYS = _words(
     "name url explicit default origin format publish-url authenticate ignore-error-codes cache-control exclude-newer "
@@ -139,6 +147,44 @@ def _extra_build(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Vio
         yield from _requirements(inspection, toml, *path, package)
 
 
+def _metadata(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Violation]:
+    """What a project tells uv that a distribution requires, in the place of its own metadata."""
+    entries = toml.value(*path)
+    for position in range(len(entries) if isinstance(entries, list) else 0):
+        for text, line in toml.strings(*path, position, "requires-dist"):
+            yield from inspection.requirement("uv", Origin(file=toml.path, line=line), text)
+
+
+def _build_variables(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Violation]:
+    for package in toml.table(*path):
+        for name, value in toml.table(*path, package).items():
+            origin = Origin(file=toml.path, line=toml.line(*path, package, name))
+            yield from variable_violations(inspection, name, str(value), origin, surface="uv")
+
+
+def _interpreters(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Violation]:
+    for url, line in toml.strings(*path):
+        if not inspection.mirror.covers(url):
+            text, allows = f'{path[-1]} = "{url}"', f"interpreters of Python to be fetched from {describe(url)}"
+            origin = Origin(file=toml.path, line=line)
+            yield inspection.violation("uv", origin, text=text, allows=allows, fix="remove it")
+
+
+def _cache(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Violation]:
+    """The cache is installed from without asking anybody: one that comes with the project was never admitted."""
+    for name, line in toml.strings(*path):
+        folder = toml.path.parent / name
+        if "\0" not in name and folder.is_dir() and inspection.holds(folder) and is_kept(inspection.directory, folder):
+            origin = Origin(file=toml.path, line=line)
+            allows = "what the project keeps there to be installed from the cache, which nobody admitted"
+            yield inspection.violation("uv", origin, text=f'cache-dir = "{name}"', allows=allows, fix="remove it")
+
+
+def _proxy(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Violation]:
+    if inspection.mirror.scheme == "http":
+        yield _violation(inspection, toml, path, "the proxy to answer for the mirror, which has no TLS")
+
+
 def _torch(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Violation]:
     yield _violation(inspection, toml, path, "torch and its family from an index of PyTorch's own")
 
@@ -161,6 +207,11 @@ _JUDGES: dict[str, Callable[..., Iterator[Violation]]] = {
     "constraint-dependencies": _requirements,
     "build-constraint-dependencies": _requirements,
     "dev-dependencies": _requirements,
+    "dependency-metadata": _metadata,
+    "extra-build-variables": _build_variables,
+    "cache-dir": _cache,
+    "http-proxy": _proxy,
+    **dict.fromkeys(_INTERPRETERS, _interpreters),
     "extra-build-dependencies": _extra_build,
     "pip": settings_violations,
 }

@@ -26,13 +26,22 @@ def project_files(directory: Path) -> Iterator[tuple[Path, bool]]:
     count = 0
     for folder, subfolders, names in os.walk(directory):
         here = Path(folder)
-        subfolders[:] = sorted(name for name in subfolders if not _is_foreign(here, name))
+        foreign = {name for name in subfolders if _is_foreign(here, name)}
+        yield from ((path, False) for name in sorted(foreign) for path in _of_an_environment(here / name))
+        subfolders[:] = sorted(set(subfolders) - foreign)
         is_data = _is_test_data(here.relative_to(directory).parts)
         for name in sorted(names):
             count += 1
             if count > MAX_FILES:
                 raise TooManyFilesError
             yield here / name, is_data or (_is_lock(name) and _is_alone(here, directory, names))
+
+
+def _of_an_environment(folder: Path) -> Iterator[Path]:
+    """The configuration of pip in an environment: making one anew over a folder leaves what lies in it."""
+    if not folder.is_symlink():
+        for pattern in ("pip.conf", "pip.ini", "*/pip.conf", "*/pip.ini"):
+            yield from sorted(path for path in folder.glob(pattern) if path.is_file())
 
 
 def _is_foreign(folder: Path, name: str) -> bool:

@@ -18,7 +18,7 @@ from noegress.surfaces.syntax.document import UnreadableError
 
 ENVIRONMENT = "environment"
 COMMAND_LINE = "command line"
-_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz")
+ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz")
 _MAX_TEXT = 200  # a setting can hold dozens of URLs; the place says where the rest is
 _REMOTE = re.compile(r"(?:git|hg|svn|bzr)\+|[A-Za-z][A-Za-z0-9+.-]+://|\bfile:|git@", re.IGNORECASE)
 _NAMED = re.compile(r"[A-Za-z0-9][\w.-]*\s*(\[[^]]*\])?\s*@\s*(?=[A-Za-z][A-Za-z+]*:)")
@@ -117,7 +117,7 @@ class Inspection:
         else:
             url = parsed.url
             self._note(surface, origin, parsed)
-        if url is None and text.lower().endswith(_ARCHIVES):
+        if url is None and text.lower().endswith(ARCHIVES):
             url = text  # a name that ends like an archive is a file to pip
         if url is not None:
             yield from self.direct(surface, origin, url=url, text=text, base=base)
@@ -149,7 +149,7 @@ class Inspection:
     ) -> Iterator[Violation]:
         """A direct reference: a file of the mirror, or a source tree of the project itself."""
         # what a script installs may be built before; what a project requires was never admitted
-        is_file = origin.weight is Weight.ERROR and url.partition("#")[0].lower().endswith(_ARCHIVES)
+        is_file = origin.weight is Weight.ERROR and url.partition("#")[0].lower().endswith(ARCHIVES)
         if self.mirror.covers(url) or (not is_file and self.is_own_tree(url, base or self.directory)):
             return
         allows = f"{describe(url)} to be installed without the mirror"
@@ -193,7 +193,7 @@ def _direct_part(text: str) -> str | None:
     if _SCHEME.match(text):
         return text
     path = re.sub(r"\[[^]]*\]$", "", text)  # ./folder[extra]
-    return path if path.startswith(".") or "/" in path or "\\" in path or path.lower().endswith(_ARCHIVES) else None
+    return path if path.startswith(".") or "/" in path or "\\" in path or path.lower().endswith(ARCHIVES) else None
 
 
 def local_path(url: str, base: Path) -> Path | None:

@@ -1,13 +1,15 @@
 """Files that a script puts where an installer looks, or takes its variables from, whatever they are called."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from noegress.surfaces.installers.pip import pip_file_violations
 from noegress.surfaces.installers.uv import uv_file_violations
-from noegress.surfaces.judging.inspection import Judge
+from noegress.surfaces.judging.inspection import ARCHIVES, Judge
 
 _PUTS = re.compile(r"^\s*(?:\S+\s+)??(?:copy|add|cp|install|ln|mv|rsync)\s|--mount=\S*source=", re.IGNORECASE)
+_COPY = re.compile(r"\s*(?:COPY|ADD)\s+(?!.*--from=)(?:--\S+\s+)*([^\[\s].*\S)\s*$", re.IGNORECASE)
 _PATH = re.compile(r"[\w./@~$-]+")
 _CONFIGURES: dict[str, Judge] = {
     "pip.conf": pip_file_violations,
@@ -25,6 +27,38 @@ _STARTED = re.compile(
     r"(?P<file>[\w./-]*[\w-])(?![\w./-])"
     r"|(?:^|[;&|]|\$\(\w+\))\s*[\"']?(?P<path>[\w.-]*/[\w./-]*[\w-])(?![\w./-])"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Where a container file puts what it takes from the project, to read its later lines as the project's own."""
+
+    pairs: tuple[tuple[str, str], ...]
+    """Each a path in the image and the path in the project that it is a copy of."""
+
+    @classmethod
+    def of(cls, lines: Iterable[str]) -> "Copies":
+        pairs: list[tuple[str, str]] = []
+        for words in (matched[1].split() for line in lines if (matched := _COPY.match(line))):
+            target = words[-1]
+            for source in (word for word in words[:-1] if "://" not in word):  # what is fetched is told where it is
+                name = source.rstrip("/").rpartition("/")[2]
+                is_archive = name.lower().endswith(ARCHIVES)
+                inside = target.rstrip("/") + f"/{name}" if is_archive and target.endswith(("/", ".")) else target
+                pairs.append((inside.rstrip("/"), source.rstrip("/")))
+        return cls(tuple(pairs))
+
+    def readings(self, lines: list[str]) -> list[str]:
+        """The lines, with what is installed from a copied place named as the project names it."""
+        return [self._own(line) if any(ending in line for ending in ARCHIVES) else line for line in lines]
+
+    def _own(self, line: str) -> str:
+        if _COPY.match(line):
+            return line
+        for inside, source in self.pairs:
+            if inside.startswith("/") and len(inside) > 1:
+                line = re.sub(rf"(?<![\w./-]){re.escape(inside)}(?![\w-])", source.replace("\\", r"\\"), line)
+        return line
 
 
 def put_files(text: str, configured: Sequence[tuple[str, str]]) -> Iterator[tuple[str, Judge]]:

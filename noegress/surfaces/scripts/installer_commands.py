@@ -1,5 +1,6 @@
 """The command lines of installers: which options name a place, which arguments a requirement, which files are read."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,8 @@ from noegress.surfaces.installers.options import ARGUMENT, PIP, UV, Grammar, rea
 from noegress.surfaces.installers.pip import pip_file_violations
 from noegress.surfaces.installers.requirements import requirements_violations
 from noegress.surfaces.installers.uv import uv_file_violations
-from noegress.surfaces.judging.inspection import Inspection, Judge, Origin
+from noegress.surfaces.judging.inspection import ARCHIVES, Inspection, Judge, Origin
+from noegress.surfaces.judging.kept import is_kept
 from noegress.surfaces.judging.machine import Command, parse_command
 from noegress.surfaces.judging.places import PIP as PIP_PLACES
 from noegress.surfaces.judging.places import UV as UV_PLACES
@@ -198,6 +200,27 @@ def _arguments(
         for argument in arguments:
             if not is_unknown(argument):
                 yield from inspection.reference(surface, origin, argument, text=f"{tool} {argument}")
+                yield from _kept_archives(inspection, tool, argument, origin, surface)
+
+
+def _kept_archives(
+    inspection: Inspection, tool: str, argument: str, origin: Origin, surface: str
+) -> Iterator[Violation]:
+    """An archive by its path: what a script has just built may be installed, what the project brought along may not."""
+    pattern = re.sub(r"\[[^]*?]*\]$", "", argument)
+    if "://" in pattern or not pattern.lower().endswith(ARCHIVES) or pattern.startswith("/") or "\0" in pattern:
+        return
+    folders = [inspection.directory, *([origin.file.parent] if isinstance(origin.file, Path) else [])]
+    for path in (path for folder in folders for path in folder.glob(os.path.normpath(pattern))):
+        if path.is_file() and inspection.holds(path) and is_kept(inspection.directory, path):
+            yield inspection.violation(
+                surface,
+                origin,
+                text=f"{tool} {argument}",
+                allows=f"{inspection.shown(path)}, which the project keeps and nobody admitted, to be installed",
+                fix=f"require it by name and have it admitted at the mirror ({inspection.mirror.url})",
+            )
+            return
 
 
 def assigned_violations(

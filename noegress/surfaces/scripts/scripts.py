@@ -9,7 +9,7 @@ from noegress.surfaces.judging.places import place_of_variable
 from noegress.surfaces.judging.violation import Violation, Weight
 from noegress.surfaces.scripts.built_folders import without_built
 from noegress.surfaces.scripts.commands import text_violations, value_violations
-from noegress.surfaces.scripts.handed_files import put_files, started_files, variable_files
+from noegress.surfaces.scripts.handed_files import Copies, put_files, started_files, variable_files
 from noegress.surfaces.scripts.installer_commands import mention, own_file
 from noegress.surfaces.scripts.python_calls import python_violations
 from noegress.surfaces.scripts.script_text import line_violations
@@ -68,6 +68,7 @@ def _script(inspection: Inspection, path: Path, text: str) -> Iterator[Violation
     assigned = [pair for line in lines for pair in _assigned(line.text)]
     for name, value in [*assigned, *_sourced(inspection, path, lines)]:
         literals.note(name, value)
+    copied = Copies.of(line.text for line in lines)
     for line in lines:
         origin = Origin(file=path, line=line.number, weight=Weight.WARNING)
         for name, value in _assignments(line, literals):
@@ -77,7 +78,7 @@ def _script(inspection: Inspection, path: Path, text: str) -> Iterator[Violation
         for file in variable_files(line.text):
             mention(inspection, file, origin, script_violations)
         mention_started(inspection, line.text, origin)
-        for reading in literals.readings(line.text):
+        for reading in copied.readings(literals.readings(line.text)):
             yield from line_violations(inspection, line, reading, origin, surface=SURFACE)
             if is_hosted and not line.is_configuration:
                 yield from _hosted(inspection, reading, origin)

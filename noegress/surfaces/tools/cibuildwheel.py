@@ -1,17 +1,20 @@
 """cibuildwheel: the variables and commands that it carries into every build, also into containers."""
 
+import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 from noegress.surfaces.judging.inspection import Inspection, Origin
 from noegress.surfaces.judging.places import variable_violations
 from noegress.surfaces.judging.violation import Violation
 from noegress.surfaces.scripts.commands import text_violations
-from noegress.surfaces.syntax.document import Toml
+from noegress.surfaces.syntax.document import Toml, UnreadableError, read_toml
 from noegress.surfaces.syntax.shell_words import is_unknown
 
 SURFACE = "cibuildwheel"
 _COMMANDS = ("before-all", "before-build", "before-test", "test-command", "repair-wheel-command")
+_FILES = re.compile(r"\.?(cibw|cibuildwheel)[\w.-]*\.toml", re.IGNORECASE)
 _REQUIREMENTS = ("test-requires",)
 _PLATFORMS = ("linux", "macos", "windows", "pyodide", "android", "ios")
 
@@ -31,6 +34,19 @@ def cibuildwheel_violations(inspection: Inspection, toml: Toml) -> Iterator[Viol
         for key in _REQUIREMENTS:
             for text, line in toml.strings(*table, key):
                 yield from inspection.requirement(SURFACE, Origin(file=toml.path, line=line), text)
+
+
+def is_cibuildwheel_file(path: Path) -> bool:
+    """Whether a file is a configuration of cibuildwheel by itself."""
+    return _FILES.fullmatch(path.name) is not None
+
+
+def cibuildwheel_file_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
+    """A configuration that ``--config-file`` names."""
+    try:
+        yield from cibuildwheel_violations(inspection, read_toml(path))
+    except UnreadableError as error:
+        yield inspection.unreadable(SURFACE, error)
 
 
 def _environment(inspection: Inspection, toml: Toml, *path: str | int) -> Iterator[Violation]:

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from noegress.surfaces.judging.inspection import ENVIRONMENT, Inspection, Origin
-from noegress.surfaces.judging.machine import Machine
+from noegress.surfaces.judging.machine import Command, Machine
 from noegress.surfaces.judging.places import variable_violations
 from noegress.surfaces.judging.violation import Violation
+from noegress.surfaces.scripts.installer_commands import command_violations, mention
+from noegress.surfaces.scripts.scripts import script_violations
 from noegress.surfaces.syntax.document import Toml, UnreadableError, read_toml
 
 SURFACE = "pdm"
@@ -31,6 +33,9 @@ def pdm_violations(inspection: Inspection, toml: Toml) -> Iterator[Violation]:
         if isinstance(value, str) and "://" in value:
             origin = Origin(file=toml.path, line=toml.line(*base, "resolution", "overrides", name))
             yield from inspection.direct(SURFACE, origin, url=value, text=f'{name} = "{value}"')
+    for text, line in toml.strings(*base, "plugins"):
+        yield from inspection.requirement(SURFACE, Origin(file=toml.path, line=line), text.removeprefix("-e "))
+    yield from _options(inspection, toml, *base)
     names = [source.get("name") for source in entries if isinstance(source, dict)]
     lock = toml.path.parent / "pdm.lock"
     if lock.is_file() and "pypi" not in names and not _machine_default(inspection.machine, toml.path.parent):
@@ -41,6 +46,20 @@ def pdm_violations(inspection: Inspection, toml: Toml) -> Iterator[Violation]:
             allows="everything in the lock to be installed from PyPI",
             fix=f'add [[tool.pdm.source]] name = "pypi", url = "{inspection.mirror.url}"',
         )
+
+
+def _options(inspection: Inspection, toml: Toml, *base: str) -> Iterator[Violation]:
+    """Options that pdm adds to its own commands, and files of variables that its scripts are given."""
+    for command in toml.table(*base, "options"):
+        words = [word for word, _ in toml.strings(*base, "options", command)]
+        origin = Origin(file=toml.path, line=toml.line(*base, "options", command))
+        called = Command(tool="pdm", arguments=(command, *words))
+        yield from command_violations(inspection, called, origin, surface=SURFACE)
+    for script in toml.table(*base, "scripts"):
+        named = toml.value(*base, "scripts", script, "env_file")
+        files = named.values() if isinstance(named, dict) else [named]
+        for file in (file for file in files if isinstance(file, str)):
+            mention(inspection, file, Origin(file=toml.path), script_violations)
 
 
 def pdm_configuration_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from noegress.surfaces.installers.uv_settings import settings_violations
-from noegress.surfaces.judging.inspection import Inspection
-from noegress.surfaces.judging.violation import Violation
+from noegress.surfaces.judging.inspection import Inspection, Origin
+from noegress.surfaces.judging.violation import Violation, Weight
+from noegress.surfaces.scripts.commands import text_violations
 from noegress.surfaces.syntax.document import UnreadableError, parse_toml, read_text
 from noegress.surfaces.tools.pyproject import requirements
 
@@ -15,6 +16,7 @@ SURFACE = "script-metadata"
 _BLOCK = re.compile(r"(?m)^# /// script$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 
 
+_ENV = re.compile(r"\s*\S*/env\s+(?:-S\s*)?")
 _SHEBANG = re.compile(rb"#!.*\b(python[\d.]*|uv|pipx|hatch|pdm)\b")
 
 
@@ -33,6 +35,10 @@ def script_metadata_violations(inspection: Inspection, path: Path) -> Iterator[V
         text = read_text(path).replace("\r\n", "\n")
     except UnreadableError:
         return  # a source file in another encoding: no tool would read metadata from it
+    if text.startswith("#!"):
+        started = _ENV.sub("", text[2:].partition("\n")[0])
+        origin = Origin(file=path, line=1, weight=Weight.WARNING)
+        yield from text_violations(inspection, started, origin, surface=SURFACE)
     if "# /// script" not in text:
         return
     for found in _BLOCK.finditer(text):

@@ -1,7 +1,6 @@
 """setuptools: setup.cfg, dynamic dependencies, and the literals of a setup.py, which is read and never run."""
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,16 +10,15 @@ from noegress.surfaces.installers.requirements import line_violations, requireme
 from noegress.surfaces.judging.inspection import Inspection, Origin
 from noegress.surfaces.judging.places import Place, place_violations
 from noegress.surfaces.judging.violation import Violation
+from noegress.surfaces.scripts.build_code import reference_violations
 from noegress.surfaces.scripts.python_calls import literals_of, parse, text_of
 from noegress.surfaces.syntax.document import Toml, UnreadableError
 from noegress.surfaces.syntax.ini import Ini, read_ini
-from noegress.surfaces.syntax.shell_words import is_unknown
 from noegress.surfaces.tools.tox import ini_violations
 
 SURFACE = "setuptools"
 _LISTS = ("install_requires", "setup_requires", "tests_require", "extras_require")
 _EASY_INSTALL = ("index_url", "find_links", "index-url", "find-links")
-_DIRECT = re.compile(r"[A-Za-z0-9][\w.-]*\s*(\[[^]]*\])?\s*@\s*([a-z]+\+)?[a-z]+:", re.IGNORECASE)
 
 
 def setup_cfg_violations(inspection: Inspection, path: Path) -> Iterator[Violation]:
@@ -66,11 +64,7 @@ def setup_py_violations(inspection: Inspection, path: Path) -> Iterator[Violatio
             yield from _added(inspection, path, tree, node.value, literals)
         elif isinstance(node, ast.Dict):
             yield from _easy_install(inspection, path, node, literals)
-        elif isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp):
-            text = text_of(node, literals)
-            if _DIRECT.match(text) and not is_unknown(text.partition("@")[2].strip()):
-                origin = Origin(file=path, line=node.lineno)
-                yield from inspection.requirement(SURFACE, origin, text, base=path.parent)
+    yield from reference_violations(inspection, path, tree, literals, surface=SURFACE)
 
 
 def _links(inspection: Inspection, path: Path, node: ast.expr, literals: dict[str, ast.expr]) -> Iterator[Violation]:

@@ -1,5 +1,6 @@
 """tox: dependencies, variables and commands of its environments, in tox.ini, setup.cfg, tox.toml and pyproject.toml."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ _ONE_COMMAND = ("install_command", "list_dependencies_command")
 _CONTINUED = "\\"
 _FLAGS = ("uv_sync_flags", "uv_pip_flags", "pip_args")  # tox-uv's, handed to uv
 _REQUIREMENTS = ("deps", "constraints", "requires")
+_REFERENCE = re.compile(r"\{\[([^\[\]{}]+)\]([\w-]+)\}")
 _OWN_FOLDERS = ("{toxinidir}", "{tox_root}", "{package_root}")
 
 
@@ -45,8 +47,19 @@ def ini_violations(inspection: Inspection, ini: Ini) -> Iterator[Violation]:
         if name != "tox" and not name.startswith("testenv") and section == name and ini.path.name == "setup.cfg":
             continue
         for option, lines in options.items():
-            for text, line in _joined(option, lines):
+            for text, line in _joined(option, _resolved(ini, option, lines)):
                 yield from _setting(inspection, option, text, Origin(file=ini.path, line=line))
+
+
+def _resolved(ini: Ini, option: str, lines: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """The lines of a value and, behind them, those of other sections that it takes in: ``{[base]deps}``."""
+    found, seen = list(lines), set[tuple[str, str]]()
+    for text, _ in found:  # grows: what is taken in may take in more
+        for section, other in _REFERENCE.findall(text):
+            if (section, other) not in seen and other != option:
+                seen.add((section, other))
+                found += ini.lines(section, other.lower())
+    return found
 
 
 def _joined(option: str, lines: list[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -1,8 +1,11 @@
 """uv's variables, options and settings tables."""
 
+import subprocess
+
 import pytest
 
-from noegress.surfaces import Command, Scope
+from noegress.policy import FoundPolicy, read_policy
+from noegress.surfaces import Command, Scope, gate
 from tests.noegress.surfaces.conftest import EVIL, MIRROR, Bench
 
 
@@ -106,3 +109,24 @@ def test_a_file_that_is_not_toml_is_a_violation_with_its_line(bench: Bench) -> N
 def test_a_byte_order_mark_hides_nothing(bench: Bench) -> None:
     bench.write("uv.toml", f'\ufeffindex-url = "{EVIL}"\r\n')
     assert bench.places() == ["uv.toml:1"]
+
+
+def test_a_cache_counts_where_it_came_with_the_project(bench: Bench) -> None:
+    bench.write("uv.toml", 'cache-dir = "cache"\n')
+    bench.write("cache/CACHEDIR.TAG", "Signature")
+    assert bench.places() == ["uv.toml:1"]
+    git = ["git", "-c", "init.defaultBranch=main", "-C", str(bench.directory)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    assert bench.places() == [], "uv has made it: it is under nobody's control"
+    subprocess.run([*git, "add", "cache"], check=True)
+    assert bench.places() == ["uv.toml:1"]
+
+
+def test_a_proxy_counts_where_the_mirror_has_no_tls(bench: Bench) -> None:
+    bench.write("uv.toml", 'http-proxy = "http://other.example:8080"\n')
+    assert bench.places() == []
+    plain = bench.home.parent / "plain.toml"
+    plain.write_text('format = 1\n[index]\nurl = "http://127.0.0.1:3141/root/curated/+simple/"\n')
+    found = FoundPolicy(policy=read_policy(plain), path=plain)
+    report = gate(bench.directory, found, bench.machine())
+    assert "uv.toml:1" in [violation.place for violation in report.violations]
