@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from noegress.surfaces.installers.requirements import line_violations
+from noegress.surfaces.judging.files import is_file
 from noegress.surfaces.judging.inspection import ENVIRONMENT, Inspection, Origin
 from noegress.surfaces.judging.places import Place, place_violations, variable_violations
 from noegress.surfaces.judging.violation import Violation
@@ -37,7 +38,7 @@ def conda_machine_violations(inspection: Inspection) -> Iterator[Violation]:
         yield from variable_violations(inspection, name, value, Origin(file=ENVIRONMENT))
     places = [machine.root / "etc/conda", machine.home, machine.home / ".conda", machine.config_home() / "conda"]
     for path in (folder / name for folder in places for name in (".condarc", "condarc")):
-        if path.is_file() and not inspection.holds(path):
+        if is_file(path) and not inspection.holds(path):
             yield from conda_file_violations(inspection, path)
 
 

@@ -111,6 +111,14 @@ def _pip_arguments(machine: Machine) -> tuple[str, ...]:
     return next((command.arguments for command in machine.commands if command.tool == "pip"), ())
 
 
+def _is_there(path: Path) -> bool:
+    """Whether a configuration exists; ``/dev/null`` does, a name that no file can have does not."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def _configuration(machine: Machine, directory: Path) -> tuple[list[tuple[str, Setting]], list[UnreadableError]]:
     """The settings of every file that pip loads, in its order, and the files that cannot be judged."""
     settings: list[tuple[str, Setting]] = []
@@ -136,10 +144,10 @@ def pip_files(machine: Machine, directory: Path) -> list[Path]:
         files.append(machine.root / "etc" / name)
     path = directory / Path(named).expanduser() if named else None
     is_isolated = "--isolated" in _pip_arguments(machine)
-    if not is_isolated and not (path and path.exists()):
+    if not is_isolated and not (path and _is_there(path)):
         files += _user_files(machine, name)
     files += [prefix / name for prefix in _prefixes(machine)]
-    return [file for file in [*files, *([path] if path else [])] if file.exists()]
+    return [file for file in [*files, *([path] if path else [])] if _is_there(file)]
 
 
 def _user_files(machine: Machine, name: str) -> list[Path]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from noegress.surfaces.installers.options import ARGUMENT, REQUIREMENTS_FILE, read_options
+from noegress.surfaces.judging.files import is_file
 from noegress.surfaces.judging.inspection import Inspection, LockedFile, Origin
 from noegress.surfaces.judging.places import PIP as PLACES
 from noegress.surfaces.judging.places import Place, place_violations
@@ -45,7 +46,7 @@ def requirements_violations(
 ) -> Iterator[Violation]:
     """What a file and those that it includes open besides the mirror; a file that does not exist opens nothing."""
     path = Path(os.path.normpath(path.absolute()))
-    if path in inspection.seen or not path.is_file():
+    if path in inspection.seen or not is_file(path):
         return
     inspection.seen.add(path)
     try:

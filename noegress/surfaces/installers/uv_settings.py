@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from noegress.surfaces.judging.files import is_folder
 from noegress.surfaces.judging.inspection import Inspection, Origin, describe
 from noegress.surfaces.judging.kept import is_kept
 from noegress.surfaces.judging.places import variable_violations
@@ -174,7 +175,7 @@ def _cache(inspection: Inspection, toml: Toml, *path: str) -> Iterator[Violation
     """The cache is installed from without asking anybody: one that comes with the project was never admitted."""
     for name, line in toml.strings(*path):
         folder = toml.path.parent / name
-        if "\0" not in name and folder.is_dir() and inspection.holds(folder) and is_kept(inspection.directory, folder):
+        if is_folder(folder) and inspection.holds(folder) and is_kept(inspection.directory, folder):
             origin = Origin(file=toml.path, line=line)
             allows = "what the project keeps there to be installed from the cache, which nobody admitted"
             yield inspection.violation("uv", origin, text=f'cache-dir = "{name}"', allows=allows, fix="remove it")

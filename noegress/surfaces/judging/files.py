@@ -18,6 +18,22 @@ class TooManyFilesError(Exception):
     """The directory holds more files than a project has."""
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a text that no file can be called is none, where ``Path.is_file`` raises."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """The same for a folder."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def project_files(directory: Path) -> Iterator[tuple[Path, bool]]:
     """Every file, and whether it is test data or a template, which no installer reads by itself.
 

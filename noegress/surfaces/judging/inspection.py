@@ -11,6 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
+from noegress.surfaces.judging.files import is_file
 from noegress.surfaces.judging.machine import Machine
 from noegress.surfaces.judging.mirror import Mirror, redacted
 from noegress.surfaces.judging.violation import Scope, Violation, Weight
@@ -159,7 +160,7 @@ class Inspection:
     def is_own_tree(self, url: str, base: Path) -> bool:
         """Whether a direct reference is a source folder below the directory (a file there was never admitted)."""
         path = local_path(url.replace("${PROJECT_ROOT}", base.as_posix()), base)  # pdm's word for the project's folder
-        return path is not None and "\0" not in str(path) and self.holds(path) and not path.is_file()
+        return path is not None and "\0" not in str(path) and self.holds(path) and not is_file(path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

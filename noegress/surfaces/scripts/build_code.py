@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from noegress.surfaces.installers.requirements import line_violations
+from noegress.surfaces.judging.files import is_file
 from noegress.surfaces.judging.inspection import Inspection, Origin
 from noegress.surfaces.judging.violation import Violation, Weight
 from noegress.surfaces.scripts.fetches import SURFACE, address_violations, fetch_violations
@@ -85,8 +86,8 @@ def _mention_lists(inspection: Inspection, path: Path, node: ast.Call) -> None:
     """Leave the files that a call names by its arguments (``open``, ``Path``, ``os.path.join``) to the gate."""
     words = [item.value for item in node.args if isinstance(item, ast.Constant) and isinstance(item.value, str)]
     for name in {*words[:1], "/".join(words)}:
-        file = path.parent / name if name and "\0" not in name else path
-        if file.suffix not in _SOURCES and file.is_file() and inspection.holds(file):
+        file = path.parent / name
+        if file.suffix not in _SOURCES and is_file(file) and inspection.holds(file):
             inspection.mentioned.append((listed_violations, file))
 
 

@@ -4,12 +4,14 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from noegress.surfaces.installers.options import ARGUMENT, PIP, UV, Grammar, read_options
 from noegress.surfaces.installers.pip import pip_file_violations
 from noegress.surfaces.installers.requirements import requirements_violations
 from noegress.surfaces.installers.uv import uv_file_violations
+from noegress.surfaces.judging.files import is_file
 from noegress.surfaces.judging.inspection import ARCHIVES, Inspection, Judge, Origin
 from noegress.surfaces.judging.kept import is_kept
 from noegress.surfaces.judging.machine import Command, parse_command
@@ -55,6 +57,7 @@ _FILE_VARIABLES: dict[str, Judge] = {
     "PIP_CONFIG_FILE": pip_file_violations,
     "UV_CONFIG_FILE": uv_file_violations,
 }
+_MAX_MATCHES = 1000
 _CHANNEL_SETTINGS = ("channels", "default_channels", "channel_alias")
 
 
@@ -211,8 +214,8 @@ def _kept_archives(
     if "://" in pattern or not pattern.lower().endswith(ARCHIVES) or pattern.startswith("/") or "\0" in pattern:
         return
     folders = [inspection.directory, *([origin.file.parent] if isinstance(origin.file, Path) else [])]
-    for path in (path for folder in folders for path in folder.glob(os.path.normpath(pattern))):
-        if path.is_file() and inspection.holds(path) and is_kept(inspection.directory, path):
+    for path in (path for folder in folders for path in _matching(folder, os.path.normpath(pattern))):
+        if is_file(path) and inspection.holds(path) and is_kept(inspection.directory, path):
             yield inspection.violation(
                 surface,
                 origin,
@@ -221,6 +224,14 @@ def _kept_archives(
                 fix=f"require it by name and have it admitted at the mirror ({inspection.mirror.url})",
             )
             return
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    """The files that a pattern of a shell means; none for what is no pattern, or no name."""
+    try:
+        return sorted(islice(folder.glob(pattern), _MAX_MATCHES))
+    except (OSError, ValueError, NotImplementedError):
+        return []
 
 
 def assigned_violations(
@@ -265,7 +276,7 @@ def mention(inspection: Inspection, name: str, origin: Origin, judge: Judge) -> 
 
 def own_file(inspection: Inspection, name: str, script: Path | str) -> Path | None:
     """The file of the project that a script names, from the project's root or from the script's own folder."""
-    if not name or "://" in name or "\0" in name:
+    if not name or "://" in name:
         return None
     folders = [inspection.directory, *([script.parent] if isinstance(script, Path) else [])]
-    return next((path for folder in folders if (path := folder / name).is_file() and inspection.holds(path)), None)
+    return next((path for folder in folders if is_file(path := folder / name) and inspection.holds(path)), None)

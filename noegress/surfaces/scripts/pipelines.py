@@ -7,6 +7,7 @@ from pathlib import Path
 
 from noegress.surfaces.installers.requirements import line_violations as requirement_violations
 from noegress.surfaces.installers.requirements import requirements_violations
+from noegress.surfaces.judging.files import is_file
 from noegress.surfaces.judging.inspection import Inspection, Origin
 from noegress.surfaces.judging.places import place_of_variable
 from noegress.surfaces.judging.violation import Violation, Weight
@@ -125,7 +126,7 @@ def _command(inspection: Inspection, scalar: Scalar, line: Line, origin: Origin)
         mention(inspection, text.strip(), origin, script_violations)
     elif scalar.key in _CONSULTED and isinstance(origin.file, Path):
         file = inspection.directory / text
-        if "\0" not in text and file.is_file() and inspection.holds(file):
+        if is_file(file) and inspection.holds(file):
             inspection.mentioned.append((requirements_violations, file))
     else:
         yield from line_violations(inspection, line, text, origin, surface=SURFACE)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from noegress.surfaces.judging.files import is_file
 from noegress.surfaces.judging.inspection import Inspection, Origin
 from noegress.surfaces.judging.violation import Violation, Weight
 from noegress.surfaces.scripts.commands import words_violations
@@ -51,7 +52,7 @@ def _wrap(inspection: Inspection, path: Path) -> Iterator[Violation]:
         return
     for kind in _KINDS:
         folder = next((text for text, _ in ini.lines(kind, "directory")), path.stem)
-        if any((path.parent / folder / name).is_file() for name in _BUILD_FILES):
+        if any(is_file(path.parent / folder / name) for name in _BUILD_FILES):
             continue
         for key in _ADDRESSES:
             for url, line in ini.lines(kind, key):
@@ -61,7 +62,7 @@ def _wrap(inspection: Inspection, path: Path) -> Iterator[Violation]:
 
 
 def _is_kept(path: Path, names: list[str]) -> bool:
-    return any((path.parent / "packagecache" / name).is_file() for name in names)
+    return any(is_file(path.parent / "packagecache" / name) for name in names)
 
 
 def _build_file(inspection: Inspection, path: Path) -> Iterator[Violation]:

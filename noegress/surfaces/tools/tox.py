@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from noegress.surfaces.installers.requirements import line_violations
+from noegress.surfaces.judging.files import is_file
 from noegress.surfaces.judging.inspection import Inspection, Origin
 from noegress.surfaces.judging.places import Place, place_violations, variable_violations
 from noegress.surfaces.judging.violation import Violation
@@ -143,7 +144,7 @@ def _variable(inspection: Inspection, name: str, value: str, origin: Origin) -> 
 def _mention_variables(inspection: Inspection, name: str, file: Path) -> None:
     """A file of variables that an environment is set from."""
     path = file.parent / _own(name.strip())
-    if "\0" not in name and path.is_file() and inspection.holds(path):
+    if is_file(path) and inspection.holds(path):
         inspection.mentioned.append((script_violations, path))
 
 

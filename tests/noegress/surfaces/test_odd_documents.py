@@ -110,3 +110,31 @@ def test_a_link_that_leaves_the_project_is_judged_as_the_projects(bench: Bench) 
     (bench.directory / "uv.toml").symlink_to(outside)
     (violation,) = bench.violations()
     assert (violation.scope, violation.file, violation.line) == (Scope.PROJECT, "uv.toml", 1)
+
+
+LONG = "x" * 5000
+NAMES_THAT_ARE_NONE: dict[str, tuple[str, str]] = {
+    "a text in a setup.py": ("setup.py", f"from setuptools import setup\nsetup(open({LONG!r}))\nopen('a\\0b')\n"),
+    "an option of a script": ("ci.sh", f"pip install -r {LONG} && . {LONG}\npip install {LONG}.whl **x/*.whl\n"),
+    "a cache of uv": ("uv.toml", f'cache-dir = "{LONG}"\n'),
+    "a file of variables": ("compose.yaml", f"services: {{a: {{env_file: {LONG}}}}}\n"),
+    "a list of setuptools": ("pyproject.toml", f'[tool.setuptools.dynamic]\ndependencies = {{file = "{LONG}"}}\n'),
+    "variables of tox": ("tox.ini", f"[testenv]\nset_env = file|{LONG}\ndeps = -r {LONG}\n"),
+    "a nested file": ("requirements.txt", f"-r {LONG}\n-c {LONG}\n-e {LONG}\n"),
+    "a list of conda": ("environment.yml", f"dependencies: [pip, {{pip: [-r {LONG}]}}]\n"),
+    "a script of hatch": ("pyproject.toml", f'[tool.hatch.build.hooks.custom]\npath = "{LONG}"\n'),
+    "a source of uv": ("pyproject.toml", f'[tool.uv.sources]\na = {{path = "{LONG}"}}\n'),
+    "a project of poetry": ("pyproject.toml", f'[tool.poetry.dependencies]\na = {{path = "{LONG}"}}\n'),
+    "a file of pipenv": ("Pipfile", f'[packages]\na = {{path = "{LONG}"}}\n'),
+    "a lock": ("pylock.toml", f'lock-version = "1.0"\n[[packages]]\nname = "a"\ndirectory = {{path = "{LONG}"}}\n'),
+}
+
+
+@pytest.mark.parametrize("case", NAMES_THAT_ARE_NONE)
+def test_a_name_that_no_file_can_have_ends_nothing(bench: Bench, case: str) -> None:
+    bench.write(*NAMES_THAT_ARE_NONE[case])
+    bench.report()
+
+
+def test_a_variable_that_no_file_can_be_named_by_ends_nothing(bench: Bench) -> None:
+    bench.report(dict.fromkeys(("PIP_CONFIG_FILE", "UV_CONFIG_FILE", "PIP_CONSTRAINT", "UV_OVERRIDE"), LONG))
