@@ -9,6 +9,7 @@ import pytest
 from mirror_lab import Index, Served, noegress, serving
 
 from noegress.catalogue.client import Catalogue, Trust
+from noegress.catalogue.lookup import listed_documents
 from noegress.verdict import Verdict
 
 Listed = Callable[[bytes], tuple[Verdict, tuple[str, ...]] | None]
@@ -76,6 +77,27 @@ def test_what_the_catalogue_missed_is_listed_at_the_next_start(index: Index, fol
     with serving(folder) as served:
         assert "noegress_catalogue_behind 0" in served.get("/+noegress/metrics").body.decode()
     assert timestamp.read_bytes() != before
+
+
+def test_an_edit_of_the_policy_lists_anew_what_it_decides_about(index: Index, folder: Path) -> None:
+    """What is listed anew is approved by nobody: an edit elsewhere must not cost the approvals of everything."""
+    for name in ("demo", "other"):
+        index.publish(name, "1.0")
+    assert noegress("mirror", "admit", "--dir", folder, "demo", "other").returncode == 0
+    policy, before = folder / "noegress.toml", listed_documents(folder / "catalogue")
+    assert len(before) == 2
+
+    def listed_after(text: str) -> int:
+        policy.write_text(f"{policy.read_text()}{text}")
+        assert noegress("mirror", "reload", "--dir", folder).returncode == 0
+        after = listed_documents(folder / "catalogue")
+        return sum(after[sha256] != document for sha256, document in before.items())
+
+    waiver = 'versions = ">=1"\ncategory = "telemetry"\nreason = "seen"\nexpires = 2999-01-01\n'
+    assert listed_after(f'\n[[waiver]]\nproject = "third"\n{waiver}') == 0
+    assert listed_after('\n[egress]\nallow = ["db.internal:5432"]\n') == 0
+    assert listed_after(f'\n[[waiver]]\nproject = "demo"\n{waiver}') == 1
+    assert listed_after('\n[admission.categories]\ntelemetry = "refuse"\n') == 2
 
 
 @pytest.mark.parametrize(

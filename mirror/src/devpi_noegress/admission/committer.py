@@ -121,11 +121,11 @@ class Committer:
             self._end(item, None)
 
     def _write(self, batch: list[Decided]) -> None:
-        digest = self._policy.current.digest
+        decisive = self._policy.current.decisive
         for item in batch:
             if self._store.files[item.change.path].state is State.REVOKED:
                 self._end(item, MirrorError("it was revoked while it was judged", fix="see noegress mirror history"))
-            elif item.change.policy_digest != digest:
+            elif item.change.policy_digest != decisive.digest(item.deposit.file.project):
                 self._end(item, MirrorError("the policy changed while it was judged", fix="ask again"))
         kept = [item for item in batch if not item.flight.done()]
         if not kept:

@@ -61,6 +61,7 @@ class Deciding:
         trail: Trail,
     ) -> Change:
         """The state of a file whose bytes lie at ``source``; a scan that dies makes it undecided."""
+        policy = inforce.decisive.digest(file.project)
         try:
             seen = _seen_before(trail) or self._look(file, source, trail)
         except ScanFailedError as error:
@@ -68,14 +69,14 @@ class Deciding:
                 path=file.path,
                 state=State.UNDECIDED,
                 reason=error.problem,
-                policy_digest=inforce.digest,
+                policy_digest=policy,
                 evidence=trail.later,
             )
         now = datetime.now(UTC)
         facts = self._audited_before(trail, inforce) or self._audit(file, seen, inforce, trail)
         found = (*objections, *facts_objections(file, facts, inforce.policy.admission, now=now))
         judgement = judge(file, seen.scan, inforce.policy, now=now, objections=found)
-        decided = {"state": judgement.state, "reasons": judgement.reasons, "policy": inforce.digest}
+        decided = {"state": judgement.state, "reasons": judgement.reasons, "policy": policy}
         digest, content = trail.metadata or (None, None)
         return Change(
             path=file.path,
@@ -84,7 +85,7 @@ class Deciding:
             metadata=content,
             metadata_sha256=digest,
             kill_switches=judgement.kill_switches,
-            policy_digest=inforce.digest,
+            policy_digest=policy,
             evidence={**trail.later, "decided": decided, **trail.closing},
         )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import RLock
 
 from noegress.policy import FoundPolicy, Policy, find_policy
-from noegress.policy.digest import policy_digest
+from noegress.policy.digest import DecisivePolicy, policy_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +15,9 @@ class PolicyInForce:
 
     found: FoundPolicy
     digest: str
+    """Of the whole policy."""
+    decisive: DecisivePolicy
+    """Names, project by project, what of it a decision rests on."""
 
     @property
     def policy(self) -> Policy:
@@ -48,4 +51,4 @@ class PolicyHolder:
         found = find_policy(self._path, start=self._path.parent)
         if found is None:  # an explicit path is found, or it raises
             raise AssertionError
-        return PolicyInForce(found=found, digest=policy_digest(found.policy))
+        return PolicyInForce(found=found, digest=policy_digest(found.policy), decisive=DecisivePolicy(found.policy))

@@ -29,7 +29,8 @@ def rejudge(
     changes: list[Change] = []
     told: list[str] = []
     for record in list(store.files.values()):
-        is_due = record.policy_digest != inforce.digest if chosen is None else record.file.project in chosen
+        project = record.file.project
+        is_due = record.policy_digest != inforce.decisive.digest(project) if chosen is None else project in chosen
         if is_due and record.state in (State.ADMITTED, State.REFUSED, State.UNDECIDED) and record.policy_digest:
             change = _judge_again(store, record, inforce, now)
             changes.append(change)
@@ -73,13 +74,14 @@ def _judge_again(store: Store, record: Record, inforce: PolicyInForce, now: date
     )
     if judgement.state is State.ADMITTED and record.state is not State.ADMITTED:
         return _known_again(record, "")
-    decided = {"state": judgement.state, "reasons": judgement.reasons, "policy": inforce.digest}
+    policy = inforce.decisive.digest(record.file.project)
+    decided = {"state": judgement.state, "reasons": judgement.reasons, "policy": policy}
     return Change(
         path=record.file.path,
         state=judgement.state,
         reason="; ".join(judgement.reasons),
         kill_switches=judgement.kill_switches,
-        policy_digest=inforce.digest,
+        policy_digest=policy,
         evidence={"decided": decided},
     )
 

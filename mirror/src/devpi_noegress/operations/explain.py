@@ -64,7 +64,9 @@ def _about(mirror: Mirror, record: Record) -> Iterator[str]:
         yield f"  {steps}"
     if record.policy_digest:
         yield f"  policy {record.policy_digest[:16]}…" + (
-            "" if record.policy_digest == mirror.policy_in_force.digest else " (an earlier one)"
+            ""
+            if record.policy_digest == mirror.policy_in_force.decisive.digest(record.file.project)
+            else " (an earlier one)"
         )
 
 
