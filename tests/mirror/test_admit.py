@@ -89,6 +89,19 @@ def test_our_own_names_are_admitted_from_local_files(curated: Served, tmp_path: 
     assert curated.command("admit", local_wheel(tmp_path, name, "0.0.1")).returncode == 0
 
 
+def test_a_folder_of_wheels_is_admitted(curated: Served, tmp_path: Path) -> None:
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    done = curated.command("admit", folder)
+    assert (done.returncode, "holds no wheel and no sdist" in done.stderr) == (2, True)
+    for number in range(2):
+        local_wheel(folder, "acme-dist", f"1.{number}")
+    (folder / "notes.txt").write_text("not for the mirror")
+    done = curated.command("admit", f"{folder}/")
+    assert done.stdout.splitlines() == [f"acme_dist-1.{number}-py3-none-any.whl: admitted" for number in range(2)]
+    assert curated.command("admit", tmp_path / "no-such-folder").returncode == 2
+
+
 def test_a_local_wheel_is_scanned_like_any_other(curated: Served, tmp_path: Path) -> None:
     path = local_wheel(tmp_path, "acme-broken", "1.0", record_of="a lie")
     done = curated.command("admit", path)

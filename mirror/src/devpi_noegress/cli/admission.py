@@ -8,11 +8,13 @@ from typing import Any
 from devpi_noegress.cli.folder import add_mirror, run_operation
 from noegress.errors import UsageError
 
+_ENDINGS = (".whl", ".tar.gz", ".zip")
+
 
 def add_verbs(verbs: Any) -> None:
     """Add the subcommands to ``noegress mirror``."""
     admit = verbs.add_parser("admit", help="admit releases or local files now")
-    admit.add_argument("targets", nargs="*", metavar="NAME[==VERSION] | FILE")
+    admit.add_argument("targets", nargs="*", metavar="NAME[==VERSION] | FILE | FOLDER/")
     admit.add_argument(
         "-r",
         "--requirement",
@@ -39,7 +41,7 @@ def add_verbs(verbs: Any) -> None:
 def _admit(args: Namespace) -> int:
     arguments = {
         "targets": [target for target in args.targets if not _is_path(target)],
-        "files": [os.fspath(Path(target).resolve()) for target in args.targets if _is_path(target)],
+        "files": [file for target in args.targets if _is_path(target) for file in _files(Path(target).resolve())],
         "pythons": args.python,
         "platforms": args.platform,
         "all_files": args.all_files,
@@ -64,11 +66,22 @@ def _read(path: Path) -> str:
 
 def _is_path(target: str) -> bool:
     """A file is meant where one is named like one; a project whose name is also a file is still a project."""
-    if (target.endswith((".whl", ".tar.gz", ".zip")) or "/" in target) and "@" not in target:
-        if not Path(target).is_file():
-            raise UsageError(f"{target}: no such file", fix="name a wheel that exists, or a project without its ending")
+    if (target.endswith(_ENDINGS) or "/" in target) and "@" not in target:
+        if not Path(target).exists():
+            fix = "name a wheel or a folder of wheels that exists, or a project without its ending"
+            raise UsageError(f"{target}: no such file", fix=fix)
         return True
     return False
+
+
+def _files(path: Path) -> list[str]:
+    """The file itself, or the distributions that lie in the folder."""
+    if not path.is_dir():
+        return [os.fspath(path)]
+    found = sorted(os.fspath(each) for each in path.iterdir() if each.name.endswith(_ENDINGS))
+    if not found:
+        raise UsageError(f"{path} holds no wheel and no sdist", fix="name the folder that holds them")
+    return found
 
 
 def _explain(args: Namespace) -> int:
