@@ -115,7 +115,7 @@ def _run_supervised(
     try:
         status = launch(found, program, supervision.prepare)
     except LaunchError as error:
-        raise RunError(f"{error} (--python-only guards Python code alone, and is no boundary)") from error
+        raise RunError(str(error)) from error
     if arguments.observe is not None:
         reports.write(arguments.observe, command, mode, [policy.path for policy in policies])
     if not _flush_events():

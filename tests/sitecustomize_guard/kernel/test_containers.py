@@ -81,10 +81,11 @@ def test_as_a_pod_of_the_restricted_standard(
 
 DOCKER = """
 # what the default profiles of Docker and containerd refuse to a process without capabilities
+# (310 and 311, process_vm_*, until Docker 23)
 import ctypes, errno, os, struct, sys
 sys.path.insert(0, sys.argv[1])
 from noegress_guard.kernel import machine as m
-refused = [m.PIDFD_GETFD, 425, 426, 427, 312, 272, 308, 165, 166, 155, 161, 321, 323, 298, 248, 249, 250, 101]
+refused = [m.PIDFD_GETFD, 310, 311, 425, 426, 427, 312, 272, 308, 165, 166, 155, 161, 321, 323, 298, 248, 249, 250, 101]
 code = b"".join([struct.pack("HBBI", 0x20, 0, 0, 0)]
     + [struct.pack("HBBI", 0x15, 0, 1, n) + struct.pack("HBBI", 6, 0, 0, 0x50000 | errno.EPERM) for n in refused]
     + [struct.pack("HBBI", 0x15, 0, 1, 435) + struct.pack("HBBI", 6, 0, 0, 0x50000 | errno.ENOSYS)]
@@ -110,6 +111,7 @@ def test_root_that_can_write_the_settings_of_the_kernel_is_refused(supervised: S
     done = supervised.run("echo", "ran", before=(*PLAIN, "-c", DOCKER, str(GUARD / "src")))
     assert (done.status, done.out) == (78, "")
     assert "root can write /proc/sys/kernel/core_pattern; start it as another user" in done.err
+    assert done.err.startswith("noegress-guard: the kernel layer cannot work here: confinement")
 
 
 def test_under_a_filter_that_refuses_what_a_container_runtime_refuses(

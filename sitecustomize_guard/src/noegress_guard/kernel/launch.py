@@ -55,6 +55,7 @@ _NOT_FORWARDED: Final = {
     signal.SIGSYS,
     signal.SIGABRT,
 }
+_WITHOUT: Final = "--python-only guards Python code alone, and is no boundary"
 _ACTIVATED: Final = "LISTEN_PID"
 _ROUNDS: Final = 200  # of killing what was forked while we killed
 
@@ -136,7 +137,8 @@ def _receive_listener(control: int) -> tuple[int, int]:
     message, ancillary, _, _ = line.recvmsg(4096, size)
     line.close()
     if not ancillary:
-        raise LaunchError(message.decode("utf-8", "replace") or "the process ended before it was under the filter")
+        text = message.decode("utf-8", "replace").partition(" ")[2]
+        raise LaunchError(text or "the process ended before it was under the filter")
     descriptor: int = struct.unpack("i", ancillary[0][2])[0]
     os.set_inheritable(descriptor, False)
     return int(message), descriptor
@@ -176,6 +178,9 @@ def _keep(machine: m.Machine, program: Program, control: int, alive: int, mask: 
     try:
         m.prctl(m.PR_SET_CHILD_SUBREAPER, 1)
         m.prctl(m.PR_SET_DUMPABLE, 0)
+    except OSError as error:  # gVisor leaves no orphans to anybody
+        _give_up(control, "the keeper", error)
+    try:
         child = os.fork()
         if child == 0:
             os.close(alive)
@@ -243,9 +248,7 @@ def _become(machine: m.Machine, program: Program, control: int, mask: set[int]) 
         stage = "the supervisor"
         _greet()
     except OSError as error:
-        text = f"the kernel layer cannot work here: {stage}: {error.strerror or error}"
-        os.write(control, f"{CONFIGURATION_ERROR} {text}; see `noegress-guard run --help` about --python-only".encode())
-        os._exit(CONFIGURATION_ERROR)
+        _give_up(control, stage, error)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and programs expect to inherit the default
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -256,6 +259,12 @@ def _become(machine: m.Machine, program: Program, control: int, mask: set[int]) 
         status = _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
         os.write(control, f"{status} {program.command[0]}: {error.strerror}".encode())
         os._exit(status)
+
+
+def _give_up(control: int, stage: str, error: OSError) -> NoReturn:
+    text = f"the kernel layer cannot work here: {stage}: {error.strerror or error} ({_WITHOUT})"
+    os.write(control, f"{CONFIGURATION_ERROR} {text}".encode())
+    os._exit(CONFIGURATION_ERROR)
 
 
 def _greet() -> None:
