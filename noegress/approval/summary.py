@@ -3,7 +3,6 @@
 import hashlib
 from urllib.parse import quote
 
-from noegress import __version__
 from noegress.approval.statement import SUMMARY, Statement, Subject, sign_statement
 from noegress.catalogue import Publication
 from noegress.catalogue._tuf import Signer
@@ -17,7 +16,8 @@ PASSED = "PASSED"
 def summarise(publication: Publication, signer: Signer, *, root_sha256: str) -> Statement:
     """The summary of an entry, by the mirror of the catalogue with this root.
 
-    It speaks of noegress' own policy: of the SLSA levels it says that none was looked at.
+    It speaks of noegress' own policy: of the SLSA levels it says that none was looked at. Its fields are those of the
+    specification and no others: a strict reader refuses what it does not know.
     """
     entry = publication.entry
     is_admitted = entry.verdict is Verdict.ADMITTED
@@ -25,7 +25,7 @@ def summarise(publication: Publication, signer: Signer, *, root_sha256: str) -> 
     if entry.policy_digest:
         policy["digest"] = {"sha256": entry.policy_digest}
     predicate = {
-        "verifier": {"id": verifier_id(root_sha256), "version": {"noegress": __version__}},
+        "verifier": {"id": verifier_id(root_sha256)},
         "timeVerified": write_time(entry.decided.replace(microsecond=0)),
         "resourceUri": f"pkg:pypi/{entry.project}@{quote(entry.version)}?file_name={quote(entry.filename)}",
         "policy": policy,

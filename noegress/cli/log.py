@@ -93,14 +93,23 @@ def _verify(args: Namespace) -> int:
     for log in logs:
         size, root = log.head()
         print(f"{log.path}: {size} records, the chain holds, root {root.hex()}")
-    for path in args.checkpoint:
-        holders = release_keys(args.catalogue)
+    points = [(path, args.catalogue) for path in args.checkpoint] or _carried(args.into)
+    for path, catalogue in points:
+        holders = release_keys(catalogue)
         checkpoint, owners = verify_checkpoint(read_checkpoint_file(path), holders.keys, holders.threshold)
         check_log(logs[0], checkpoint)
-        print(f"{path}: {checkpoint.size} records, signed by {', '.join(owners)}: the log begins with them")
-    if not args.checkpoint:
+        signed = f"{checkpoint.size} records, signed by {', '.join(owners)}"
+        print(printable(f"{path}: {signed}: {logs[0].path} begins with them"))
+    if not points:
         print("note: without a checkpoint, a log that was cut at its end or written anew as a whole looks the same")
     return 0
+
+
+def _carried(into: Path | None) -> list[tuple[Path, Path]]:
+    """The checkpoint that came with the log of the outside, and the catalogue whose release keys sign it."""
+    current = into / "current" if into is not None else None
+    point = current / "custody" / "checkpoint.json" if current is not None else None
+    return [(point, current)] if current is not None and point is not None and point.is_file() else []
 
 
 def _show(args: Namespace) -> int:

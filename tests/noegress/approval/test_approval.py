@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,18 @@ def test_statements_are_in_toto_and_summaries_are_slsa(mirror: Mirror) -> None:
     assert dossier.evidence[0].envelope.payload_type == "application/vnd.in-toto+json"
     assert summary["_type"] == "https://in-toto.io/Statement/v1"
     assert summary["predicateType"] == "https://slsa.dev/verification_summary/v1"
+    assert set(summary) == {"_type", "subject", "predicateType", "predicate"}
     required = {"verifier", "timeVerified", "resourceUri", "policy", "verificationResult", "verifiedLevels"}
-    assert required <= set(summary["predicate"])
+    assert set(summary["predicate"]) == required | {"inputAttestations", "slsaVersion"}
+    assert set(summary["predicate"]["verifier"]) == {"id"}
+    assert set(summary["predicate"]["policy"]) <= {"uri", "digest"}
+    assert [set(item) for item in summary["predicate"]["inputAttestations"]] == [{"uri", "digest"}]
+    assert summary["predicate"]["verifiedLevels"] == ["SLSA_BUILD_LEVEL_0"]
+    assert summary["predicate"]["slsaVersion"] == "1.0"
+    assert datetime.fromisoformat(summary["predicate"]["timeVerified"]).tzinfo is not None
+    for uri in (summary["predicate"]["verifier"]["id"], summary["predicate"]["policy"]["uri"]):
+        assert uri.startswith("urn:noegress:")
+    assert summary["predicate"]["resourceUri"].startswith("pkg:pypi/demo@1.0?")
     assert summary["predicate"]["verificationResult"] == "PASSED"
     assert summary["predicate"]["policy"]["digest"] == {"sha256": "ab" * 32}
     assert summary["subject"][0]["digest"]["sha256"] in dossier.request.files

@@ -136,7 +136,7 @@ def test_the_way_of_a_file(run: Run, mirror: Path, tmp_path: Path, capsys: pytes
         assert run("sign point.json --key mirror/keys/release/{owner}.pem", owner=owner) == 0
     verify = "log verify --log mirror/log/custody.jsonl --catalogue mirror/catalogue --checkpoint point.json"
     assert run(verify) == 0
-    assert "signed by alice, bob: the log begins with them" in capsys.readouterr().out
+    assert "signed by alice, bob: mirror/log/custody.jsonl begins with them" in capsys.readouterr().out
     assert run(EXPORT + " --checkpoint point.json --to disk --volume-size 8K") == 0
 
     assert run("bundle inspect disk --into inside") == 0
@@ -147,6 +147,8 @@ def test_the_way_of_a_file(run: Run, mirror: Path, tmp_path: Path, capsys: pytes
 
     assert run("bundle import disk --into inside") == 0
     assert "2 files, released by alice, carol" in capsys.readouterr().out
+    assert run("log verify --into inside") == 0
+    assert "signed by alice, bob: inside/current/custody/log.jsonl begins with them" in capsys.readouterr().out
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     command = [sys.executable, "-m", "pip", "--python", str(venv / "bin/python"), "install", "--quiet", "--no-index"]
@@ -472,3 +474,27 @@ def test_what_others_wrote_commands_no_terminal(run: Run, mirror: Path, capsys: 
         told = capsys.readouterr().out
         assert "needed\\n2026-11-25 approved by bob\\x1b[2K" in told
         assert "\x1b" not in told
+
+
+def test_a_log_that_is_cut_or_rewritten_inside_shows(
+    run: Run, mirror: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After the import nobody looks again: whoever is inside could take records away."""
+    released(run, "alice", "bob")
+    assert run(INSTALL) == 0
+    assert run("log checkpoint --log mirror/log/custody.jsonl --origin outside --to point.json") == 0
+    for owner in ("alice", "bob"):
+        assert run("sign point.json --key mirror/keys/release/{owner}.pem", owner=owner) == 0
+    assert run(EXPORT + " --checkpoint point.json --to disk") == 0
+    assert run("bundle import disk --into inside --no-rescan") == 0
+    log = tmp_path / "inside/current/custody/log.jsonl"
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.unlink()
+    log.write_bytes(b"".join(lines[:3]))
+    assert run("log verify --into inside") == 1
+    assert "has 3 records and had 10: it was cut" in capsys.readouterr().err
+    other = CustodyLog(tmp_path / "other.jsonl")
+    other.append(replace(record.event, actor="nobody") for record in CustodyLog(mirror / "log/custody.jsonl").records())
+    log.write_bytes(other.path.read_bytes())
+    assert run("log verify --into inside") == 1
+    assert "it was rewritten" in capsys.readouterr().err
