@@ -62,6 +62,11 @@ _CHECKS = re.compile(
     r"\A_*(version|update|upgrade)_?check\w*\Z|\A_*check_?(cli_?)?version_?(update|online|pypi)\w*\Z|periodic_?update",
     re.IGNORECASE,
 )
+_OF_VERSIONS = re.compile(
+    r"version|upgrade|outdated|newer|latest|release|pypi|updater|update_?(check|notif|warn|avail)|"
+    r"(check|notify|warn|poll|show|prompt|print|maybe)_?(for_?|if_?|about_?)?((any|new|self|app|cli|auto|package)_?)*updates?(\Z|\W|_available)",
+    re.IGNORECASE,
+)
 _OWN_VERSION = re.compile(
     r"(\A|[._])(version|__version__|get_distribution|distribution|current_?\w*_?version|installed_version|(own|my|local)_version)\Z",
     re.IGNORECASE,
@@ -176,11 +181,11 @@ def _without_address(scene: Scene) -> Iterator[Evidence]:
             within = _within(module, scope)
             called = set().union(*(scene.source_names(module, each) for each in within))
             blind = any(site.kind == "blind" for each in within for site in scene.sites_in(module, each))
-            score = (
-                2.0
-                + bool(_COMPARES & called)
-                + any(_SAYS.search(text) for each in within for text in scene.texts_in(module, each))
-            )
+            compares = bool(_COMPARES & called)
+            says = any(_SAYS.search(text) for each in within for text in scene.texts_in(module, each))
+            if not (compares or says or _OF_VERSIONS.search(f"{qual} {module.name}")):
+                continue  # whatever else is brought up to date
+            score = 2.0 + compares + says
             score += (
                 1.5 * blind
                 + 0.75 * any(_FINDS.search(other) for other in called)

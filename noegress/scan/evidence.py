@@ -77,7 +77,7 @@ def _switches(rule: Rule, scene: Scene, piece: Evidence) -> tuple[KillSwitch, ..
     if piece.module is not None:
         near = f"{piece.host} {piece.path}"
         inferred = scene.switches.deciding(
-            piece.module, piece.scope, piece.guard, rule.category, on=piece.on, near=near
+            piece.module, piece.scope, piece.guard, rule.category, on=piece.on and not known, near=near
         )
     elif piece.on and not piece.variables:
         inferred = scene.switches.themed(rule.category, piece.host)

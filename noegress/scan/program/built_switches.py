@@ -75,7 +75,9 @@ def _prefixes(program: Program, evaluator: Evaluator) -> set[str]:
             tail_of(call.function[1]) == "environ" for call in module.tails.get("items", ()) if call.function[0] == "a"
         ):
             found |= {text.text for text in module.facts.texts if _is_prefix(text.text)}
-    return {prefix for prefix in found if _PREFIX.match(prefix)}
+    found = {prefix for prefix in found if _PREFIX.match(prefix)}
+    own = {prefix for prefix in found if prefix.startswith(tuple(top.upper() for top in program.tops))}
+    return own or (found if len(found) == 1 else set())  # several others are those of services, not its own
 
 
 def _is_prefix(text: str) -> bool:

@@ -40,6 +40,12 @@ _NAMED_AFTER = {
 _DECIDES = re.compile(
     r"DISABLE|ENABLE|(\A|_)NO(T)?(_|\Z)|SKIP|OPT_?(IN|OUT)|ALLOW|AUTO|\ACI\Z|_OFF\Z|_ON\Z|SUPPRESS|HIDE|AVOID|IGNORE"
 )
+_ANYBODYS = frozenset(("DO_NOT_TRACK", "SCARF_NO_ANALYTICS", "ANONYMIZED_TELEMETRY", "HF_HUB_OFFLINE"))
+# words that name no project
+_PLAIN = re.compile(
+    r"((ALLOW|ANALYTICS|ANONYM\w+|AUTO|CHECKS?|CRASH|DATA|DISABLED?|DO|DOWNLOADS?|ENABLED?|ERROR|FOR|LATEST|MODE|MODELS?|NETWORK|NOT?|OFF|OFFLINE|OPT|OPTOUT|OUT|REPORT(S|ING)?|"
+    r"SEND|SKIP|STATS|TELEMETRY|TRACK(ING)?|UPDATES?|USAGE|VERSION)(_|\Z))+"
+)
 _REPORTS = re.compile(r"SENTRY|CRASH|ERROR|EXCEPTION|BUGSNAG|ROLLBAR")
 _CLEAR = re.compile(r"DISABLE|NO_|ENABLE|OPT_?OUT|DO_NOT|OFFLINE|SEND_|OFF\Z|ANONYM")
 
@@ -57,6 +63,7 @@ class SwitchFinder:
         self._written: list[KillSwitch] | None = None
         self._fields: dict[str, KillSwitch] | None = None
         self._own = tuple(f"{top.upper()}_" for top in program.tops if len(top) > 2)
+        self._own_words = {word.upper() for top in program.tops for word in top.split("_") if len(word) > 2}
 
     def deciding(
         self, module: Module, scope: int, guard: int, category: str, *, on: bool, near: str = ""
@@ -76,7 +83,9 @@ class SwitchFinder:
             themed = self.themed(category, near) if on else []
             ranked += [(15, order, switch) for order, switch in enumerate(themed)]
         best = sorted(ranked, key=lambda row: row[:2])
-        return [switch for rank, _, switch in best if rank < 20 or rank == best[0][0]][:3]
+        found = [switch for rank, _, switch in best if rank < 20 or rank == best[0][0]]
+        clear = [switch for switch in found if _CLEAR.search(switch.name)]
+        return (clear or found)[:3]  # beside one that says that it turns something off, no setting of how it is done
 
     def themed(self, category: str, near: str = "") -> list[KillSwitch]:
         """What the file reads or builds elsewhere that is named after the category: one, at most two."""
@@ -90,6 +99,11 @@ class SwitchFinder:
         found.sort(key=lambda switch: (bool(_REPORTS.search(switch.name)) != reports, not _CLEAR.search(switch.name)))
         return found[: 1 if found and _CLEAR.search(found[0].name) else 2]
 
+    def _is_own(self, name: str) -> bool:
+        """Whether a name speaks of the project, or of no project."""
+        words = set(name.split("_"))
+        return name.startswith(self._own) or bool(words & self._own_words) or bool(_PLAIN.fullmatch(name))
+
     def written(self) -> list[KillSwitch]:
         """Names that stand as a constant or a settings field of their own, for a reader that this scan does not follow."""
         if self._written is None:
@@ -102,7 +116,7 @@ class SwitchFinder:
                     if binding.owner and binding.name.isupper()
                 ]
                 for name, line in rows:
-                    if is_switch_name(name) and (_CLEAR.search(name) or name.startswith(self._own)):
+                    if is_switch_name(name) and (name in _ANYBODYS or self._is_own(name)):
                         source = f"{module.path}:{line}"
                         found.setdefault(
                             name, KillSwitch(name=name, value=switch_value(name), basis=Basis.INFERRED, source=source)

@@ -195,3 +195,50 @@ def load():
     }
     found = [each for each in scan_lab.scan(files).findings if each.category == "update-check" and each.default_on]
     assert [switch.name for each in found for switch in each.kill_switches] == names
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("_maybe_send_tools_update", False), ("check_for_updates", True), ("notify_new_version", True)]
+)
+def test_what_is_brought_up_to_date_without_a_version_is_no_check(name: str, *, told: bool) -> None:
+    tool = f"""
+import requests
+class Session:
+    def {name}(self):
+        fetch_latest = self.session
+        self.request(fetch_latest)
+    def request(self, url):
+        return requests.post(url)
+    def run(self):
+        self.{name}()
+"""
+    files = {"acme/__init__.py": "import acme.updates\n", "acme/updates.py": tool}
+    assert ("update-check" in on(files)) is told
+
+
+CHECK = """
+import requests
+__version__ = "1"
+def check_for_updates():
+    latest = requests.get("https://api.github.com/repos/vendor/acme/releases/latest").json()
+    if latest != __version__:
+        print("a newer version is available")
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("CHILD = {'PI_NO_VERSION_CHECK': '1'}", []),
+        ("CHILD = {'ACME_NO_VERSION_CHECK': '1'}", ["ACME_NO_VERSION_CHECK"]),
+        ("CHILD = os.environ.get('TOOL_NO_VERSION_CHECK')", ["TOOL_NO_VERSION_CHECK"]),
+        (
+            "URL, NO = os.environ.get('ACME_VERSION_CHECK_DSN'), os.environ.get('ACME_NO_VERSION_CHECK')",
+            ["ACME_NO_VERSION_CHECK"],
+        ),
+    ],
+)
+def test_a_variable_that_is_only_written_is_another_programs(line: str, names: list[str]) -> None:
+    files = {"acme/__init__.py": "import acme.tool\n", "acme/tool.py": f"import os\n{CHECK}{line}\n"}
+    found = [each for each in scan_lab.scan(files).findings if each.category == "update-check" and each.default_on]
+    assert [switch.name for each in found for switch in each.kill_switches] == names
