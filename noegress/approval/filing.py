@@ -38,9 +38,10 @@ def file_dossier(directory: Path, dossier: Dossier, people: People) -> Approved:
     folder.mkdir(exist_ok=True)
     path = folder / f"{dossier.id}.json"
     with writing(folder):
-        before = read_dossier(path) if path.is_file() else None
-        if before is not None and before.evidence == dossier.evidence:
-            known = {statement.digest: statement for statement in (*before.approvals, *dossier.approvals)}
+        if path.is_file():
+            # an approval of other evidence counts for nothing anyway, and a refusal stays one whatever the evidence
+            approvals = (*read_dossier(path).approvals, *dossier.approvals)
+            known = {statement.digest: statement for statement in approvals}
             dossier = replace(dossier, approvals=tuple(known.values()))
         try:
             approved = check_dossier(dossier, people)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from noegress.bundle.manifest import PAYLOAD_TYPE, BundleError, Manifest, Part, read_manifest
-from noegress.bundle.media import read_file
+from noegress.bundle.media import make_folder, read_file
 from noegress.bundle.opened import opened_bundle
 from noegress.bundle.sbom import SBOM, bill_of_materials
 from noegress.bundle.stream import BundleStream
@@ -108,7 +108,7 @@ def plan_export(
     now, base = journey.now or datetime.now(UTC), journey.base
     entries = released_entries(repository)
     files = {entry.sha256: store.path(entry) for entry in entries}
-    small = folder / _PLAN
+    small = make_folder(folder, _PLAN)
     kept = small / "manifest.json"
     if kept.is_file():
         content, manifest = _resumed(repository, kept, signer, set(files))

@@ -12,6 +12,7 @@ from noegress.bundle.authority import Authority
 from noegress.bundle.digest import Digest, write_fully
 from noegress.bundle.logbook import check_floor, check_time, import_events, write_down
 from noegress.bundle.manifest import BundleError, Manifest, Part
+from noegress.bundle.media import create_file
 from noegress.bundle.opened import SEND, Bundle, opened_bundle
 from noegress.bundle.sender import check_sender
 from noegress.bundle.store import ImportedStore
@@ -186,7 +187,7 @@ def _store(pieces: Iterator[bytes], part: Part, store: ImportedStore) -> bool:
     fresh = path.with_name(f"{path.name}.new")
     digest = Digest()
     try:
-        with fresh.open("wb", buffering=0) as file:
+        with create_file(fresh) as file:
             for piece in pieces:
                 digest.update(piece)
                 write_fully(file, piece)

@@ -1,7 +1,8 @@
-"""Files on media that somebody brought: regular ones alone, for a pipe would never end and a device is no bundle."""
+"""Files on media that somebody brought: regular ones alone are read, and nothing is written through a link."""
 
 import os
 import stat
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,24 @@ def open_file(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise BundleError(f"{path} is no file", fix=_FIX)
     return os.fdopen(descriptor, "rb", buffering=0)
+
+
+def create_file(path: Path) -> FileIO:
+    """A new file in the place of whatever lies there, for writing without a buffer; a link is not followed."""
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return FileIO(os.open(path, flags, 0o644), "wb")
+
+
+def make_folder(folder: Path, *names: str) -> Path:
+    """A folder below another, made where it is lacking; ``BundleError`` where one of them is a link to elsewhere."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        folder = folder / name
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise BundleError(f"{folder} is no folder", fix="remove it: somebody who had the medium put it there")
+        folder.mkdir(exist_ok=True)
+    return folder
 
 
 def read_file(path: Path, *, limit: int) -> bytes:

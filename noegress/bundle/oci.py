@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from noegress.bundle.digest import write_fully
 from noegress.bundle.manifest import BundleError, Part
-from noegress.bundle.media import read_file
+from noegress.bundle.media import create_file, make_folder, read_file
 from noegress.catalogue.storage import write_whole
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def blob(folder: Path, sha256: str) -> Path:
 
 def write_layout(plan: "Plan", folder: Path) -> int:
     """Write the bundle of a plan; blobs that are there and whole stay. Gives the number of layers."""
-    (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+    make_folder(folder, "blobs", "sha256")
     parts = plan.manifest.carried
     for part in {part.sha256: part for part in parts}.values():
         _write_part(plan, part, blob(folder, part.sha256))
@@ -114,11 +115,10 @@ def _write_part(plan: "Plan", part: Part, path: Path) -> None:
             if hashlib.file_digest(file, "sha256").hexdigest() == part.sha256:
                 return
     fresh, digest = path.with_name(f"{path.name}.new"), hashlib.sha256()
-    with plan.open(part) as source, fresh.open("wb") as target:
+    with plan.open(part) as source, create_file(fresh) as target:
         while piece := source.read(_CHUNK):
             digest.update(piece)
-            target.write(piece)
-        target.flush()
+            write_fully(target, piece)
         os.fsync(target.fileno())
     if digest.hexdigest() != part.sha256:
         fresh.unlink()

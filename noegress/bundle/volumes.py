@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from noegress.bundle.digest import Digest, write_fully
 from noegress.bundle.manifest import BundleError
-from noegress.bundle.media import open_file, read_file
+from noegress.bundle.media import create_file, open_file, read_file
 from noegress.bundle.stream import BundleStream
 from noegress.catalogue._tuf import Envelope, Key, Signer
 from noegress.catalogue.envelope import read_envelope
@@ -211,7 +211,7 @@ def _journal(folder: Path, key: str) -> dict[str, str]:
     """The volumes that an earlier run of the same export finished."""
     path = folder / _JOURNAL
     try:
-        document = json.loads(path.read_bytes())
+        document = read_object(read_file(path, limit=_INDEX_BYTES))
         return dict(document["volumes"]) if document["bundle"] == key else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
@@ -220,7 +220,7 @@ def _journal(folder: Path, key: str) -> dict[str, str]:
 def _write_volume(stream: BundleStream, path: Path, start: int, stop: int) -> str:
     fresh = path.with_name(f"{path.name}.new")
     digest = Digest()
-    with fresh.open("wb", buffering=0) as file:
+    with create_file(fresh) as file:
         for piece in stream.read(start, stop):
             digest.update(piece)
             write_fully(file, piece)

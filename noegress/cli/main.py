@@ -37,10 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = command_parser(arguments[0] if arguments else "").parse_args(arguments)
         status: int = args.run(args)
     except NoegressError as error:
-        from noegress.report.text import printable  # noqa: PLC0415 - problems alone need it
-
-        told = "\n".join(map(printable, str(error).split("\n")))  # it may quote a foreign file
-        print(f"noegress: {told}", file=sys.stderr)
+        _tell(str(error))
         return error.exit_status
     except KeyboardInterrupt:
         print("noegress: interrupted", file=sys.stderr)
@@ -49,7 +46,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         # the reader of our output went away; nothing is left to say, and the flush at exit must not complain
         sys.stdout = None
         return 141
+    except OSError as error:  # a disk that is full, a folder that cannot be written: whatever was asked is not done
+        place = f"{error.filename}: " if error.filename else ""
+        _tell(f"{place}{error.strerror or error}\n  fix: see to the file, its folder and the disk, and repeat it")
+        return 2
     return status
+
+
+def _tell(problem: str) -> None:
+    from noegress.report.text import printable  # noqa: PLC0415 - problems alone need it
+
+    told = "\n".join(map(printable, problem.split("\n")))  # it may quote a foreign file
+    print(f"noegress: {told}", file=sys.stderr)
 
 
 def command_parser(asked: str = "") -> ArgumentParser:

@@ -146,6 +146,18 @@ class TestSeparationOfDuties:
         dossier = dossier.signed(mirror.key("approver", "carol"), now=_now(), is_approved=False, reason="too big")
         self.refused(dossier, mirror, "carol refused it: too big")
 
+    def test_a_refusal_stays_one_beside_other_evidence(self, mirror: Mirror) -> None:
+        """Whoever adds the evidence anew would else have taken the refusal away, with somebody who agrees."""
+        refused = mirror.asked().signed(
+            mirror.key("approver", "carol"), now=_now(), is_approved=False, reason="too big"
+        )
+        self.refused(refused, mirror, "carol refused it: too big")
+        (listed,) = mirror.repository.entries()
+        fresh = replace(listed, entry=replace(listed.entry, egress=("new.example:443",)))
+        evidence = [summarise(fresh, mirror.online, root_sha256=mirror.repository.root_sha256)]
+        again = refused.with_evidence(evidence).signed(mirror.key("approver", "bob"), now=_now(), is_approved=True)
+        self.refused(again, mirror, "carol refused it: too big")
+
     def test_a_refusal_that_comes_later_ends_what_was_filed(self, mirror: Mirror) -> None:
         dossier = mirror.approved("bob")
         file_dossier(mirror.catalogue, dossier, mirror.people)

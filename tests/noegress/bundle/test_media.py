@@ -19,10 +19,11 @@ from noegress.approval.dossier import request_files
 from noegress.approval.filing import file_dossier
 from noegress.approval.summary import summarise
 from noegress.bundle import BundleError
-from noegress.bundle.export import Journey, manifest_of
+from noegress.bundle.export import FileStore, Journey, manifest_of, plan_export
 from noegress.bundle.intake import import_bundle
 from noegress.bundle.look import look_into
 from noegress.bundle.manifest import PAYLOAD_TYPE, Manifest, Part, read_manifest
+from noegress.bundle.oci import write_layout
 from noegress.bundle.opened import opened_bundle
 from noegress.bundle.store import ImportedStore
 from noegress.bundle.stream import BundleStream, Extent
@@ -244,3 +245,51 @@ def test_a_look_into_metadata_of_anybody_is_refused_in_words(
 def layout_of(bundle: Path) -> list[Extent]:
     with opened_bundle(bundle) as opened:
         return list(opened.extents())
+
+
+def written_anew(outside: Outside, folder: Path, how: str) -> None:
+    if how == "volumes":
+        outside.export(folder)
+        return
+    plan = plan_export(outside.repository, FileStore(outside.files), folder, outside.online, Journey())
+    write_layout(plan, folder)
+
+
+@pytest.mark.parametrize("how", ["volumes", "layout"])
+def test_an_export_writes_through_no_link_that_lies_on_the_medium(
+    outside: Outside, bundle: Path, tmp_path: Path, how: str
+) -> None:
+    """The medium came back from elsewhere, and the mirror may write where whoever had it may not."""
+    precious, medium = tmp_path / "precious", tmp_path / "medium"
+    precious.write_text("keep me")
+    blobs = medium / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+    sha256 = next(iter(outside.repository.entries())).entry.sha256
+    for path in (medium / "bundle.00000.new", medium / "bundle.00001", blobs / f"{sha256}.new"):
+        path.symlink_to(precious)
+    written_anew(outside, medium, how)
+    assert precious.read_text() == "keep me"
+    assert bundle.exists()
+
+
+@pytest.mark.parametrize(
+    ("how", "name"), [("volumes", "plan"), ("layout", "plan"), ("layout", "blobs"), ("layout", "blobs/sha256")]
+)
+def test_an_export_writes_into_no_folder_that_is_elsewhere(
+    outside: Outside, bundle: Path, tmp_path: Path, how: str, name: str
+) -> None:
+    elsewhere, medium = tmp_path / "elsewhere", tmp_path / "medium"
+    elsewhere.mkdir()
+    (medium / name).parent.mkdir(parents=True)
+    (medium / name).symlink_to(elsewhere)
+    with pytest.raises(BundleError, match="is no folder"):
+        written_anew(outside, medium, how)
+    assert list(elsewhere.iterdir()) == []
+    assert bundle.exists()
+
+
+def test_a_pipe_in_the_place_of_the_journal_is_told(outside: Outside, bundle: Path) -> None:
+    (bundle / "unfinished.json").unlink(missing_ok=True)
+    os.mkfifo(bundle / "unfinished.json")
+    with pytest.raises(BundleError, match=r"unfinished\.json is no file"):
+        outside.export(bundle)

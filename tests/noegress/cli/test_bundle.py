@@ -498,3 +498,38 @@ def test_a_log_that_is_cut_or_rewritten_inside_shows(
     log.write_bytes(other.path.read_bytes())
     assert run("log verify --into inside") == 1
     assert "it was rewritten" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (EXPORT + " --to noegress.toml", "noegress.toml"),
+        (EXPORT + " --to mirror/files/demo-1.0-py3-none-any.whl/x", "demo-1.0-py3-none-any.whl"),
+        (EXPORT + " --oci --to noegress.toml", "noegress.toml"),
+        ("log checkpoint --log mirror/log/custody.jsonl --origin x --to noegress.toml/x", "noegress.toml"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_told(
+    run: Run, mirror: Path, line: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert mirror.exists()
+    released(run, "alice", "bob")
+    assert run(INSTALL) == 0
+    capsys.readouterr()
+    assert run(line) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert "fix:" in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_an_output_that_is_full_is_told(run: Run, mirror: Path, tmp_path: Path) -> None:
+    assert mirror.exists()
+    released(run, "alice", "bob")
+    assert run(INSTALL) == 0
+    command = [sys.executable, "-m", "noegress", *f"{EXPORT} --to -".split()]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
