@@ -28,7 +28,7 @@ def stand_in(space):
         def getsockopt(self, *_): return 16
     space |= dict(socket=Socket, AF_INET=2, AF_INET6=10, AF_UNIX=1)
     space |= dict(SOCK_STREAM=1, SOCK_DGRAM=2, SOCK_RAW=3, SOL_SOCKET=1, SO_TYPE=3)
-    space |= dict.fromkeys(("getaddrinfo", "gethostbyname", "gethostbyname_ex"), lambda *_: [])
+    space |= dict.fromkeys(("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr"), lambda *_: [])
 """
 STAND_INS = {
     "in sys.modules, and the module loaded again": """
@@ -184,6 +184,37 @@ import os, sys
 os.execve(sys.executable, [sys.executable, "-c", "import socket\\n" + {code!r}], os.environ | {environment!r})
 """
     done = guarded.run_isolated(ZONE, str(guarded.python), "-c", start, NOEGRESS_GUARD_POLICY=str(policy))
+    assert [asked for asked in done.asked if "secret" in asked] == []
+
+
+CODEC = """
+import codecs, encodings, socket
+def encode(text, errors="strict"): return (answers.pop() if answers else b"secret.tunnel.example"), len(text)
+def search(name):
+    return codecs.CodecInfo(encode, None, name=name) if name == "idna" else encodings.search_function(name)
+codecs.unregister(encodings.search_function)
+codecs.register(search)
+name = {name!r}
+for look_up in (
+    lambda: socket.getaddrinfo(name, 80),
+    lambda: socket.gethostbyname(name),
+    lambda: socket.gethostbyname_ex(name),
+    lambda: socket.gethostbyaddr(name),
+    lambda: socket.socket().connect((name, 80)),
+):
+    answers = [b"allowed.example"] * {honest}
+    try: look_up()
+    except OSError: pass
+"""
+
+
+@pytest.mark.parametrize("honest", [0, 1, 2])
+@pytest.mark.parametrize("name", ["allowed.example", "\u00e4llowed.example"])
+def test_no_codec_makes_another_name_of_a_listed_one(guarded: Guarded, name: str, honest: int) -> None:
+    policy = guarded.write({"allow": ["allowed.example:80"]})
+    code = CODEC.format(honest=honest, name=name)
+    done = guarded.run_isolated(ZONE, str(guarded.python), "-c", code, NOEGRESS_GUARD_POLICY=str(policy))
+    assert done.status == 0, done.err
     assert [asked for asked in done.asked if "secret" in asked] == []
 
 

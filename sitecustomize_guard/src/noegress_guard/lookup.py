@@ -67,6 +67,7 @@ class Resolver:
         self._getaddrinfo = module.getaddrinfo
         self._gethostbyname = module.gethostbyname
         self._gethostbyname_ex = module.gethostbyname_ex
+        self._gethostbyaddr = module.gethostbyaddr
         self._inet, self._inet6 = module.AF_INET, getattr(module, "AF_INET6", None)
 
     def check_name(self, operation: str, host: object, port: object = None, family: object = 0) -> None:
@@ -87,7 +88,7 @@ class Resolver:
 
     def getaddrinfo(self, host: object, port: object, *args: Any, **kwargs: Any) -> list[Any]:
         """Look up as `_socket.getaddrinfo` does, and learn the answers."""
-        host = exact(host)
+        host = as_sent(host)
         answers = self._getaddrinfo(host, port, *args, **kwargs)
         kept = [answer for answer in answers if self._keep(host, answer[4][0])]
         if answers and not kept:
@@ -108,7 +109,7 @@ class Resolver:
 
     def gethostbyname(self, host: object) -> str:
         """Look up as `_socket.gethostbyname` does, and learn the answer."""
-        host = exact(host)
+        host = as_sent(host)
         answer: str = self._gethostbyname(host)
         if not self._keep(host, answer):
             self._refuse_rebinding("gethostbyname", host, answer)
@@ -116,12 +117,17 @@ class Resolver:
 
     def gethostbyname_ex(self, host: object) -> tuple[str, list[str], list[str]]:
         """Look up as `_socket.gethostbyname_ex` does, and learn the answers."""
-        host = exact(host)
+        host = as_sent(host)
         name, aliases, answers = self._gethostbyname_ex(host)
         kept = [answer for answer in answers if self._keep(host, answer)]
         if answers and not kept:
             self._refuse_rebinding("gethostbyname_ex", host, answers[0])
         return name, aliases, kept
+
+    def gethostbyaddr(self, host: object) -> tuple[str, list[str], list[str]]:
+        """Look up as `_socket.gethostbyaddr` does."""
+        found: tuple[str, list[str], list[str]] = self._gethostbyaddr(as_sent(host))
+        return found
 
     def _may_ask(self, name: str, family: object) -> bool:
         if name == "localhost" or self._gate.resolves(name):
@@ -153,6 +159,17 @@ def exact(host: object) -> object:
     if isinstance(host, str):
         return str.__str__(host)
     return bytes.__getitem__(host, slice(None)) if isinstance(host, bytes) else host
+
+
+def as_sent(host: object) -> object:
+    """Return a host as the bytes that leave; C code would ask the codec `idna`, which anybody may replace."""
+    plain = exact(host)
+    if not isinstance(plain, str):
+        return plain
+    try:
+        return plain.encode("ascii" if plain.isascii() else "idna")
+    except UnicodeError:
+        return plain  # no name, and refused as such
 
 
 def port_number(port: object) -> int | None:

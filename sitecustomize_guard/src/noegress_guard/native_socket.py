@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _METHOD: Final[Any] = type(str.join)
 _FUNCTION: Final[Any] = type(len)
 _MODULE: Final = type(sys)
-_FUNCTIONS: Final = ("getaddrinfo", "gethostbyname", "gethostbyname_ex")
+_FUNCTIONS: Final = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr")
 _parts_of: Final = type.__dict__["__mro__"].__get__  # past what a metaclass says
 _space_of: Final = type.__dict__["__dict__"].__get__
 

@@ -272,7 +272,7 @@ def _publish(module: Any, guarded: Any, resolver: Resolver) -> None:
     original = module.socket
     module.socket = module.SocketType = guarded
     late = sys.modules.get("socket")
-    for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex"):
+    for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr"):
         setattr(module, name, getattr(resolver, name))
         if late is not None and name != "getaddrinfo":  # its own getaddrinfo calls that of `_socket`
             setattr(late, name, getattr(resolver, name))
