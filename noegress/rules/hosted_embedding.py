@@ -1,6 +1,7 @@
 """Rule ``hosted-embedding``."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -143,7 +144,10 @@ def _by_default_model(scene: Scene) -> Iterator[Evidence]:
         if not named or len(named) > FEW or not scene.graph.is_loaded(module):
             continue
         on = not scene.is_chosen(module.path) and not scene.is_vendors_alternative(module.path)
+        listed = Counter((text.scope, text.context) for text, _ in named)
         for text, host in named:
+            if listed[text.scope, text.context] > 1 or (text.scope == 0 and scene.is_described(module.path)):
+                continue  # a table of models, an example of a request
             if text.guard < 0 and _SETTING.search(text.context):
                 yield Evidence(
                     host=host, path=module.path, line=text.line, weight=0.55 if on else 0.4, on=on, module=module, scope=text.scope,

@@ -30,6 +30,9 @@ _OUTER = re.compile(r"(www|docs|app|help|blog|support|learn|developers?|status)\
 _PAGE = re.compile(
     r"(\A|[/.])(docs?|help|guides?|legal|privacy|policy|learn|blog|pricing|community|wiki)([/.]|\Z)|\.html|#|\.md\Z"
 )
+_SENTENCE = re.compile(
+    r"\b(at|to|in|on|see|visit|via|under|from|file|open|report|it)[:\s]\s{0,9}https?://", re.IGNORECASE
+)
 _FACTS = re.compile(
     r"\A(system|python_version|machine|platform|getnode|uuid1|uuid4|uuid3|uuid5|cpu_count|release|version|node|getuser|processor|python_implementation|version_info)\Z"
 )
@@ -165,8 +168,8 @@ def _vendor(scene: Scene, site: Site) -> float:
         return 0  # the vendor's pages for people
     if _PAGE.search(path):
         return 0
-    if scene.is_own_host(host):
-        return 0.45  # the vendor's own kit
+    if scene.is_own_host(".".join(host.split(".")[-2:])):
+        return 0.45  # the vendor's own kit; a name in front of the vendor's is that of a customer
     return 0.9 if site.kind == "call" or site.address.user else 0.7
 
 
@@ -208,6 +211,8 @@ def _score(scene: Scene, site: Site) -> float:
             score += 1 + 1.5 * _is_guarded(scene, site)
         score += any(_FACTS.match(name) for name in scene.source_names(site.module, site.scope))
         return score
+    if _SENTENCE.search(site.text):
+        return 0  # somebody is told to look there
     if len(site.text) > 400 or ("//" not in site.text and not _NAMES_HOST.search(words.tail)):
         return 0  # prose; or the name of a host under no name that speaks of one
     return score if scene.sends(site.module) else score - 1.5

@@ -43,6 +43,10 @@ _COMPARES = frozenset(
         "get_distribution",
     ]
 )
+_COMPARED = re.compile(
+    r"\A_*((parse|compare|loose|strict)_?version\w*|version(_compare)?|is_newer\w*|__version__)\Z", re.IGNORECASE
+)
+FEW = 6  # functions that lead to a check
 _SAYS = re.compile(
     r"newer|upgrade|is available|latest version|out of date|outdated|new version|up[- ]to[- ]date|pip install",
     re.IGNORECASE,
@@ -241,6 +245,7 @@ def _score(scene: Scene, site: Site) -> float:
         compares = bool(_COMPARES & scene.source_names(site.module, within))
         says = any(_SAYS.search(text) for text in scene.texts_in(site.module, within))
         score += compares + says + (compares and says)
+    score += 2.5 * _is_announced(scene, site)
     if site.kind == "text":
         score -= 0.5
         score += 1.5 * bool(_STRONG.search(site.tail) and (_STRONG.search(path) or _RELEASES.search(path)))
@@ -258,6 +263,18 @@ def _score(scene: Scene, site: Site) -> float:
     if not _is_named(scene, site) and not _knows_own_version(scene, site.module):
         score -= 1.5  # nothing says that the version which is asked for is its own
     return score if ours else score - 0.5
+
+
+def _is_announced(scene: Scene, site: Site) -> bool:
+    """Whether one of the few functions that lead to a call compares versions, and one announces the newer one."""
+    if site.kind != "call":
+        return False
+    callers = scene.graph.chain(site.module, site.scope, 2)[1:]
+    return (
+        0 < len(callers) <= FEW
+        and any(_SAYS.search(text) for module, scope, _ in callers for text in scene.texts_in(module, scope))
+        and any(_COMPARED.search(name) for module, scope, _ in callers for name in scene.source_names(module, scope))
+    )
 
 
 def _is_named(scene: Scene, site: Site) -> bool:
@@ -284,6 +301,10 @@ def _address_score(scene: Scene, site: Site) -> float:
         if project in scene.own_names:
             return 4
         return 2.5 if project and "\0" not in project and "{" not in project and "%" not in project else 2
+    if (
+        site.kind == "call" and not path.strip("/") and _INDEX_HOST.search(site.host)
+    ):  # the page is named to the connection
+        return 2 * any(text.startswith(("/pypi/", "/simple/")) for text in scene.texts_in(site.module, site.scope))
     if _REGISTRY.search(site.host):
         return 1.5
     if "forge" in scene.vendors.purposes(site.host) and _OWN_SOURCE.search(path) and _is_named(scene, site):

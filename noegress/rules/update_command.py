@@ -95,7 +95,11 @@ class UpdateCommand(Rule):
                     yield _evidence(
                         scene, command.module, command.call, "" if forge else INDEX, 0.75 if on else 0.4, on
                     )
-        known = any(not _LIBRARIES.isdisjoint(module.roots) for module in scene.program.active)
+        listed = {
+            name: entry.host for entry in scene.vendors.downloads if entry.fetches == "version" for name in entry.calls
+        }
+        libraries = _LIBRARIES | {name.partition(".")[0] for name in listed}
+        known = any(not libraries.isdisjoint(module.roots) for module in scene.program.active)
         for module in scene.program.active:
             outside = {root for root in module.roots if root not in scene.program.tops}
             called = {name for name in module.tails if known or _SAYS.match(name)}
@@ -108,7 +112,9 @@ class UpdateCommand(Rule):
                 root, dot, _ = target.partition(".")
                 if not dot or root in scene.program.tops or root.replace("_", "-") in scene.own_names:
                     continue
-                if root in _LIBRARIES:
+                if target in listed:
+                    yield _evidence(scene, module, call, listed[target], 0.85, True)
+                elif root in _LIBRARIES:
                     yield _evidence(scene, module, call, INDEX, 0.85, True)
                 elif _SAYS.match(tail_of(call.function)) and _is_imported(module, call):
                     yield _evidence(scene, module, call, INDEX, 0.65, not scene.is_chosen(module.path))

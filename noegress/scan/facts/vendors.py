@@ -48,7 +48,8 @@ class DownloadEntry:
     calls: tuple[str, ...]
     host: str
     fetches: str
-    """``model``, ``data``, ``code``, ``pretrained`` for a model that an argument asks for, ``distribution`` for what installs others."""
+    """``model``, ``data``, ``code``; ``pretrained`` for a model that an argument asks for, ``distribution`` for what installs others,
+    ``version`` for what asks for the newest one."""
     source: str
 
 

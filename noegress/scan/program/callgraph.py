@@ -53,10 +53,26 @@ class CallGraph:
             module.path.rpartition("/")[0] + "/"
             for module in program.active
             if not _SWEEPS.isdisjoint(module.tails) or _imports_what_it_lists(module)
-        }  # folders whose modules are all imported, by whatever name they have
+        } | self._swept_packages()  # folders whose modules are all imported, by whatever name they have
         self._picked = self._picked_from()
         self._loaded: dict[str, bool] = {}
         self._callers: dict[tuple[str, int], list[tuple[Module, Call]]] = {}
+
+    def _swept_packages(self) -> set[str]:
+        """The folders of packages whose ``__path__`` is listed, wherever the code that lists it stands."""
+        listed = {
+            self.evaluator.absolute(module, node[1])
+            for module in self.program.active
+            for name in _SWEEPS
+            for call in module.tails.get(name, ())
+            for node in call.arguments[:1]
+            if node[0] == "a" and node[2] == "__path__"
+        } - {""}
+        return {
+            module.path.rpartition("/")[0] + "/"
+            for module in (self.program.active if listed else ())
+            if module.name.rpartition(".")[0] in listed
+        }
 
     def _picked_from(self) -> set[str]:
         """The folders of packages from which code imports one module, by a name that it puts together."""

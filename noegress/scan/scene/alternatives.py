@@ -40,12 +40,12 @@ class Alternatives:
         return self._chosen[path]
 
     def _is_of_a_kit(self, path: str) -> bool:
-        """Whether it lies in one of many folders of which a good part is called after the kit that it uses."""
-        return any(outer in self._kits for outer, _ in _steps(path))
+        """Whether it lies in a folder that is called after the kit that it uses, as a good part of those beside it are."""
+        return any(step in self._kits for step in _steps(path))
 
     @cached_property
-    def _kits(self) -> set[str]:
-        """The folders whose folders are, in good part (a third), called after a distribution outside which they import."""
+    def _kits(self) -> set[tuple[str, str]]:
+        """Folders called after a distribution outside which they import, where a good part (a third) of those beside them are."""
         named: dict[str, set[str]] = {}
         every: dict[str, set[str]] = {}
         for module in self.program.active:
@@ -54,7 +54,12 @@ class Alternatives:
                 every.setdefault(outer, set()).add(name)
                 if outer and name.lower().replace("_", "") in outside:
                     named.setdefault(outer, set()).add(name)
-        return {outer for outer, names in named.items() if len(names) >= MANY and 3 * len(names) >= len(every[outer])}
+        return {
+            (outer, name)
+            for outer, names in named.items()
+            if len(names) >= MANY and 3 * len(names) >= len(every[outer])
+            for name in names
+        }
 
     def _is_one_of_many(self, path: str) -> bool:
         folder, name = self._alternative(path)
