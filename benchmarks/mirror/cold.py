@@ -39,9 +39,23 @@ def run(*command: str | Path, index: str = "") -> float:
     return time.monotonic() - begun
 
 
+def processor(pid: int) -> float:
+    """Processor seconds of a process, and of its children that have ended."""
+    numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]
+    return sum(map(int, numbers)) / os.sysconf("SC_CLK_TCK")
+
+
+def scanning(server: int) -> float:
+    """Processor seconds of the scans of a server: of the process that forks them, and of those that ended."""
+    children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    return sum(
+        processor(int(child)) for child in children if b"forkserver" in Path(f"/proc/{child}/cmdline").read_bytes()
+    )
+
+
 @contextmanager
-def mirror(folder: Path, *, demand: bool) -> Iterator[str]:
-    """A new mirror of PyPI, served."""
+def mirror(folder: Path, *, demand: bool) -> Iterator[tuple[str, int]]:
+    """A new mirror of PyPI, served; its index and its process."""
     run(BIN / "noegress", "mirror", "init", folder)
     (folder / "noegress.toml").write_text(POLICY.format(demand=str(demand).lower()))
     with (folder.parent / f"{folder.name}.log").open("wb") as log:
@@ -52,7 +66,7 @@ def mirror(folder: Path, *, demand: bool) -> Iterator[str]:
         assert process.stdout is not None
         address = process.stdout.readline().removeprefix("listening on ").strip()
         try:
-            yield f"{address}/root/curated/+simple/"
+            yield f"{address}/root/curated/+simple/", process.pid
         finally:
             process.terminate()
             process.wait(60)
@@ -73,7 +87,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as scratch:
             base = Path(scratch)
             found = {"direct": install(base / "direct")}
-            with mirror(base / "demand", demand=True) as index:
+            with mirror(base / "demand", demand=True) as (index, _pid):
                 found["cold"] = install(base / "cold", index)
                 found["warm"] = install(base / "warm", index)
             installed = len(list((base / "direct").glob("*.dist-info")))
@@ -83,11 +97,14 @@ def main() -> int:
             )
             wanted.write_text("".join(f"{name}=={version}\n" for name, version in pins))
             found["download"] = run(python, "-m", "pip", "download", "--no-deps", "-d", base / "files", "-r", wanted)
-            with mirror(base / "ahead", demand=False):
+            with mirror(base / "ahead", demand=False) as (_index, pid):
+                before = processor(pid)
                 admit = [BIN / "noegress", "mirror", "admit", "--dir", base / "ahead", "-r", wanted]
                 found["admit -r"] = run(*admit)
+                scans, rest = scanning(pid), processor(pid) - before
         told = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in found.items())
         print(f"round {number + 1}, {installed} distributions: {told}", flush=True)
+        print(f"  processor of admit -r: {scans:.1f} s in scans, {rest:.1f} s in the rest of the server", flush=True)
         best = {name: min(seconds, best.get(name, seconds)) for name, seconds in found.items()}
     missed = 0
     for name, goal in GOALS.items():
