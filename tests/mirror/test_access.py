@@ -100,6 +100,17 @@ def test_what_reads_the_machines_files_is_not_for_afar(served: Served, tokens: d
     assert do(served, verb, tokens["admin"], {"archive": "/etc/passwd"}).status == 404
 
 
+def test_local_files_are_not_admitted_from_afar_and_that_is_said(
+    served: Served, tokens: dict[str, str], tmp_path: Path
+) -> None:
+    got = do(served, "admit", tokens["admin"], {"targets": [], "files": ["/etc/passwd"]})
+    assert (got.status, b"on the mirror's own machine" in got.body) == (400, True)
+    assert b"nothing to admit" in do(served, "admit", tokens["admin"], {"targets": []}).body
+    (tmp_path / "acme_x-1.0-py3-none-any.whl").write_bytes(b"")
+    done = remote(served, tokens["admin"], "admit", f"{tmp_path}/")
+    assert (done.returncode, "are not sent to a server" in done.stderr) == (2, True)
+
+
 def test_a_browser_changes_nothing_by_what_it_sends_by_itself(served: Served, tokens: dict[str, str]) -> None:
     import base64
 
@@ -112,13 +123,6 @@ def test_a_browser_changes_nothing_by_what_it_sends_by_itself(served: Served, to
 @pytest.mark.parametrize("body", ["[]", "null", '"x"', "7"])
 def test_arguments_are_an_object(served: Served, tokens: dict[str, str], body: str) -> None:
     assert do(served, "status", tokens["admin"], json.loads(body) or [1]).status == 400
-
-
-def test_files_of_the_mirrors_machine_are_not_admitted_from_afar(served: Served, tokens: dict[str, str]) -> None:
-    got = do(served, "admit", tokens["admin"], {"targets": [], "files": ["/etc/passwd"]})
-    assert b"passwd" not in got.body
-    assert got.status == 200
-    assert json.loads(got.body.splitlines()[-1])["lines"] == []
 
 
 def test_a_denied_attempt_and_every_change_is_in_the_log_with_its_name(served: Served, tokens: dict[str, str]) -> None:

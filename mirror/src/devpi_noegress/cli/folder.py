@@ -54,6 +54,8 @@ def run_operation(args: Namespace, operation: str, arguments: Mapping[str, Any])
         if server:
             if args.dir is not None:
                 raise UsageError("a folder and a server are two mirrors", fix="leave one of them out")
+            if arguments.get("files"):
+                raise UsageError("local files are not sent to a server", fix="admit them on its machine, with --dir")
             outcome = perform_at(server, operation, arguments, progress.tell, token=_token(), authority=args.ca)
         else:
             asked = {**arguments, "who": getpass.getuser()}

@@ -40,7 +40,10 @@ class OperationsDoor:
         arguments = _arguments(environ)
         if isinstance(arguments, Answer):
             return arguments
-        arguments |= {"who": requester.person.name, "files": ()}  # files would be the mirror's own
+        if arguments.get("files"):
+            reason = "files are admitted on the mirror's own machine: they would be read from its disk"
+            return problem(HTTPStatus.BAD_REQUEST, reason, title="noegress")
+        arguments |= {"who": requester.person.name}
         headers = [("Content-Type", "application/jsonl"), NO_STORE]
         return Answer(status="200 OK", headers=headers, body=self._lines(verb, arguments))
 

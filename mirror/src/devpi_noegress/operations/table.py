@@ -39,6 +39,8 @@ def admit(mirror: Mirror, arguments: Mapping[str, Any], tell: Tell) -> Outcome:
     lines: list[str] = []
     statuses: set[int] = set()
     files, is_whole = tuple(arguments.get("files", ())), bool(arguments.get("all_files"))
+    if not files and not arguments["targets"]:
+        raise UsageError("nothing to admit", fix="name a project or a file")
     for target in (*files, *arguments["targets"]):
         try:
             if target in files:
