@@ -247,9 +247,15 @@ class TestMedia:
         outside.admit("third", "1.0")
         outside.release()
         newer = outside.export(tmp_path / "newer")
-        for name in list(volume_names(bundle))[1:3]:
-            shutil.copy(bundle / name, newer / name)
-        refuses(newer, store, outside.terms(), r"bundle\.00001")
+        mixed = [name for name in volume_names(bundle) if (bundle / name).read_bytes() != (newer / name).read_bytes()]
+        assert len(mixed) > 3
+        for name in mixed:
+            own = (newer / name).read_bytes()
+            (newer / name).write_bytes((bundle / name).read_bytes())
+            fresh = ImportedStore(tmp_path / f"inside-{name}")  # what an earlier import kept would not be read again
+            refuses(newer, fresh, outside.terms(), name.replace(".", r"\."))
+            (newer / name).write_bytes(own)
+        assert import_bundle(newer, store, outside.terms()).is_new
 
     def test_an_older_release_under_a_newer_snapshot(
         self, outside: Outside, bundle: Path, store: ImportedStore, tmp_path: Path
