@@ -73,7 +73,7 @@ bench: .venv  ## the short form of every bench; what lacks a program is passed o
 	$(BIN)/python tools/bench.py
 
 bench-build: .venv  ## what the plugin adds to a build
-	$(BIN)/python tools/bench_build.py
+	$(BIN)/python -m tools.bench_build
 
 build/fuzz/.stamp: requirements/fuzz.txt
 	$(PYTHON) -m venv build/fuzz/env

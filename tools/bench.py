@@ -35,7 +35,7 @@ class Bench:
 
 
 BENCHES = (
-    Bench(verb="bench-build", command=("tools/bench_build.py",)),
+    Bench(verb="bench-build", command=("-m", "tools.bench_build")),
     Bench(verb="bench-guard", command=("benchmarks/guard/bench.py",)),
     Bench(
         verb="bench-scan",

@@ -82,7 +82,7 @@ class Bench:
         return path
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_args: object) -> None:
         pass
 
@@ -177,7 +177,7 @@ def indexes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Indexes]:
     publish(folders["higher"], *helper("9.9", "evil"))
     publish(folders["same"], *helper("1.0", "evil"))
     servers = {
-        name: ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+        name: ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
         for name, folder in folders.items()
     }
     for server in servers.values():

@@ -20,7 +20,7 @@ from noegress.verdict import Verdict
 from tests.hatch_plugin.conftest import (
     Bench,
     Indexes,
-    _Quiet,
+    Quiet,
     helper,
     publish,
     repacked,
@@ -72,7 +72,7 @@ def signed(indexes: Indexes, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     keys = generate_keys(tmp_path_factory.mktemp("keys"))
     repository = CatalogueRepository.create(folder / "catalogue", keys, bins=2)
     repository.publish([publication_of(path) for path in sorted((folder / "root/curated/+f").glob("*.whl"))])
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield Signed(folder=folder, url=f"http://127.0.0.1:{server.server_address[1]}/", repository=repository)
         server.shutdown()

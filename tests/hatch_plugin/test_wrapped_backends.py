@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.hatch_plugin.conftest import REPOSITORY, Bench, Indexes, _Quiet, publish
+from tests.hatch_plugin.conftest import REPOSITORY, Bench, Indexes, Quiet, publish
 from tests.hatch_plugin.test_front_ends import FRONT_ENDS, is_refused
 from tests.hatch_plugin.test_run import isolated
 
@@ -128,7 +128,7 @@ def stocked(indexes: Indexes, tmp_path_factory: pytest.TempPathFactory) -> Itera
     for wheel in sorted(good.glob("good*/root/curated/+f/*.whl")):
         if not (folder / "root/curated/+f" / wheel.name).exists():
             publish(folder, wheel.name, wheel.read_bytes())
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield replace(indexes, good=f"http://127.0.0.1:{server.server_address[1]}/root/curated/+simple/")
         server.shutdown()
