@@ -81,6 +81,8 @@ def test_a_query_and_an_answer_are_these_bytes() -> None:
     assert (question.id, question.name, question.kind, question.section) == (0x1234, "a.bc", 1, QUERY[12:])
     with_option = QUERY[:10] + b"\0\1" + QUERY[12:] + bytes(11)
     assert dns.parse_question(with_option).section == QUERY[12:]
+    with_a_code = QUERY[:2] + b"\x01\x0f" + QUERY[4:]  # which says something in answers alone
+    assert dns.parse_question(with_a_code).name == "a.bc"
     one, other = b"\x01\x02\x03\x04", b"\x05\x06\x07\x08"
     mixed = dns.answer(question, dns.NOERROR, (one, bytes(16), other), 77)
     assert mixed == reply(record(1, 77, one), record(1, 77, other))
@@ -155,7 +157,9 @@ def test_an_answer_holds_the_addresses_of_its_kind(kind: int, size: int) -> None
 
 
 def test_a_pointer_leads_anywhere_in_the_message() -> None:
-    far = reply(record(16, 9, b"\0" * 300), b"\xc1\x20" + RECORD.pack(1, 1, 8, 4) + b"\1\2\3\4")
+    before = len(QUERY) + len(POINTER) + RECORD.size
+    data = b"\xbf" * (0x120 - before) + b"\0" + b"\xbf" * 80  # no label begins with 0xbf
+    far = reply(record(16, 9, data), b"\xc1\x20" + RECORD.pack(1, 1, 8, 4) + b"\1\2\3\4")
     assert dns.parse_answers(far, QUERY).addresses == (b"\1\2\3\4",)
 
 
