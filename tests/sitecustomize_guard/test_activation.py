@@ -133,6 +133,17 @@ def test_an_unreadable_policy_ends_the_process(guarded: Guarded) -> None:
     assert guarded.run("print('ran')", NOEGRESS_GUARD_POLICY=str(fifo)).status == 78
 
 
+def test_a_start_that_breaks_ends_the_process_whoever_called_it(guard_wheel: Path, tmp_path: Path) -> None:
+    """As by a .start, whose errors are printed and forgotten."""
+    python = make_environment(tmp_path, guard_wheel, Path(sys.executable))
+    site = next((tmp_path / "env").glob("lib/*/site-packages"))
+    (site / "0_noegress_guard.pth").unlink()
+    (site / "noegress_guard" / "plain_policy.py").write_text("raise SystemExit(0)", "utf-8")
+    code = "try:\n import noegress_guard; noegress_guard.start()\nexcept BaseException: pass\nprint('ran')"
+    done = Guarded(python=python, folder=tmp_path).run(code, policy={})
+    assert (done.status, done.out, done.err) == (78, "", "noegress-guard: cannot start (SystemExit(0))")
+
+
 @pytest.mark.parametrize("damage", ["missing", "syntax", "exit"])
 def test_a_damaged_guard_ends_the_process(guard_wheel: Path, tmp_path: Path, damage: str) -> None:
     python = make_environment(tmp_path, guard_wheel, Path(sys.executable))

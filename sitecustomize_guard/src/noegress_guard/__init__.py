@@ -13,14 +13,14 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
-    from typing import Any, Final, NoReturn, TypeVar
+    from typing import Any, Final, TypeVar
 
     from noegress_guard.policy import GuardPolicy
 
     Policy = TypeVar("Policy")
     Hook = Callable[[str, tuple[Any, ...]], None]
 
-CONFIGURATION_ERROR: "Final" = 78  # EX_CONFIG; site swallows exceptions and loses the code of a SystemExit
+CONFIGURATION_ERROR: "Final" = 78  # EX_CONFIG
 VARIABLE: "Final" = "NOEGRESS_GUARD_POLICY"
 ANCHOR: "Final" = "/etc/noegress/guard.json"
 """Where it exists, an administrator's word that `NOEGRESS_GUARD_POLICY` can only narrow."""
@@ -40,22 +40,27 @@ _started: "list[tuple[tuple[str, str], ...]]" = []
 
 
 def start() -> None:
-    """Guard this interpreter from now on; a policy that cannot be enforced ends the process with status 78.
+    """Guard this interpreter from now on; whatever keeps the guard from it ends the process with status 78.
 
     An interpreter can come here twice: a venv reads its .pth files twice, and a .start follows a .pth.
     """
     if _started:
         return
-    load = _private_importer()
     try:
-        found = find_policies(os.environ, _make_reader(load))
-    except Exception as error:
-        # fails closed: nothing runs unguarded because a policy could not be read
-        from noegress_guard.errors import PolicyError
+        _start()
+    except BaseException as error:  # noqa: BLE001 -- fails closed: who reads a .start prints an error and goes on
+        try:
+            from noegress_guard.errors import PolicyError
 
-        if not isinstance(error, PolicyError):
-            raise
-        _give_up(str(error))
+            problem = str(error) if isinstance(error, PolicyError) else f"cannot start ({error!a})"
+            os.write(2, f"noegress-guard: {problem}\n".encode(errors="backslashreplace"))
+        finally:
+            os._exit(CONFIGURATION_ERROR)  # site swallows exceptions and loses the code of a SystemExit
+
+
+def _start() -> None:
+    load = _private_importer()
+    found = find_policies(os.environ, _make_reader(load))
     _started.append(tuple([(text, path) for _, text, path in found]))
     for content, _, _ in reversed(found):  # where two differ, the first (the anchor) wins
         for name, value in content.get("kill-switches", {}).items():
@@ -243,8 +248,3 @@ def _watch_threads(load: "Callable[[str], Any]") -> None:
         return identity
 
     _thread.start_new_thread = start_new_thread
-
-
-def _give_up(problem: str) -> "NoReturn":
-    os.write(2, f"noegress-guard: {problem}\n".encode(errors="backslashreplace"))
-    os._exit(CONFIGURATION_ERROR)
