@@ -245,7 +245,7 @@ def _score(scene: Scene, site: Site) -> float:
         compares = bool(_COMPARES & scene.source_names(site.module, within))
         says = any(_SAYS.search(text) for text in scene.texts_in(site.module, within))
         score += compares + says + (compares and says)
-    score += 2.5 * _is_announced(scene, site)
+    score += 2.5 * (bool(_STRONG.search(f"{words.near} {words.callers}")) and _is_announced(scene, site))
     if site.kind == "text":
         score -= 0.5
         score += 1.5 * bool(_STRONG.search(site.tail) and (_STRONG.search(path) or _RELEASES.search(path)))
