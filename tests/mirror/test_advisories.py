@@ -1,6 +1,7 @@
 """Advisories: imported, normalised, served to unmodified clients, and a gate through pip-audit."""
 
 import json
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -169,6 +170,26 @@ def test_many_releases_at_once_are_few_runs_and_one_that_fails_holds_up_no_other
     lookups.close()
     with pytest.raises(MirrorError, match="ended"):
         lookups.about(wanted[0])
+    lookups.advisories.close()
+
+
+def test_who_waits_while_new_advisories_come_is_answered_from_those(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    import_archive(archive(tmp_path, record()), tmp_path / "db")
+    lookups = Lookups(Advisories(tmp_path / "db"))
+    running = lookups.begin(("other", "1.0"))
+    while not caplog.messages:  # its run has begun without what comes next
+        time.sleep(0.01)
+    before = lookups.begin(("vulnerable", "1.0"))
+    import_archive(archive(tmp_path, record("PYSEC-2026-9")), tmp_path / "db")
+    lookups.advisories.reopen()
+    after = lookups.begin(("vulnerable", "1.0"))
+    assert before.result(120) == after.result(120) == (("PYSEC-2026-9", "CVE-2026-1"),)
+    assert running.result(120) == ()
+    assert lookups.begin(("vulnerable", "1.0")) is after
+    lookups.close()
     lookups.advisories.close()
 
 

@@ -12,6 +12,7 @@ from devpi_noegress.advisories.archive import Advisories
 from devpi_noegress.advisories.pip_audit import Release, audit
 from devpi_noegress.errors import MirrorError
 
+_REMEMBERED = 10_000  # answers; the files of one release share theirs
 _log = logging.getLogger(__name__)
 Names = tuple[tuple[str, ...], ...]
 """Of the vulnerabilities of one release: the identifier of each, then its aliases."""
@@ -45,13 +46,16 @@ class Lookups:
         with self._lock:
             if self._is_closed:
                 raise _ended()
-            if self._info is not self.advisories.info:
+            if self._info is not self.advisories.info or len(self._asked) > _REMEMBERED:
                 self._info, self._asked = self.advisories.info, {}
             known = self._asked.get(release)
             if known is not None and not (known.done() and known.exception()):
                 return known
-            future = self._asked[release] = self._waiting[release] = Future()
-            self._runner.submit(self._run)
+            future = self._waiting.get(release)  # asked in older data, and not looked up yet
+            if future is None:
+                future = self._waiting[release] = Future()
+                self._runner.submit(self._run)
+            self._asked[release] = future
         return future
 
     def _run(self) -> None:
