@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
@@ -21,7 +21,7 @@ from noegress.catalogue.keys import signing_owners
 from noegress.catalogue.repository import CatalogueRepository
 from noegress.catalogue.roles import ADMITTED, RELEASE, after
 from noegress.catalogue.state import CatalogueState, meta_file, signed_bytes
-from noegress.catalogue.storage import write_whole, writing
+from noegress.catalogue.storage import PROVENANCE, write_whole, writing
 from noegress.ceremony.release import released_entries
 from noegress.errors import UsageError
 
@@ -116,7 +116,8 @@ def plan_export(
     parts: dict[str, tuple[int, str]] = {}
     bill = (SBOM, bill_of_materials(entries, now=now))
     # one at a time: together they are as large as the lists of everything that the wheels install
-    for path, content in chain(_metadata(repository, signer, journey.valid_days, now), (bill,), journey.extra.items()):
+    metadata, provenance = _metadata(repository, signer, journey.valid_days, now), _provenance(repository.state, files)
+    for path, content in chain(metadata, (bill,), provenance, journey.extra.items()):
         sha256 = hashlib.sha256(content).hexdigest()
         write_whole(small / sha256, content)
         parts[path] = (len(content), sha256)
@@ -189,6 +190,14 @@ def _metadata(
     timestamp.snapshot_meta = meta_file(snapshot.version, carried)
     yield f"metadata/{snapshot.version}.snapshot.json", carried
     yield "metadata/timestamp.json", signed_bytes(timestamp, signer)
+
+
+def _provenance(state: CatalogueState, files: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    """What publishers said about the released files (PEP 740), where the mirror was told."""
+    for sha256 in files:
+        path = state.provenance_path(sha256)
+        if path.is_file():
+            yield f"{PROVENANCE}/{sha256}.json", path.read_bytes()
 
 
 def _documents(state: CatalogueState, targets: Targets) -> Iterator[tuple[str, bytes]]:

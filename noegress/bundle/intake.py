@@ -207,6 +207,9 @@ def _check_closure(catalogue: Catalogue, manifest: Manifest) -> dict[str, Catalo
     files = {part.sha256: part for part in _files(manifest)}
     if released is None or set(released) != set(files):
         raise BundleError("its files are not those of the release that was signed", fix=_EXPORT)
+    told = {part.path[11:75] for part in manifest.parts if part.path.startswith("provenance/")}
+    if not told <= set(files):
+        raise BundleError(f"it brings the provenance of {min(told - set(files))}, which is not released", fix=_EXPORT)
     entries: dict[str, CatalogueEntry] = {}
     for sha256, part in files.items():
         publication: Publication | None = catalogue.file(sha256)

@@ -15,6 +15,7 @@ PAYLOAD_TYPE = "application/vnd.noegress.bundle"
 _PATH = re.compile(
     r"metadata/[1-9]\d*\.(root|targets|snapshot|release|admitted|admitted-[0-9a-f]+)\.json|metadata/timestamp\.json|"
     r"targets/(members|projects|release)/[0-9a-f]{64}\.[a-z0-9][a-z0-9._-]*\.json|files/[0-9a-f]{64}|"
+    r"provenance/[0-9a-f]{64}\.json|"
     r"custody/(log\.jsonl|checkpoint\.json)|advisories/all\.zip|sbom/bundle\.cdx\.json"
 )
 """Every place that a bundle may fill; nothing else is written."""

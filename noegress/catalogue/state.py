@@ -22,7 +22,7 @@ from noegress.catalogue._tuf import (
 from noegress.catalogue.entry import Publication, read_publication, write_time
 from noegress.catalogue.public_key import WeakKeyError
 from noegress.catalogue.roles import ADMITTED, MEMBERS, SIGNED, Lifetimes, S, add_signature, after
-from noegress.catalogue.storage import METADATA, TARGETS, StorageError, write_durably, write_whole
+from noegress.catalogue.storage import METADATA, PROVENANCE, TARGETS, StorageError, write_durably, write_whole
 
 _RESTORE = "restore it from a backup"
 _ROOT = re.compile(r"[1-9]\d{0,8}\.root\.json")
@@ -125,6 +125,10 @@ class CatalogueState:
         for path in (self.directory / TARGETS).glob("*/*"):
             if str(path) not in targets:
                 _remove_if_old(path, now)
+
+    def provenance_path(self, sha256: str) -> Path:
+        """Where the provenance of a file (PEP 740) is kept for bundles; it is signed by its publisher, not here."""
+        return self.directory / PROVENANCE / f"{sha256}.json"
 
     def document(self, target: TargetFile) -> bytes:
         """The bytes of a target that is kept here, checked against its digest."""

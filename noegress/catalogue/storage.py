@@ -14,6 +14,7 @@ if sys.platform != "win32":
 
 METADATA = "metadata"
 TARGETS = "targets"
+PROVENANCE = "provenance"
 
 
 class StorageError(NoegressError):

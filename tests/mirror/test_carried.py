@@ -1,11 +1,14 @@
 """From one mirror to another across a gap: what the first admitted and released, the second takes and judges anew."""
 
+import base64
+import hashlib
 import json
 import shutil
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import pytest
-from mirror_lab import Index, build_wheel, make_mirror, noegress
+from mirror_lab import Index, build_wheel, make_mirror, noegress, send, serving
 
 POLICY = "\n[admission]\ncooldown-days = 0\n"
 NOWHERE = "http://127.0.0.1:9/simple/"
@@ -17,14 +20,10 @@ def told(*arguments: str | Path, status: int = 0) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def arrived(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What arrived inside from an outside that admitted one wheel and refused another; its index is gone by then."""
-    tmp_path, index = tmp_path_factory.mktemp("gap"), Index()
-    outside, keys = make_mirror(tmp_path / "outside", index.url, POLICY), tmp_path / "outside/keys"
-    index.publish("across", "1.0")
-    index.publish("evil", "1.0", record_of="a lie")
-    told("mirror", "admit", "--dir", outside, "across", "evil", status=1)
+def carried_over(tmp_path: Path) -> Path:
+    """Release what the outside admitted, export it, and import it inside; gives the folder of the inside."""
+    outside = tmp_path / "outside"
+    keys = outside / "keys"
     signing = ("--catalogue", outside / "catalogue", "--online", keys / "online.pem")
     told("bundle", "release", *signing, "--to", tmp_path / "release.json")
     told("sign", tmp_path / "release.json", "--key", keys / "release/operator.pem")
@@ -35,8 +34,20 @@ def arrived(tmp_path_factory: pytest.TempPathFactory) -> Path:
     policy = tmp_path / "inside.toml"
     policy.write_text(f'format = 1\n[catalogue]\nroot-sha256 = "{root.rpartition("root ")[2]}"\n')
     told("bundle", "import", tmp_path / "disk", "--into", tmp_path / "store", "--policy", policy)
-    index.close()
     return tmp_path / "store"
+
+
+@pytest.fixture(scope="module")
+def arrived(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What arrived inside from an outside that admitted one wheel and refused another; its index is gone by then."""
+    tmp_path, index = tmp_path_factory.mktemp("gap"), Index()
+    outside = make_mirror(tmp_path / "outside", index.url, POLICY)
+    index.publish("across", "1.0")
+    index.publish("evil", "1.0", record_of="a lie")
+    told("mirror", "admit", "--dir", outside, "across", "evil", status=1)
+    store = carried_over(tmp_path)
+    index.close()
+    return store
 
 
 @pytest.fixture
@@ -58,6 +69,37 @@ def test_the_inside_serves_what_a_bundle_brought(arrived: Path, tmp_path: Path) 
         json.loads(line)["action"] for line in (arrived.parent / "outside/custody.jsonl").read_text().splitlines()
     ]
     assert records.count("refused") == 1
+
+
+def provenance_of(filename: str, sha256: str) -> bytes:
+    statement = json.dumps({"subject": [{"name": filename, "digest": {"sha256": sha256}}]}).encode()
+    attestation = {"envelope": {"statement": base64.b64encode(statement).decode()}}
+    return json.dumps({"version": 1, "attestation_bundles": [{"attestations": [attestation]}]}).encode()
+
+
+def test_what_the_publisher_said_travels_along(index: Index, tmp_path: Path) -> None:
+    """A policy that wants a provenance can be kept inside too, where no upstream answers."""
+    wanting = POLICY + 'provenance = ["attested"]\n'
+    published = index.publish("attested", "1.0", told={"provenance": f"{index.address}/provenance"})
+    document = provenance_of(published.filename, hashlib.sha256(published.content).hexdigest())
+    index.answers["/provenance"] = lambda request: send(request, document)
+    outside = make_mirror(tmp_path / "outside", index.url, wanting)
+    told("mirror", "admit", "--dir", outside, "attested")
+    store = carried_over(tmp_path)
+    index.close()
+    (kept,) = (store / "current/provenance").iterdir()
+    assert kept.read_bytes() == document
+
+    inside = make_mirror(tmp_path / "inside", NOWHERE, wanting)
+    assert f"{published.filename}: admitted" in told("mirror", "take", store, "--dir", inside)
+    with serving(inside) as served:
+        (entry,) = served.page("attested")["files"]
+        assert served.get(urlsplit(urljoin(f"{served.url}/", entry["provenance"])).path).body == document
+
+    kept.unlink()
+    kept.write_bytes(provenance_of(published.filename, "0" * 64))
+    other = make_mirror(tmp_path / "other", NOWHERE, wanting)
+    assert "provenance" in told("mirror", "take", store, "--dir", other, status=1)
 
 
 def test_the_policy_of_the_inside_counts(store: Path, tmp_path: Path) -> None:

@@ -80,10 +80,15 @@ def empty_trail(contents: Contents) -> None:
     contents[path] = b'{"dossiers":[],"format":1}'
 
 
+def provenance_of_another(contents: Contents) -> None:
+    contents[f"provenance/{'0' * 64}.json"] = b"{}"
+
+
 THEFTS: dict[str, tuple[Callable[[Contents], None], str]] = {
     "one released file less": (lacking, "not those of the release that was signed"),
     "one file more": (another, "not those of the release that was signed"),
     "one file for another": (exchanged, "not those of the release that was signed"),
+    "the provenance of another file": (provenance_of_another, "brings the provenance of 0000"),
     "no trail": (without_trail, "does not carry the trail of its release"),
     "an empty trail": (empty_trail, "does not carry the trail of its release"),
     "no list of the release": (without_list, "files.json does not exist|no release"),

@@ -17,6 +17,7 @@ from devpi_noegress.state.store import Store
 from noegress.catalogue import CatalogueEntry, Members, MembersError, Publication, members_of
 from noegress.catalogue.keys import load_signer
 from noegress.catalogue.repository import CatalogueRepository
+from noegress.catalogue.storage import write_whole
 from noegress.custody import CustodyLog, Event
 from noegress.finding import Basis, KillSwitch
 from noegress.verdict import Verdict
@@ -90,10 +91,18 @@ class CataloguePublisher:
         due = [record for record in records if self._is_due(record)]
         listed = [self._publication(record, members) for record in due if record.state in _VERDICTS]
         gone = [record.file.sha256 for record in due if record.state not in _VERDICTS]
+        for record in due:
+            self._keep_provenance(record)
         self._repository.withdraw(gone)
         self._repository.publish(listed)
         self._write_down([record for record in due if record.state in _VERDICTS])
         self._store.mark_listed({record.file.path: _fingerprint(record) for record in due})
+
+    def _keep_provenance(self, record: Record) -> None:
+        """Lay the provenance of an admitted file (PEP 740) where an export finds it."""
+        kept = self._store.evidence(record.file.path).get("provenance") if record.state is State.ADMITTED else None
+        if kept is not None:
+            write_whole(self._repository.state.provenance_path(record.file.sha256), str(kept["document"]).encode())
 
     def _write_down(self, records: list[Record]) -> None:
         """Log what was listed; a crash in between logs it twice rather than never."""

@@ -38,6 +38,13 @@ class _Seen:
     metadata_problem: str
 
 
+def _kept_provenance(file: IndexFile, trail: Trail) -> bytes | None:
+    """The provenance that is here already, where it is about this file."""
+    kept = trail.earlier.get("provenance") or trail.provenance
+    content = None if kept is None else str(kept["document"]).encode()
+    return content if content is not None and not provenance_problem(content, file) else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deciding:
     """What decisions are made with."""
@@ -104,7 +111,7 @@ class Deciding:
     def _audit(self, file: IndexFile, seen: _Seen, inforce: PolicyInForce, trail: Trail) -> Facts:
         problem, vulnerabilities, date = None, None, None
         admission = inforce.policy.admission
-        provenance = self._provenance(file, admission)
+        provenance = _kept_provenance(file, trail) or self._provenance(file, admission)
         if file.origin is Origin.UPSTREAM and wants_provenance(file, admission):
             problem = provenance_problem(provenance, file)
         info = self.lookups.advisories.info

@@ -17,6 +17,8 @@ class Trail:
         self.is_resumed = record.state in BEGUN
         self.earlier: Mapping[str, Mapping[str, Any]] = store.evidence(self._path) if self.is_resumed else {}
         """What was seen before an interruption, by step."""
+        self.provenance = None if self.is_resumed else store.evidence(self._path).get("provenance")
+        """The provenance that a bundle brought, or an earlier look; it is held against the file each time."""
         self.later: dict[str, object] = {}
         """What has to be written with the decision."""
         self.closing: Mapping[str, object] = {"interrupted": {"times": 0}} if self.is_resumed else {}

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,13 @@ from packaging.utils import NormalizedName
 from devpi_noegress.files import IndexFile, Record
 from devpi_noegress.mirror import Mirror
 from devpi_noegress.upstream.page import Page
+from devpi_noegress.upstream.provenance import provenance_problem
 from noegress.bundle.store import ImportedStore
 from noegress.catalogue.entry import read_publication
+from noegress.catalogue.storage import PROVENANCE
+
+_PROVENANCE_BYTES = 16 << 20
+"""As much as is read of one that an upstream serves."""
 
 
 def carried(mirror: Mirror, arguments: Mapping[str, Any]) -> tuple[dict[Future[Record], str], str]:
@@ -25,6 +31,9 @@ def carried(mirror: Mirror, arguments: Mapping[str, Any]) -> tuple[dict[Future[R
         known = mirror.store.projects.get(project)
         page = Page(project=project, files=tuple(found.values()), etag=known.etag if known is not None else "")
         mirror.store.update_project(page, fetched=time.time())
+        for file in page.files:
+            if (told := _provenance(store, file)) is not None:
+                mirror.store.add_evidence(file.path, "provenance", {"document": told})
     flights: dict[Future[Record], str] = {}
     for found in files.values():
         for path, file in found.items():
@@ -41,7 +50,7 @@ def _files(store: ImportedStore) -> dict[NormalizedName, dict[Path, IndexFile]]:
         entry = read_publication(document.read_bytes()).entry
         path = current / "wheels" / entry.filename
         if path.is_file():
-            files[entry.project][path] = IndexFile(
+            file = IndexFile(
                 project=entry.project,
                 version=entry.version,
                 filename=entry.filename,
@@ -50,4 +59,20 @@ def _files(store: ImportedStore) -> dict[NormalizedName, dict[Path, IndexFile]]:
                 size=entry.size,
                 upload_time=entry.uploaded,
             )
+            kept = _kept(store, file)
+            is_told = _provenance(store, file) is not None
+            files[entry.project][path] = replace(file, provenance=kept.resolve().as_uri()) if is_told else file
     return files
+
+
+def _kept(store: ImportedStore, file: IndexFile) -> Path:
+    return (store.current or store.path) / PROVENANCE / f"{file.sha256}.json"
+
+
+def _provenance(store: ImportedStore, file: IndexFile) -> str | None:
+    """What the publisher said about a file (PEP 740), as the bundle brought it; None where it is not about the file."""
+    path = _kept(store, file)
+    if not path.is_file() or path.stat().st_size > _PROVENANCE_BYTES:
+        return None
+    content = path.read_bytes()
+    return None if provenance_problem(content, file) else content.decode()
