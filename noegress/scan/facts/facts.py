@@ -15,8 +15,9 @@ from typing import Any
 from noegress.scan.facts.hints import imported_words
 from noegress.scan.facts.python_source import plain_source
 
-UNSORTED, QUIET, TELLING, CARRYING = "unsorted", "quiet", "telling", "carrying"
-"""Of a source that is not parsed yet: nobody looked; nothing in it calls out; it holds a word with which code calls out; it executes data."""
+UNSORTED, QUIET, NAMING, TELLING, CARRYING = "unsorted", "quiet", "naming", "telling", "carrying"
+"""Of a source that is not parsed yet: nobody looked; nothing in it calls out; it names what could, and may call others that do;
+it holds a word with which code calls out; it executes data."""
 
 Expression = Sequence[Any]
 """A tag and its parts, see ``noegress.scan.facts.expressions``; lists and tuples are read alike."""
@@ -145,7 +146,7 @@ class Facts:
     source: bytes = b""
     """Of what is Python, or may be executed as Python. A file without ``python`` is parsed when another module refers to it."""
     waits: str = ""
-    """``UNSORTED``, ``QUIET``, ``TELLING`` or ``CARRYING`` for Python that was not parsed yet; empty for all else."""
+    """``UNSORTED``, ``QUIET``, ``NAMING``, ``TELLING`` or ``CARRYING`` for Python that was not parsed yet; empty for all else."""
     sha256: str = ""
     """Of the member, where the facts are those of one."""
     carried_imports: list[str] = dataclasses.field(default_factory=list)

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator
 
+from noegress.scan.facts.beside import ADDRESS, INSTALL, LIBRARY, TRACING, bears_out
 from noegress.scan.facts.clients import CONNECTORS
 from noegress.scan.facts.pattern_search import IMPORT, Pattern, pattern_search
+from noegress.scan.facts.vendors import vendor_data
 
 _QUOTES = "\"'"
 _COMMON = frozenset(
@@ -33,17 +35,9 @@ HINTS = (
         "multiprocessing.connection"
     ),
     _imports(" ".join(sorted({name.partition(".")[0] for name in CONNECTORS} - _COMMON))),
-    _imports(
-        "posthog mixpanel sentry_sdk amplitude snowplow* segment analytics rudder* statsig rollbar bugsnag raven opentelemetry opencensus "
-        "outdated update_checker *telemetry* *analytics* *tracking* *_track* *usage*"
-    ),
-    _imports(
-        "huggingface_hub transformers datasets evaluate sentence_transformers diffusers tiktoken nltk spacy pooch gdown torch tensorflow keras "
-        "fastembed timm open_clip gensim easyocr stanza whisper faster_whisper torchvision"
-    ),
-    _text(r"[\"'f]https?://|url\(https?://", "http:// https://"),
+    _imports("outdated update_checker *analytics* *tracking* *_track* *usage*"),
+    Pattern(rf"{IMPORT}(?:\w*[^\Wn])?telemetry\w*\b", ("telemetry",)),  # opentelemetry is in other hands
     _text(r"[\"']//[a-z]", "\"// '//"),
-    Pattern(rf"[\"'](?:[a-z0-9-]+\.)+(?:{_SUFFIXES})[\"'/:]", part=rf"\.(?:{_SUFFIXES})[\"'/:]"),
     _text(r"[\"']aHR0c", "\"aHR0c 'aHR0c"),
     _text(
         r"urlopen|urlretrieve|HTTPS?Connection|open_connection\(|create_datagram_endpoint\(|create_connection\(|get_server_certificate|create_engine\(",
@@ -92,10 +86,6 @@ HINTS = (
             "Invoke-WebRequest",
         ),
     ),
-    Pattern(
-        r"pip3? install|\bcurl |\bwget |git clone|git fetch|uv pip",
-        (" install", "curl ", "wget ", "git clone", "git fetch", "uv pip"),
-    ),
     _text(
         r"embeddings?\.create|text-embedding-|check_outdated|[Uu]pdate_?[Cc]heck",
         "embeddings.create embedding.create text-embedding- check_outdated pdatecheck pdateCheck pdate_check pdate_Check",
@@ -112,7 +102,27 @@ HINTS = (
         "env_prefix BaseSettings _telemetry .telemetry TELEMETRY elemetry( track_event .capture( .track(",
     ),
 )
-_search = pattern_search(HINTS)
+_KITS = sorted({module.partition(".")[0] for entry in vendor_data().sdks for module in entry.modules})
+_MODELS = (
+    "huggingface_hub transformers datasets evaluate sentence_transformers diffusers tiktoken nltk spacy pooch gdown torch tensorflow keras "
+    "fastembed timm open_clip gensim easyocr stanza whisper faster_whisper torchvision"
+)
+WEAK = (
+    (LIBRARY, _imports(" ".join(_KITS))),
+    (TRACING, _imports("opentelemetry opencensus")),
+    (LIBRARY, _imports(_MODELS)),
+    (ADDRESS, _text(r"[\"'f]https?://|url\(https?://", "http:// https://")),
+    (ADDRESS, Pattern(rf"[\"'](?:[a-z0-9-]+\.)+(?:{_SUFFIXES})[\"'/:]", part=rf"\.(?:{_SUFFIXES})[\"'/:]")),
+    (
+        INSTALL,
+        Pattern(
+            r"pip3? install|\bcurl |\bwget |git clone|git fetch|uv pip",
+            (" install", "curl ", "wget ", "git clone", "git fetch", "uv pip"),
+        ),
+    ),
+)
+"""Hints that take something beside them, and what they are about."""
+_search = pattern_search((*HINTS, *(pattern for _, pattern in WEAK)))
 _IMPORT_LINE = re.compile(
     rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]*(\([^()]*\)|[^\n]*)|import[ \t]+([^\n]+))", re.MULTILINE
 )
@@ -121,7 +131,19 @@ _NAME = re.compile(rb"[\w.]+")
 
 def matters(source: bytes) -> bool:
     """Whether a Python file is parsed at once."""
-    return bool(_search(source))
+    return speaks(hints_of(source), source)
+
+
+def hints_of(source: bytes) -> frozenset[int]:
+    """The numbers of the hints in a source: of ``HINTS``, and behind them of ``WEAK``."""
+    return _search(source)
+
+
+def speaks(found: frozenset[int], source: bytes) -> bool:
+    """Whether a source with these hints may call out by itself."""
+    if not found:
+        return False
+    return min(found) < len(HINTS) or bears_out({WEAK[number - len(HINTS)][0] for number in found}, source)
 
 
 def imported_words(source: bytes) -> list[str]:

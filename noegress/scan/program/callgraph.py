@@ -1,6 +1,5 @@
 """Who runs what: callers by name, entry points, modules that nothing loads, and from these what makes a call happen."""
 
-from collections import defaultdict
 from functools import cached_property
 
 from noegress.finding import When
@@ -11,8 +10,8 @@ from noegress.scan.program.importers import Importers
 from noegress.scan.program.module import Module, absolute_name, module_name, tail_of
 from noegress.scan.program.program import Program, runs_by_itself
 from noegress.scan.program.subcommands import Subcommands
+from noegress.scan.program.uses import COMMON, Uses
 
-_COMMON = {"get", "post", "run", "call", "main", "__init__", "", "open", "send", "update", "start", "close", "setup", "init", "execute", "load", "read", "write", "items", "add", "set", "pop", "append", "format", "join", "put", "request", "fetch", "process", "check", "build", "create", "invoke", "forward", "__call__"}  # fmt: skip
 _SWEEPS = frozenset(("iter_modules", "walk_packages"))
 _IMPORTS = ("import_module", "__import__", "import_string", "import_by_path")
 _LISTS = frozenset(("glob", "rglob", "listdir", "iterdir", "scandir", "walk"))
@@ -28,24 +27,7 @@ class CallGraph:
         self.evaluator = evaluator
         self.entries = program.entries
         self._subcommands = Subcommands(program, evaluator)
-        self._uses: dict[str, list[tuple[Module, Call]]] = defaultdict(list)
-        for module in program.active:
-            uses = self._uses
-            for name, calls in module.tails.items():
-                uses[name] += [(module, call) for call in calls]
-            for call in module.facts.calls:
-                for node in call.arguments:
-                    tag = node[0]
-                    if tag == "n":
-                        uses[node[1]].append((module, call))
-                    elif tag == "a":
-                        uses[node[2]].append((module, call))
-                for _, node in call.keywords:
-                    tag = node[0]
-                    if tag == "n":
-                        uses[node[1]].append((module, call))
-                    elif tag == "a":
-                        uses[node[2]].append((module, call))
+        self._uses = Uses(program)
         self._importers = Importers(
             program.files, [path for path in program.files if path in program.active_paths or path not in program.aside]
         )
@@ -146,13 +128,14 @@ class CallGraph:
         record = module.facts.scopes[scope]
         owner = module.class_of(scope)
         names = [record.name]
+        near = module.facts.scopes[owner].name if owner else module.name.rpartition(".")[2]
         if record.name in ("__init__", "__call__", "__enter__", "__post_init__", "run", "__new__") and owner:
             names.append(module.facts.scopes[owner].name)
         found = []
         for name in names:
             if name == "__init__":
                 continue
-            for used, call in self._uses.get(name, ())[:600]:
+            for used, call in self._uses.of(name, near)[:600]:
                 if call.idle or (used is module and call.scope == scope):
                     continue
                 if self._runs(used, call, name, module, scope, owner):
@@ -176,8 +159,8 @@ class CallGraph:
             return self._means(used, call.function, module, name)
         return (
             bool(owner)
-            and name not in _COMMON
-            and (used is module or _knows(used, module) or len(self._uses[name]) < 30)
+            and name not in COMMON
+            and (used is module or _knows(used, module) or len(self._uses.of(name, "")) < 30)
         )
 
     def _is_overridden(self, base: Module, scope: int, module: Module, owner: int, name: str) -> bool:
@@ -198,7 +181,7 @@ class CallGraph:
         symbol = self.program.lookup(dotted) if dotted else None
         if symbol is not None:
             return symbol.module is module
-        return name not in _COMMON and _knows(used, module)
+        return name not in COMMON and _knows(used, module)
 
     def chain(self, module: Module, scope: int, hops: int = MAX_HOPS) -> list[tuple[Module, int, Call | None]]:
         """The functions that lead to a place, nearest first, each with the call in it; scope 0 means module level."""

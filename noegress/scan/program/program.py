@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from noegress.scan.facts.facts import QUIET, Call, Facts
+from noegress.scan.facts.facts import NAMING, QUIET, Call, Facts
 from noegress.scan.program.aside import Aside
 from noegress.scan.program.entry_points import entry_points
 from noegress.scan.program.executed_files import EXECUTED
@@ -13,6 +13,7 @@ from noegress.scan.program.module import Module, absolute_name, link, module_nam
 from noegress.scan.readers.reading import parse_waiting
 
 _STARTING = frozenset(("subprocess", "os", "asyncio", "multiprocessing", "pexpect"))
+_WAITING = ("", QUIET, NAMING)  # until something leads there
 # modules that are parsed for their names: what they do, they may have others do
 _TELLING = re.compile(r"telemetry|analytics|usage_?(stats|report|log)|(update|version)_?check(er)?\Z|phone_?home")
 
@@ -47,7 +48,7 @@ class Program:
         self.tops = {dotted.partition(".")[0] for dotted in self.paths}
         for dotted, path in self.paths.items():
             facts = files[path]
-            waits = facts.python is None and facts.waits in ("", QUIET) and not _TELLING.search(dotted)
+            waits = facts.python is None and facts.waits in _WAITING and not _TELLING.search(dotted)
             if not waits and (path not in self.aside or runs_by_itself(path, facts)):
                 self.module(dotted)
         self.active: list[Module] = []
@@ -81,7 +82,7 @@ class Program:
         """Take in what lies among tests, examples or documentation and is loaded by what does not."""
         names = {dotted for dotted, path in self.paths.items() if path in self.aside}
         files = (self.files[self.paths[dotted]] for dotted in names)
-        if not any(facts.python is not None or facts.waits not in ("", QUIET) for facts in files):
+        if not any(facts.python is not None or facts.waits not in _WAITING for facts in files):
             return
         for target, _, _ in self.entries:
             self._take_in(names & set(_above(target)))

@@ -3,8 +3,8 @@
 import re
 
 from noegress.artifact.member import Member
-from noegress.scan.facts.facts import CARRYING, QUIET, TELLING, UNSORTED, Facts
-from noegress.scan.facts.hints import matters
+from noegress.scan.facts.facts import CARRYING, NAMING, QUIET, TELLING, UNSORTED, Facts
+from noegress.scan.facts.hints import hints_of, matters, speaks
 from noegress.scan.facts.python_source import is_plainly_encoded, plain_source, why_unparsed
 from noegress.scan.hidden.carried import executes, unfold
 from noegress.scan.readers.native_reader import is_native, read_native
@@ -174,4 +174,6 @@ def sort_waiting(facts: Facts) -> None:
     if executes(plain):
         facts.waits = CARRYING
     else:
-        facts.waits = TELLING if matters(plain) or not is_plainly_encoded(facts.source) else QUIET
+        told = hints_of(plain)
+        is_telling = speaks(told, plain) or not is_plainly_encoded(facts.source)
+        facts.waits = TELLING if is_telling else NAMING if told else QUIET

@@ -18,7 +18,8 @@ import pytest
 import noegress.artifact
 import noegress.rules
 import noegress.scan
-from noegress.scan.facts.hints import HINTS
+from noegress.scan.facts.beside import BESIDE
+from noegress.scan.facts.hints import HINTS, WEAK
 
 SHORT = (
     2000  # characters of a name, a host, a command or a constant; the square of it is done in hundredths of a second
@@ -39,8 +40,8 @@ def patterns() -> dict[str, re.Pattern[str] | re.Pattern[bytes]]:
             for name, value in vars(module).items():
                 for number, pattern in enumerate(held(value)):
                     found.setdefault(f"{info.name}.{name}.{number}", pattern)
-    for number, hint in enumerate(HINTS):
-        found[f"noegress.scan.facts.hints.HINTS.{number}"] = re.compile(hint.text.encode(), re.MULTILINE)
+    for number, hint in enumerate((*HINTS, *(pattern for _, pattern in WEAK), *BESIDE)):
+        found[f"noegress.scan.facts.hints.{number}"] = re.compile(hint.text.encode(), re.MULTILINE)
     return found
 
 

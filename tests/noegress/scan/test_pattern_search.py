@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noegress.scan.facts.hints import HINTS, imported_words, matters
+from noegress.scan.facts.beside import BESIDE
+from noegress.scan.facts.hints import HINTS, WEAK, imported_words, matters
 from noegress.scan.facts.pattern_search import Pattern, Search, pattern_search, with_hyperscan, with_re
 
 has_hyperscan = pytest.mark.skipif(importlib.util.find_spec("hyperscan") is None, reason="noegress[fast] is absent")
 
+EVERY = (*HINTS, *(pattern for _, pattern in WEAK), *BESIDE)
 PIECES = [
     b"import ",
     b"from ",
@@ -49,6 +51,13 @@ PIECES = [
     b"\xff",
     b"f",
     b"as x, ",
+    b"session.get(",
+    b"ACME_OFFLINE",
+    b"subprocess",
+    b"Exporter",
+    b"posthog",
+    b".capture",
+    b"snapshot_download",
     b"(",
 ]
 
@@ -56,18 +65,18 @@ PIECES = [
 @has_hyperscan
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join) | st.binary(max_size=200))
 def test_both_engines_find_the_same_hints(source: bytes) -> None:
-    assert _hyperscan()(source) == with_re(HINTS)(source)
+    assert _hyperscan()(source) == with_re(EVERY)(source)
 
 
 @cache
 def _hyperscan() -> Search:
-    return with_hyperscan(HINTS)
+    return with_hyperscan(EVERY)
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))
 def test_the_words_of_a_pattern_only_make_it_faster(source: bytes) -> None:
-    slow = [Pattern(pattern.text) for pattern in HINTS]
-    assert with_re(HINTS)(source) == with_re(slow)(source)
+    slow = [Pattern(pattern.text) for pattern in EVERY]
+    assert with_re(EVERY)(source) == with_re(slow)(source)
 
 
 @pytest.mark.parametrize(
