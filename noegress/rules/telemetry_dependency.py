@@ -23,6 +23,7 @@ _NOT_SENT = re.compile(
 )
 
 _OWN_PATH = re.compile(r"\0(:[\d\0]+)?/[A-Za-z]")
+_KEY = re.compile(r"\A(headers|api_?key|auth\w*|token|credentials?)\Z")
 _STANDARD = re.compile(r"\0/v1/(traces|metrics|logs)/?\Z")  # where any collector listens: its user's
 
 
@@ -133,7 +134,8 @@ def _exporter(scene: Scene, module: Module, call: Call) -> Iterator[Evidence]:
             if not found and _OWN_PATH.search(value.text) and not _STANDARD.search(value.text):
                 found = [Address("")]  # the host comes at run time, the path is the package's own
             for address in found:
-                on = not scene.is_own_host(address.host) and not scene.is_chosen(module.path)
+                keyed = not address.host and any(_KEY.search(key) for key, _ in call.keywords)  # the user's account
+                on = not (keyed or scene.is_own_host(address.host) or scene.is_chosen(module.path))
                 yield Evidence(
                     host=address.host, path=module.path, line=call.line, weight=(0.85 if address.host else 0.5) if on else 0.45, on=on,
                     module=module, scope=call.scope, guard=call.guard,

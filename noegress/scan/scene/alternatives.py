@@ -157,17 +157,22 @@ class Alternatives:
         for module in self.program.active:
             if self._is_one_of_many(module.path) and not _CONFIGURES.search(module.path):
                 continue
-            scopes = module.facts.scopes
-            for number, scope in enumerate(scopes):
-                for param, default in scope.params:
-                    if default is not None and _PROVIDER.search(param):
-                        names |= {value.text for value in self.evaluator.values(module, default, scope.parent)}
-                if scope.kind == "class":
-                    for name in module.bound_in(number):
-                        if _PROVIDER.search(name):
-                            first = module.bindings[number, name][0]
-                            names |= {value.text for value in self.evaluator.values(module, first.value, first.scope)}
+            stem = module.name.rpartition(".")[
+                2
+            ]  # that a module is called as its own default is says nothing of others
+            names |= {name for name in self._defaults_of(module) if name != stem}
         return names
+
+    def _defaults_of(self, module: Module) -> Iterator[str]:
+        """The names that the parameters and the class attributes of a module which speak of a provider have by default."""
+        for number, scope in enumerate(module.facts.scopes):
+            for param, default in scope.params:
+                if default is not None and _PROVIDER.search(param):
+                    yield from (value.text for value in self.evaluator.values(module, default, scope.parent))
+            for name in module.bound_in(number) if scope.kind == "class" else ():
+                if _PROVIDER.search(name):
+                    first = module.bindings[number, name][0]
+                    yield from (value.text for value in self.evaluator.values(module, first.value, first.scope))
 
     @cached_property
     def made_defaults(self) -> list[tuple[object, str]]:

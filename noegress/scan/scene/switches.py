@@ -40,6 +40,7 @@ _NAMED_AFTER = {
 _DECIDES = re.compile(
     r"DISABLE|ENABLE|(\A|_)NO(T)?(_|\Z)|SKIP|OPT_?(IN|OUT)|ALLOW|AUTO|\ACI\Z|_OFF\Z|_ON\Z|SUPPRESS|HIDE|AVOID|IGNORE"
 )
+_BUILT_FOR = ("telemetry", "update-check")  # what projects have an option for, whose name says so
 _ANYBODYS = frozenset(("DO_NOT_TRACK", "SCARF_NO_ANALYTICS", "ANONYMIZED_TELEMETRY", "HF_HUB_OFFLINE"))
 # words that name no project
 _PLAIN = re.compile(
@@ -94,7 +95,8 @@ class SwitchFinder:
             return []
         found = [switch for name, switch in self.reads().items() if theme.search(name)]
         found = found or [switch for switch in self.written() if theme.search(switch.name)]
-        found = found or [switch for switch in self.built() if theme.search(switch.name)]
+        if category in _BUILT_FOR:
+            found = found or [switch for switch in self.built() if theme.search(switch.name)]
         reports = bool(_REPORTS.search(near.upper()))
         found.sort(key=lambda switch: (bool(_REPORTS.search(switch.name)) != reports, not _CLEAR.search(switch.name)))
         return found[: 1 if found and _CLEAR.search(found[0].name) else 2]

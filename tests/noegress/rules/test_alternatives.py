@@ -110,3 +110,20 @@ def test_a_folder_of_folders_that_are_called_after_kits_holds_alternatives(
     files = {f"legacy/{kit}/embedding.py": tool.format(kit=kit, name=kit.title()) for kit in kits}
     uses = "".join(f"import acme.legacy.{kit}.embedding\n" for kit in kits)
     assert ("hosted-embedding" in on({**files, "__init__.py": uses})) is told
+
+
+@pytest.mark.parametrize(("stem", "told"), [("openai_embedding", False), ("settings", True)])
+def test_a_module_that_is_called_as_its_own_default_says_nothing_of_others(stem: str, *, told: bool) -> None:
+    model = "import requests\nclass Model:\n    def __init__(self, provider='openai_embedding'):\n"
+    model += "        requests.get(provider)\n"
+    files = {**alternatives("embeddings"), f"models/{stem}.py": model, "models/__init__.py": ""}
+    assert ("hosted-embedding" in on(files)) is told
+
+
+@pytest.mark.parametrize(("handed", "told"), [("headers=keys", False), ("timeout=3", True)])
+def test_traces_with_the_key_of_an_account_go_to_who_holds_it(handed: str, *, told: bool) -> None:
+    tool = "from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter\n"
+    tool += (
+        f"def setup(base, keys):\n    return OTLPSpanExporter(endpoint=base + '/api/public/otel/v1/traces', {handed})\n"
+    )
+    assert ("telemetry" in on({"__init__.py": "import acme.tracing\n", "tracing.py": tool})) is told

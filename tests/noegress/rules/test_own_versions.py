@@ -242,3 +242,11 @@ def test_a_variable_that_is_only_written_is_another_programs(line: str, names: l
     files = {"acme/__init__.py": "import acme.tool\n", "acme/tool.py": f"import os\n{CHECK}{line}\n"}
     found = [each for each in scan_lab.scan(files).findings if each.category == "update-check" and each.default_on]
     assert [switch.name for each in found for switch in each.kill_switches] == names
+
+
+def test_the_name_of_a_model_is_no_switch() -> None:
+    tool = "import os\nfrom openai import OpenAI\n"
+    tool += "MODEL = os.environ.get('ACME_EMBEDDING_MODEL', 'text-embedding-3-small')\n"
+    tool += "def embed(text):\n    return OpenAI().embeddings.create(input=[text], model=MODEL)\n"
+    found = scan_lab.scan({"acme/__init__.py": "import acme.tool\n", "acme/tool.py": tool}).findings
+    assert [each.kill_switches for each in found if each.category == "hosted-embedding"] == [()]
