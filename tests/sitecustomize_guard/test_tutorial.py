@@ -37,7 +37,7 @@ def test_every_command_of_the_tutorial_does_what_it_says(guard_wheel: Path, tmp_
     if kernel_layer:
         pytest.skip(kernel_layer)
     path = f"{Path(sys.executable).parent}:{CLEAN['PATH']}"
-    env = CLEAN | {"PATH": path, "HOME": str(tmp_path / "home"), "PIP_FIND_LINKS": str(guard_wheel.parent)}
+    env = CLEAN | {"PATH": path, "HOME": str(tmp_path / "home"), "WHEELS": str(guard_wheel.parent)}
     script = script_of(TUTORIAL.read_text("utf-8"))
     done = subprocess.run(
         ["bash", "-c", script], cwd=tmp_path, env=env, capture_output=True, text=True, check=False, timeout=900
