@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from noegress.approval.error import ApprovalError
 from noegress.catalogue._tuf import Envelope, Key, Signer
+from noegress.catalogue.entry import read_time
 from noegress.catalogue.envelope import parse_envelope
 from noegress.catalogue.keys import signing_owners
 from noegress.catalogue.signed_json import read_object
@@ -83,6 +84,7 @@ def read_statement(document: object, kind: str) -> Statement:
             raise ApprovalError(f"a statement is not of the kind {kind}", fix=_FIX)
         subjects = tuple(_subject(item) for item in payload["subject"])
         predicate = payload["predicate"]
+        read_time(predicate["timeVerified" if kind == SUMMARY else "time"])  # the log tells it
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ApprovalError(f"is no signed statement: {error}", fix=_FIX) from error
     if not subjects or not isinstance(predicate, dict):

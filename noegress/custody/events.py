@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from noegress.approval.check import Approved, People
 from noegress.approval.statement import Statement
@@ -78,8 +78,5 @@ def _event(entry: CatalogueEntry, action: Action, actor: str, evidence: str, now
 
 
 def _time(statement: Statement) -> datetime:
-    """When a statement was made, as its signer says."""
-    try:
-        return read_time(str(statement.predicate.get("time")))
-    except ValueError:
-        return datetime.now(UTC)
+    """When a statement was made, as its signer says; one without a time is not read."""
+    return read_time(str(statement.predicate["time"]))

@@ -13,7 +13,7 @@ from noegress.approval import ApprovalError
 from noegress.approval.check import check_dossier, check_entries, check_trail, trail_document
 from noegress.approval.dossier import Dossier, parse_dossier, read_dossier, request_files
 from noegress.approval.filing import file_dossier, filed
-from noegress.approval.statement import APPROVAL, SUMMARY, Subject, read_statement, sign_statement
+from noegress.approval.statement import APPROVAL, REQUEST, SUMMARY, Subject, read_statement, sign_statement
 from noegress.approval.summary import document_of, summarise
 from noegress.catalogue._tuf import Signer
 from noegress.catalogue.keys import RoleKeys, generate_keys
@@ -245,6 +245,14 @@ class TestTampering:
         summary = sign_statement(good.subjects, SUMMARY, predicate, mirror.online)
         assert document_of(good, item.entry.sha256)
         assert document_of(summary, item.entry.sha256) == ""
+
+    @pytest.mark.parametrize("time", [None, 5, "", "soon", "2026-11-25T00:00:00", "2016-12-31T23:59:60Z"])
+    def test_a_statement_of_no_time_is_not_read(self, mirror: Mirror, time: object) -> None:
+        """It would stand in the log under the time at which it was filed."""
+        subjects = mirror.asked().request.subjects
+        statement = sign_statement(subjects, REQUEST, {"reason": "x", "time": time}, mirror.key("requester", "alice"))
+        with pytest.raises(ApprovalError, match="is no signed statement"):
+            read_statement(statement.document(), REQUEST)
 
     def test_an_edited_statement_is_signed_by_nobody(self, mirror: Mirror) -> None:
         document: Any = mirror.approved("bob").document()
