@@ -104,6 +104,7 @@ REQUIREMENTS_FILE = Grammar(
 
 UV = Grammar(
     valued=_words(
+        "mirror pypy-mirror python-downloads-json-url "
         "index default-index index-url extra-index-url find-links torch-backend config-file requirement requirements "
         "constraint constraints override overrides build-constraint build-constraints editable with with-editable "
         "with-requirements from project directory python index-strategy keyring-provider resolution prerelease "

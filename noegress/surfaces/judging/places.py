@@ -60,6 +60,12 @@ UV = {
     "allow-insecure-host": Place.HOST,
     "trusted-host": Place.HOST,
     "torch-backend": Place.TORCH,
+    # where interpreters are fetched from
+    "mirror": Place.EXTRA,
+    "pypy-mirror": Place.EXTRA,
+    "python-install-mirror": Place.EXTRA,
+    "pypy-install-mirror": Place.EXTRA,
+    "python-downloads-json-url": Place.EXTRA,
 }
 """Options of uv by their long names; its variables use them too."""
 _OTHER_VARIABLES = {  # of other tools, and of images whose entry point installs what they name

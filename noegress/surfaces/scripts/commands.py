@@ -56,7 +56,10 @@ _BUILD_ARGUMENT = re.compile(
     re.IGNORECASE,
 )
 """Names under which a container file lets itself be handed an index: it is another file, so the use is not followed."""
-_NESTING = ("eval", "ssh", "su", "watch", "nohup", "docker", "podman")
+_GIVEN = re.compile(r"-\w*c|-command|/c", re.IGNORECASE)
+_OVERRIDE = re.compile(r"[\w:.-]+\.set_?env\.(\w+)")
+_HANDED_THROUGH = re.compile(r"--(extra-index-url|index-url|find-links|default-index)(=|$)")
+_NESTING = ("eval", "ssh", "su", "watch", "nohup", "docker", "podman", "trap", "heroku")
 """Programs that run a word which holds a whole command."""
 
 
@@ -137,26 +140,39 @@ def build_argument_violations(
 
 
 def _program(inspection: Inspection, rest: list[str], origin: Origin, surface: str) -> Iterator[Violation]:
-    program = _bare(rest[0])
     yield from login_violations(inspection, rest, origin, surface=surface)
     for previous, word in zip(["", *rest], rest, strict=False):
-        if program == "mise":
-            yield from backend_violations(inspection, word, origin, surface=surface)
-        name, equals, value = re.sub(r"^(-e|--[a-z_-]+=)(?=\w+=)", "", word).partition("=")
-        if previous == "--build-arg" or word.startswith("--build-arg="):
-            yield from build_argument_violations(inspection, name, value, origin, surface=surface)
-        if equals and place_of_variable(name):  # make A=b, docker build --build-arg A=b
-            yield from assigned_violations(inspection, name, value, origin, surface=surface)
-        if previous == "-c" and program.startswith("python") and "pip" in word:  # python -c "pip.main([…])"
-            called = Command(tool="pip", arguments=tuple(re.findall(r"[\"']([^\"']+)[\"']", word)))
-            yield from command_violations(inspection, called, origin, surface=surface)
-        elif " " in word and (re.fullmatch(r"-\w*c", previous) or program in _NESTING):
-            yield from text_violations(inspection, word, origin, surface=surface)  # sh -c "…"
+        yield from _word(inspection, _bare(rest[0]), previous, word, origin, surface)
     for position, word in enumerate(rest):
         command = None if word.startswith("--") else installer_of(rest[position:])
         if command is not None:
             yield from command_violations(inspection, command, origin, surface=surface)
             return
+    for position, word in enumerate(rest):  # what another program hands on: nox -- --index-url …
+        if _HANDED_THROUGH.match(word) and is_index_option(" ".join(rest[position : position + 2])):
+            yield from options_violations(inspection, rest[position : position + 2], origin, surface=surface)
+
+
+def _word(
+    inspection: Inspection, program: str, previous: str, word: str, origin: Origin, surface: str
+) -> Iterator[Violation]:
+    """One word after a program: a variable that it sets, or a whole command that it holds."""
+    if program == "mise":
+        yield from backend_violations(inspection, word, origin, surface=surface)
+    name, equals, value = re.sub(r"^(-e|--[a-z_-]+=)(?=\w+=)", "", word).partition("=")
+    if found := _OVERRIDE.fullmatch(name):  # tox -x testenv.set_env.A=b
+        name = found[1]
+    if previous == "--build-arg" or word.startswith("--build-arg="):
+        yield from build_argument_violations(inspection, name, value, origin, surface=surface)
+    if equals and program == "alias" and " " in value:
+        yield from text_violations(inspection, value, origin, surface=surface)
+    if equals and place_of_variable(name):  # make A=b, docker build --build-arg A=b
+        yield from assigned_violations(inspection, name, value, origin, surface=surface)
+    if previous == "-c" and program.startswith("python") and "pip" in word:  # python -c "pip.main([…])"
+        called = Command(tool="pip", arguments=tuple(re.findall(r"[\"']([^\"']+)[\"']", word)))
+        yield from command_violations(inspection, called, origin, surface=surface)
+    elif " " in word and (_GIVEN.fullmatch(previous) or program in _NESTING):
+        yield from text_violations(inspection, word, origin, surface=surface)  # sh -c "…"
 
 
 def _bare(word: str) -> str:

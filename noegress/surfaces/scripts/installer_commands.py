@@ -37,7 +37,7 @@ _REQUIRING = {
 _RUNNING: dict[str, tuple[tuple[str, ...], ...]] = {
     "uv": (("run",), ("tool", "run")),
     "uvx": ((),),
-    **dict.fromkeys(("pipx", "poetry", "pdm", "pipenv"), (("run",),)),
+    **dict.fromkeys(("pipx", "poetry", "pdm", "pipenv", "conda", "mamba", "micromamba"), (("run",),)),
 }
 """Subcommands after which comes a program with words of its own."""
 _FILES: dict[str, Judge] = {

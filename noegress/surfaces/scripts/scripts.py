@@ -36,6 +36,7 @@ _JOINED = re.compile(
     r"(?:^|[\s;&\"']|\$env:)(?P<name>[A-Za-z_]\w*)=(?P<value>\"[^\"]*\"|'[^']*'|\([^)]*\)|[^\s;&|)\"']+)", re.IGNORECASE
 )
 """As a shell writes it."""
+_LOOP = re.compile(r"\bfor\s+(?P<name>\w+)\s+in\s+(?P<values>[^;]+)")
 _DEFAULTED = re.compile(r"\$\{(\w+):?=([^{}]*)\}")
 _CALLED = re.compile(
     r"(?<![\"'])\b(?:sh|bat|powershell|pwsh|inline|run|shell|script\s*:|scriptContent\s*=)(?!\w)[^\"']*?"
@@ -114,7 +115,9 @@ def _assigned(text: str) -> list[tuple[str, str]]:
     spaced = _SPACED.match(text)
     joined = [each for each in _JOINED.finditer(text) if not _is_said(text, each.start("name"))]
     found = [spaced] if spaced else joined
-    return [(each["name"], _unquoted(each["value"])) for each in found]
+    loop = _LOOP.search(text)
+    turns = [(loop["name"], value) for value in loop["values"].split()] if loop else []
+    return [*((each["name"], _unquoted(each["value"])) for each in found), *turns]
 
 
 def _is_said(text: str, position: int) -> bool:

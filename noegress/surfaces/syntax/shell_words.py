@@ -10,6 +10,8 @@ _SEPARATORS = frozenset({"&&", "||", ";", "|", "&", "(", ")", "{", "}", ";;", "t
 _EXEC_FORM = re.compile(r"\s*(?:ONBUILD\s+)?(?:RUN|CMD|ENTRYPOINT)\s+(?:--\S+\s+)*(\[.*\])\s*$", re.IGNORECASE)
 _OPERATORS = "();|&`"
 _MAKE = re.compile(r"\$\((\w+)\)")
+_FOUND = re.compile(r"(?:\$\(|`)\s*(?:which|command -v|type -p)\s+([\w./-]+)\s*[)`]")
+"""A program by the place that a shell finds it in."""
 _SUBSTITUTION = re.compile(r"\$\((?!\()(.+)\)", re.DOTALL)
 
 
@@ -19,7 +21,7 @@ def simple_commands(text: str) -> Iterator[list[str]]:
         yield _exec_form(text)
         return
     words: list[str] = []
-    for word in split_words(_MAKE.sub(r"${\1}", text)):
+    for word in split_words(_MAKE.sub(r"${\1}", _FOUND.sub(r"\1", text))):
         if word in _SEPARATORS or (word and all(character in _OPERATORS for character in word)):
             if words:
                 yield words
