@@ -116,6 +116,8 @@ def _run_supervised(
         status = launch(found, program, supervision.prepare)
     except LaunchError as error:
         raise RunError(str(error)) from error
+    except OSError as error:  # no /proc, no process to be had: what was started ends with us
+        raise RunError(f"the kernel layer cannot work here: {error}") from error
     if arguments.observe is not None:
         reports.write(arguments.observe, command, mode, [policy.path for policy in policies])
     if not _flush_events():

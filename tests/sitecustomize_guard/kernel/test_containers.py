@@ -192,6 +192,18 @@ def test_no_call_gets_out_of_a_container(
     assert listener.arrived == []
 
 
+def test_without_a_proc_file_system_it_refuses_to_start(supervised: Supervised) -> None:
+    hide = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh")
+    if os.geteuid() or subprocess.run([*hide, "true"], check=False, capture_output=True, env=CLEAN).returncode:
+        pytest.skip("needs root, to hide /proc")
+    done = supervised.run("echo", "ran", before=hide)
+    assert (done.status, done.out) == (78, "")
+    assert (
+        done.err
+        == "noegress-guard: the kernel layer cannot work here: [Errno 2] No such file or directory: '/proc/self/fd'"
+    )
+
+
 def test_where_a_listener_stands_already_it_refuses_to_start(supervised: Supervised) -> None:
     """As under runtimes that keep the one listener for themselves, and as a guard inside a guard."""
     done = supervised.run(supervised.guard, "run", "--", "true")
