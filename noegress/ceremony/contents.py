@@ -35,7 +35,7 @@ def contents(ceremony: Ceremony) -> Iterator[str]:
 
 def _roles(roles: Mapping[str, Role], keys: Mapping[str, Key]) -> Iterator[str]:
     for name, role in roles.items():
-        owners = sorted(owner_of(keys[keyid]) if keyid in keys else f"nobody ({keyid:.12})" for keyid in role.keyids)
+        owners = sorted(owner_of(keys[keyid]) if keyid in keys else f"nobody ({keyid!s:.12})" for keyid in role.keyids)
         yield f"  {name}: {role.threshold} of {', '.join(owners) or 'nobody'}"
 
 

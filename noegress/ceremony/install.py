@@ -46,7 +46,7 @@ def install(directory: Path, ceremony: Ceremony, online: Signer, *, now: datetim
             if name in ceremony.metadata
         }
         current = {name: changed.get(name) or state.role(name, snapshot) for name in _ROLES}
-        _check_shape(root.signed, current["targets"].signed, changed, now)
+        _check_shape(root.signed, current["targets"].signed, ceremony, now)
         check_signed(current["targets"], "targets", *top_role(root.signed, "targets"))
         for name in (ADMITTED, RELEASE):
             check_signed(current[name], name, *delegated_role(current["targets"].signed, name))
@@ -63,17 +63,17 @@ def install(directory: Path, ceremony: Ceremony, online: Signer, *, now: datetim
         state.commit(snapshot, state.timestamp(), changed, files, online=online, now=now)
 
 
-def _check_shape(root: Root, targets: Targets, changed: Mapping[str, Metadata[Targets]], now: datetime) -> None:
+def _check_shape(root: Root, targets: Targets, ceremony: Ceremony, now: datetime) -> None:
     """What is to count holds the roles of a catalogue and nothing besides, each by people, and has not run out."""
     try:
         check_people(root, targets)
     except HoldersError as error:
         raise CeremonyError(str(error), fix=_PROPOSE) from error
-    for name, signed in {"root": root, **{name: metadata.signed for name, metadata in changed.items()}}.items():
+    for name, metadata in ceremony.metadata.items():
+        signed = metadata.signed
         if signed.expires <= now:
             raise CeremonyError(f"its {name} ran out on {signed.expires:%Y-%m-%d}", fix=_PROPOSE)
-    for name in changed.keys() - {"targets", ADMITTED}:
-        if changed[name].signed.delegations is not None:
+        if name == RELEASE and isinstance(signed, Targets) and signed.delegations is not None:
             raise CeremonyError(f"its {name} delegates to others, which no catalogue does", fix=_PROPOSE)
 
 
