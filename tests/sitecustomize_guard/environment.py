@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import venv
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +74,13 @@ class Listener:
 
     port: int
     arrived: list[bytes] = field(default_factory=list)
+
+    def after(self, count: int) -> list[bytes]:
+        """Return who came, once that many did or ten seconds have passed: the kernel connects before we accept."""
+        end = time.monotonic() + 10
+        while len(self.arrived) < count and time.monotonic() < end:
+            time.sleep(0.01)
+        return list(self.arrived)
 
 
 def make_environment(folder: Path, wheel: Path, interpreter: Path) -> Path:

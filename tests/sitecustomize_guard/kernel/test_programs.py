@@ -40,7 +40,7 @@ async def stream():
 def test_what_is_listed_is_reached(supervised: Supervised, listener: Listener, case: str) -> None:
     code = PREPARE.format(port=listener.port, free=1) + ALLOWED[case]
     done = supervised.python(code, allow=(f"localhost:{listener.port}", "127.0.0.1:1"))
-    assert (done.status, listener.arrived) == (0, [b"connected"]), done.err
+    assert (done.status, listener.after(1)) == (0, [b"connected"]), done.err
 
 
 def test_errors_are_those_of_the_kernel(supervised: Supervised) -> None:
