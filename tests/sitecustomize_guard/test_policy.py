@@ -84,7 +84,7 @@ def test_policies_as_they_are_written_are_plain(text: str) -> None:
         '{"format": 1, "kill-switches": {"NOEGRESS_X": ""}}', '{"format": 1, "kill-switches": ["A"]}',
         '{"format": 1, "source": "\\u0041"}', '{"format": 1, "source": "a\tb"}',
         '{"format": 1, "private-names": ["a.b"]}', '{"format": 1, "unknown": ""}', '\ufeff{"format": 1}',
-        '{"format":\x0b1}', '{"format": 1} "x"', '"format": 1', "{format: 1}", '{"format": "1"}',
+        '{"format":\x0b1}', '{"format": 1} "x"', '"format": 1', "{format: 1}", '["format": 1}', '{"format": "1"}',
     ],
 )  # fmt: skip
 def test_what_is_not_plain_is_left_to_the_reader_of_all(text: str) -> None:
