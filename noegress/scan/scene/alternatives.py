@@ -40,12 +40,16 @@ class Alternatives:
         return self._chosen[path]
 
     def _is_of_a_kit(self, path: str) -> bool:
-        """Whether it lies in a folder that is called after the kit that it uses, as a good part of those beside it are."""
-        return any(step in self._kits for step in _steps(path))
+        """Whether it lies in a folder that is called after the kit it uses, or in one beside such that nobody else asks for."""
+        return any(
+            name in self._kits[outer] or not self._is_part(outer, name)
+            for outer, name in _steps(path)
+            if outer in self._kits
+        )
 
     @cached_property
-    def _kits(self) -> set[tuple[str, str]]:
-        """Folders called after a distribution outside which they import, where a good part (a third) of those beside them are."""
+    def _kits(self) -> dict[str, set[str]]:
+        """By what they lie in, the folders called after a distribution outside which they import, where a good part (a third) is."""
         named: dict[str, set[str]] = {}
         every: dict[str, set[str]] = {}
         for module in self.program.active:
@@ -55,11 +59,16 @@ class Alternatives:
                 if outer and name.lower().replace("_", "") in outside:
                     named.setdefault(outer, set()).add(name)
         return {
-            (outer, name)
-            for outer, names in named.items()
-            if len(names) >= MANY and 3 * len(names) >= len(every[outer])
-            for name in names
+            outer: names for outer, names in named.items() if len(names) >= MANY and 3 * len(names) >= len(every[outer])
         }
+
+    def _is_part(self, outer: str, name: str) -> bool:
+        """Whether a file that lies in no folder of a kit, nor in the folder itself, imports a folder beside those of the kits."""
+        own, kits = f"{outer}/{name}/", self._kits[outer]
+        return any(
+            not path.startswith(own) and path.removeprefix(f"{outer}/").partition("/")[0] not in kits
+            for path in self._importers.get((outer.rpartition("/")[2], name), ())
+        )
 
     def _is_one_of_many(self, path: str) -> bool:
         folder, name = self._alternative(path)

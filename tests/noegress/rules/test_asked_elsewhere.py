@@ -103,11 +103,14 @@ def test_a_table_of_models_has_no_default(module: str, *, told: bool) -> None:
 KITS = ("torch", "openai", "keras", "sklearn", "xgboost", "lightgbm")
 
 
-def test_beside_the_folders_of_kits_a_folder_that_is_none_is_a_part() -> None:
-    files = {f"{kit}/__init__.py": f"import {kit}\ndef log():\n    return {kit}\n" for kit in KITS}
-    files["telemetry/__init__.py"] = (
-        'import requests\ndef send_usage():\n    requests.post("https://usage.vendor.dev/v1/events", json={})\n'
+@pytest.mark.parametrize(
+    ("asks", "told"), [("from acme.usage.client import send_usage\nsend_usage()\n", True), ("", False)]
+)
+def test_beside_the_folders_of_kits_what_others_ask_for_is_a_part(asks: str, *, told: bool) -> None:
+    files = {f"{kit}/__init__.py": f"import requests, {kit}\ndef log(at):\n    requests.get(at)\n" for kit in KITS}
+    files["usage/__init__.py"] = "from acme.usage.client import send_usage\n"
+    files["usage/client.py"] = (
+        'import requests\ndef send_usage():\n    requests.post("https://usage.vendor.dev/v1/telemetry", json={})\n'
     )
-    uses = "".join(f"import acme.{kit}\n" for kit in KITS)
-    files["__init__.py"] = f"{uses}from acme.telemetry import send_usage\nsend_usage()\n"
-    assert ("telemetry", "usage.vendor.dev") in on(files)
+    files["__init__.py"] = "".join(f"import acme.{kit}\n" for kit in KITS) + asks
+    assert (("telemetry", "usage.vendor.dev") in on(files)) is told
