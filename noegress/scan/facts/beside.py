@@ -18,7 +18,7 @@ _HOSTS = re.compile(rb"(?:[\"'f(]https?|%s|\})://([^/\"'\s:?#<>]{0,300})|[\"'](?
 # a call of a client that another module made, or a model that runs elsewhere; a variable that may be a switch; a program that is started
 _MODELS = tuple(name for entry in vendor_data().models for name in entry.names)
 _USES = Pattern(
-    rf"(?:http|[sS]ession|[cC]lient|[cC]onn|opener)\w*(?:\(\))?\s*\.\s*(?:{'|'.join(sorted(VERBS))})\s*\(|(?:[rR]equest|fetch|download)\w*\(|\b(?:url|uri|endpoint)\b|"
+    rf"(?:http|[sS]ession|[cC]lient|[cC]onn|opener)\w{{0,100}}(?:\(\))?\s*\.\s*(?:{'|'.join(sorted(VERBS))})\s*\(|(?:[rR]equest|fetch|download)\w{{0,100}}\(|\b(?:url|uri|endpoint)\b|"
     rf"embed_content|{'|'.join(map(re.escape, _MODELS))}",
     (
         "http",
