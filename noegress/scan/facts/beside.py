@@ -15,10 +15,12 @@ from noegress.scan.facts.vendors import vendor_data
 LIBRARY, TRACING, ADDRESS, INSTALL = "library", "tracing", "address", "install"
 """What a hint is about: each takes something else."""
 _HOSTS = re.compile(rb"(?:[\"'f(]https?|%s|\})://([^/\"'\s:?#<>]{0,300})|[\"'](?://)?((?:[a-z0-9-]{1,63}\.)+[a-z]+)")
-# a call of a client that another module made, or a model that runs elsewhere; a variable that may be a switch; a program that is started
+# a call of a client that another module made, a check or a report of another distribution, a model that runs elsewhere; a variable that may be a switch; a program that is started
 _MODELS = tuple(name for entry in vendor_data().models for name in entry.names)
 _USES = Pattern(
     rf"(?:http|[sS]ession|[cC]lient|[cC]onn|opener)\w{{0,100}}(?:\(\))?\s*\.\s*(?:{'|'.join(sorted(VERBS))})\s*\(|(?:[rR]equest|fetch|download)\w{{0,100}}\(|\b(?:url|uri|endpoint)\b|"
+    r"\b_?(?:check|notify|warn|maybe|show|print|is|has)_\w{0,60}(?:update|outdated|upgrade|newer|new_version|latest)|"
+    r"\b_?(?:send|track|report|emit|capture|post|log|record)_\w{0,60}(?:usage|analytics|crash|telemetry)|"
     rf"embed_content|{'|'.join(map(re.escape, _MODELS))}",
     (
         "http",
@@ -32,6 +34,16 @@ _USES = Pattern(
         "url",
         "uri",
         "endpoint",
+        "update",
+        "outdated",
+        "upgrade",
+        "newer",
+        "new_version",
+        "latest",
+        "usage",
+        "analytics",
+        "crash",
+        "telemetry",
         "embed_content",
         *_MODELS,
     ),

@@ -114,3 +114,10 @@ def test_beside_the_folders_of_kits_what_others_ask_for_is_a_part(asks: str, *, 
     )
     files["__init__.py"] = "".join(f"import acme.{kit}\n" for kit in KITS) + asks
     assert (("telemetry", "usage.vendor.dev") in on(files)) is told
+
+
+@pytest.mark.parametrize(("name", "told"), [("check_cli_update", True), ("cli_factory", False)])
+def test_a_check_of_a_library_that_is_imported_for_something_else(name: str, *, told: bool) -> None:
+    tool = f"from huggingface_hub import {name}\ndef main():\n    {name}('acme')\n"
+    found = on({"__init__.py": "from acme.tool import main\nmain()\n", "tool.py": tool})
+    assert (("update-check", INDEX) in found) is told
