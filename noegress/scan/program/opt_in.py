@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from noegress.scan.facts.facts import Binding, Call, Expression
 from noegress.scan.program.callgraph import CallGraph
 from noegress.scan.program.evaluation import dotted_of
-from noegress.scan.program.module import Module, tail_of
+from noegress.scan.program.module import Module, is_own, tail_of
 from noegress.scan.program.variables import is_switch_name
 
 MAX_HOPS = 3  # from a place to the callers that may have asked
@@ -78,7 +78,7 @@ class OptIn:
             return True
         if node[0] in "nac" and self._is_unset(module, node, scope, 0):
             return True
-        if node[0] == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"):
+        if is_own(node):
             owner = module.class_of(scope)
             bound = module.bindings.get((owner, node[2]), ()) if owner else ()
             return bool(bound) and all(
