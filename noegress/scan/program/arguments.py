@@ -6,7 +6,7 @@ from noegress.scan.facts.expressions import UNKNOWN
 from noegress.scan.facts.facts import Call, Expression
 from noegress.scan.program.callgraph import CallGraph
 from noegress.scan.program.evaluation import Evaluator, Value
-from noegress.scan.program.module import Module, tail_of
+from noegress.scan.program.module import Module, is_own, tail_of
 
 MAX_STEPS = 3  # from callee to caller
 MAX_CALLS = 12  # of one function
@@ -61,7 +61,7 @@ class ArgumentFinder:
     def _sources(self, module: Module, node: Expression, scope: int) -> Iterator[tuple[Module, Expression, int]]:
         if node[0] == "n":
             yield from self._given(module, node[1], module.function_of(scope))
-        elif node[0] == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"):
+        elif is_own(node):
             for binding in module.bindings.get((module.class_of(scope), node[2]), ())[:3]:
                 yield module, binding.value, binding.scope
         elif node[0] == "o":

@@ -71,7 +71,7 @@ class Resolver:
 
     def _function(self, module: Module, call: Call) -> tuple[Module, int] | None:
         node = call.function
-        if node[0] == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"):
+        if is_own(node):
             owner = module.class_of(call.scope)
             return self._method(module, owner, node[2]) if owner else None
         if node[0] == "n" and module.quals[call.scope]:

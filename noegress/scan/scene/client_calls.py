@@ -12,7 +12,7 @@ from noegress.scan.facts.clients import (
 )
 from noegress.scan.facts.facts import Call, Expression
 from noegress.scan.program.evaluation import Evaluator, dotted_of
-from noegress.scan.program.module import Module
+from noegress.scan.program.module import Module, is_own
 from noegress.scan.program.origins import Origins
 
 
@@ -50,7 +50,7 @@ class ClientCalls:
         if node[0] == "n":
             is_kept = node[1] not in module.imports and node[1] not in module.functions
         else:
-            is_kept = node[0] in ("x", "c") or (node[0] == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"))
+            is_kept = node[0] in ("x", "c") or is_own(node)
         if not is_kept or not module.roots & (CLIENTS | CONNECTING):
             return ""
         if id(call) not in self._keeping:

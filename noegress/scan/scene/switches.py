@@ -231,7 +231,7 @@ class SwitchFinder:
                 yield from self._guards_shallow(owner, binding.guard, seen, depth)
         if named is not None:
             yield named
-        if node[0] == "a" and node[1][0] == "n" and node[1][1] in ("self", "cls"):
+        if is_own(node):
             method = module.functions.get(f"{module.quals[module.class_of(scope)]}.{node[2]}")
             if method is not None:  # a property
                 yield from self._inside(module, method, seen, depth + 1)
